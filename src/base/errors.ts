@@ -1,0 +1,91 @@
+// The one error type of Shaderloom and the list of its codes. Errors cross worker boundaries as plain objects, because an
+// Error subclass sent through postMessage keeps only its message. Programmer errors are `assert`, not this type.
+
+/** What went wrong, by the room that can do something about it. Sub-codes follow a dot: `FORMAT.truncated`. */
+export type ErrorCode =
+  | "FORMAT"
+  | "LIMIT"
+  | "UNSUPPORTED"
+  | "MODEL"
+  | "TOKENIZER"
+  | "TEMPLATE"
+  | "GRAMMAR"
+  | "SOURCE"
+  | "NET"
+  | "INTEGRITY"
+  | "QUOTA"
+  | "STORE"
+  | "ENV"
+  | "GPU"
+  | "CONTEXT"
+  | "REQUEST"
+  | "BUSY"
+  | "WORKER"
+  | "AbortError";
+
+/** A code, or a code with a sub-code: `GPU.oom`. */
+export type FullErrorCode = ErrorCode | `${ErrorCode}.${string}`;
+
+/** Facts a program can act on: names, offsets, sizes. Plain data only, so that it survives structured clone. */
+export type ErrorDetail = Record<string, string | number | boolean | null | string[]>;
+
+/** The shape of an error on the wire between worker and page. */
+export interface PlainError {
+  code: FullErrorCode;
+  message: string;
+  retryable: boolean;
+  detail: ErrorDetail;
+}
+
+/**
+ * The one error type a user of Shaderloom sees.
+ *
+ * `message` says what happened and, in its last sentence, what to do about it. `retryable` is true when the same call may
+ * succeed later without a change by the caller.
+ */
+export class ShaderloomError extends Error implements PlainError {
+  readonly code: FullErrorCode;
+  readonly retryable: boolean;
+  readonly detail: ErrorDetail;
+
+  constructor(code: FullErrorCode, message: string, options: { retryable?: boolean; detail?: ErrorDetail; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    // DOM code checks `name === "AbortError"`, so an abort keeps that name.
+    this.name = code === "AbortError" ? "AbortError" : "ShaderloomError";
+    this.code = code;
+    this.retryable = options.retryable ?? false;
+    this.detail = options.detail ?? {};
+  }
+
+  /** The wire form; `fromPlain` is its inverse. */
+  toPlain(): PlainError {
+    return { code: this.code, message: this.message, retryable: this.retryable, detail: this.detail };
+  }
+
+  static fromPlain(plain: PlainError): ShaderloomError {
+    return new ShaderloomError(plain.code, plain.message, { retryable: plain.retryable, detail: plain.detail });
+  }
+}
+
+/** The error of an aborted call, from whatever the caller gave as reason. */
+export function abortError(): ShaderloomError {
+  return new ShaderloomError("AbortError", "The call was aborted by its signal.");
+}
+
+/** @throws {ShaderloomError} AbortError when the signal has fired */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw abortError();
+}
+
+/** Any thrown value as the one error type; an unknown throw is a bug of ours and says so. */
+export function asShaderloomError(thrown: unknown, code: FullErrorCode = "WORKER.internal"): ShaderloomError {
+  if (thrown instanceof ShaderloomError) return thrown;
+  if (thrown instanceof Error && thrown.name === "AbortError") return abortError();
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new ShaderloomError(code, `${message} (an internal error: please report it)`, { cause: thrown });
+}
+
+/** A condition that only a mistake in this code base can break. Never used on input. */
+export function assert(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new Error(`assertion failed: ${message}`);
+}

@@ -1,0 +1,92 @@
+// Plain-data layouts that several rooms agree on: weight slabs (graph plans, weights fills, program binds) and KV pages
+// (kernels read and write, kv allocates). No code beyond size arithmetic.
+
+import { alignUp, ceilDiv } from "./math.ts";
+
+/** Rows interleaved in one group of a weight slab: neighbouring lanes of an adapter then read neighbouring 16 bytes. */
+export const rowGroupSize = 8;
+
+/** Weights per unit of decoding; K is padded to it. */
+export const blockWidth = 32;
+
+/** Bound ranges start at this alignment (`minStorageBufferOffsetAlignment` of every adapter). */
+export const bindAlignment = 256;
+
+/** Elements from one row of an activation to the next: padded so that every row is whole 32-wide blocks, the tail zero. */
+export function rowStride(cols: number): number {
+  return alignUp(cols, blockWidth);
+}
+
+/** One tensor's rows inside a slab. */
+export interface SlabPart {
+  /** GGUF tensor name, `blk.3.attn_q.weight`. */
+  readonly tensor: string;
+  /** First row of the tensor held here; a multiple of 8. */
+  readonly rowStart: number;
+  /** Rows held here. */
+  readonly rows: number;
+  /** Where they begin in the slab, in bytes; a multiple of 256. */
+  readonly byteOffset: number;
+  /** Bytes they occupy: whole row groups. */
+  readonly bytes: number;
+}
+
+/**
+ * One GPU buffer of weights. A `matrix` slab holds rows of one weight format, repacked into row groups; a `vector` slab
+ * holds f32 vectors (norm weights, biases), each padded with zeros to whole 32-element blocks and aligned to 256 bytes.
+ */
+export interface Slab {
+  readonly name: string;
+  readonly kind: "matrix" | "vector";
+  /** GGML type id of a matrix slab's tensors. */
+  readonly ggufType: number;
+  /** Inputs of each row (matrix) or unused (vector). */
+  readonly cols: number;
+  readonly bytes: number;
+  readonly parts: readonly SlabPart[];
+}
+
+/** Where every weight goes. Made by `graph/layout`, carried out by `weights/loader`, bound by `Program.bind`. */
+export interface LayoutPlan {
+  readonly slabs: readonly Slab[];
+  /** Sum of slab bytes. */
+  readonly bytes: number;
+}
+
+export type KvType = "f32" | "f16";
+
+/**
+ * The K and V pages of one layer: `[page][K|V][kvHead][token][dim]`, in elements of `type`.
+ * A page holds `pageTokens` positions of one sequence.
+ */
+export interface KvLayout {
+  readonly pageTokens: number;
+  readonly numKvHeads: number;
+  readonly headDim: number;
+  readonly type: KvType;
+  /** Entries of a sequence's row in the page table: pages of the longest allowed context. */
+  readonly maxPages: number;
+}
+
+/** Bytes of one page (K and V) of one layer. */
+export function kvPageBytes(layout: KvLayout): number {
+  return 2 * layout.numKvHeads * layout.pageTokens * layout.headDim * (layout.type === "f16" ? 2 : 4);
+}
+
+/** Pages that `tokens` positions need. */
+export function pagesFor(tokens: number, layout: KvLayout): number {
+  return ceilDiv(tokens, layout.pageTokens);
+}
+
+/**
+ * What changes from step to step, as one uniform buffer (decision 2): a header of four u32 (rows, output rows, 0, 0), then
+ * four u32 for each activation row: token, position, sequence slot, and for output row i the activation row it takes.
+ * In decode a row is a sequence, and `advance`, the last kernel of a step, writes the next token and position here.
+ */
+export const stepHeaderWords = 4;
+export const stepRowWords = 4;
+
+/** Bytes of the step state for up to `maxRows` activation rows, padded to the binding alignment. */
+export function stepBytes(maxRows: number): number {
+  return alignUp((stepHeaderWords + maxRows * stepRowWords) * 4, bindAlignment);
+}

@@ -1,0 +1,42 @@
+// The contract of a weight format: how a file stores it (the specification, `dequantize`), how the GPU stores it (`repack`),
+// and which WGSL part reads that. One format = one file here, one part in shaders/parts/weight, one line in index.ts.
+
+/** Rows handed to `repack`: `rows` of them, `cols` weights each. `rows` may end inside the last row group. */
+export interface RowSpan {
+  readonly rows: number;
+  readonly cols: number;
+}
+
+/**
+ * A quantized (or plain) weight type.
+ *
+ * GPU layout: rows in groups of 8. The bytes of a row group are contiguous, so that a slab can be streamed, split by rows
+ * and concatenated with others at any group; its planes (quants, scales, ...) follow each other inside the group, each a
+ * multiple of 16 bytes, at offsets that depend on `cols` only. K is padded with zero weights to a multiple of 32, missing
+ * rows of the last group with zero weights.
+ */
+export interface WeightFormat {
+  /** Lower-case GGML name; also the file names: formats/q4_k.ts, shaders/parts/weight/q4_k.wgsl. */
+  readonly name: string;
+  /** GGML type id in a GGUF tensor table. */
+  readonly ggufType: number;
+  /** Weights that share a scale in the file. A row's length is a multiple of it. */
+  readonly blockSize: number;
+  /** File bytes of one block. */
+  readonly bytesPerBlock: number;
+  /** GPU bytes of one group of 8 rows, a multiple of 16. */
+  rowGroupBytes(cols: number): number;
+  /** Consts that the part needs for rows of `cols` weights, by name; e.g. `{ Q4_0_SCALES: 128 }`, in units of vec4<u32>. */
+  constants(cols: number): Record<string, number>;
+  /** File bytes of whole rows to GPU row groups; `out` is zero-filled, `ceil(rows / 8) * rowGroupBytes(cols)` long. */
+  repack(source: Uint8Array, span: RowSpan, out: Uint8Array): void;
+  /** File bytes of whole blocks to f32: the specification, bit for bit as ggml's. */
+  dequantize(source: Uint8Array, out: Float32Array): void;
+  /** f32 to file bytes: for tests and synthetic models. `values.length` is a multiple of `blockSize`. */
+  quantize?(values: Float32Array): Uint8Array;
+}
+
+/** File bytes of `count` weights. */
+export function fileBytes(format: WeightFormat, count: number): number {
+  return (count / format.blockSize) * format.bytesPerBlock;
+}

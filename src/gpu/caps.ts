@@ -1,0 +1,23 @@
+// What an adapter can do, as plain data: kernels choose variants from it, the API shows it, tests make up their own.
+
+/** How an adapter computes: real GPUs want workgroups and barriers, CPU drivers one row per thread and neither. */
+export type DeviceClass = "gpu" | "cpu";
+
+export interface Caps {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly description: string;
+  readonly deviceClass: DeviceClass;
+  /** The `shader-f16` feature. */
+  readonly f16: boolean;
+  /** Subgroup size range when the `subgroups` feature is present. */
+  readonly subgroups: { readonly min: number; readonly max: number } | undefined;
+  readonly timestamps: boolean;
+  readonly packedDot: boolean;
+  readonly maxWorkgroupInvocations: number;
+  readonly maxWorkgroupStorageBytes: number;
+  /** Largest bound range; tensors above it are split by rows. */
+  readonly maxBindingBytes: number;
+  readonly maxBufferBytes: number;
+  readonly maxStorageBuffers: number;
+}

@@ -1,0 +1,89 @@
+// Builds one WGSL module from a header of constants, the bindings and plain files. WGSL allows any order of declarations, so
+// parts that define the same functions can be swapped without a preprocessor.
+
+import { assert } from "../base/errors.ts";
+
+/** A generated constant: integers become u32, booleans bool, `{ f32 }` an f32. */
+export type ConstValue = number | boolean | { readonly f32: number };
+
+/** What varies between variants of one shader file. */
+export interface Header {
+  readonly enables?: readonly string[];
+  /** `act_t` -> `f32`. */
+  readonly aliases?: Readonly<Record<string, string>>;
+  readonly consts: Readonly<Record<string, ConstValue>>;
+}
+
+/** One storage binding of group 0, in order. `type` is the whole WGSL type, `array<vec4<act_t>>`. */
+export interface BindingDeclaration {
+  readonly name: string;
+  readonly type: string;
+  readonly access: "read" | "read_write";
+}
+
+export interface ShaderRequest {
+  readonly label: string;
+  readonly header: Header;
+  readonly bindings: readonly BindingDeclaration[];
+  /** File names below `shaders/`, e.g. `gemv.wgsl`, `parts/weight/q4_0.wgsl`. */
+  readonly files: readonly string[];
+  /** When set, the step state is declared as uniform `step` in group 1, with room for that many rows. */
+  readonly stepRows?: number;
+}
+
+export interface AssembledShader {
+  readonly code: string;
+  /** Maps a line of `code` (1-based) to `file:line`, for compiler messages. */
+  locate(line: number): string;
+}
+
+/** WGSL text of the step state; the layout is `base/layout.ts`'s. */
+function stepDeclaration(maxRows: number): string[] {
+  return [
+    "struct Row { token: u32, position: u32, slot: u32, source: u32 }",
+    `struct Step { rows: u32, output_rows: u32, reserved0: u32, reserved1: u32, row: array<Row, ${maxRows}> }`,
+    "@group(1) @binding(0) var<uniform> step: Step;",
+  ];
+}
+
+function constLine(name: string, value: ConstValue): string {
+  if (typeof value === "boolean") return `const ${name}: bool = ${value};`;
+  if (typeof value === "object") return `const ${name}: f32 = ${floatLiteral(value.f32)};`;
+  assert(Number.isInteger(value) && value >= 0 && value <= 0xffffffff, `const ${name} = ${value} is no u32`);
+  return `const ${name}: u32 = ${value}u;`;
+}
+
+function floatLiteral(value: number): string {
+  assert(Number.isFinite(value), "WGSL has no literal for NaN or infinity");
+  const text = String(Math.fround(value));
+  return /[.e]/.test(text) ? `${text}f` : `${text}.0f`;
+}
+
+/** Header, bindings and files as one module. Equal requests give byte-identical text, which browsers cache by. */
+export function assemble(request: ShaderRequest, files: ReadonlyMap<string, string>): AssembledShader {
+  const lines: string[] = [];
+  const origin: string[] = [];
+  const add = (file: string, text: string): void => {
+    for (const [index, line] of text.split("\n").entries()) {
+      lines.push(line);
+      origin.push(`${file}:${index + 1}`);
+    }
+  };
+  const { header } = request;
+  const generated = [
+    ...(header.enables ?? []).map((name) => `enable ${name};`),
+    ...Object.entries(header.aliases ?? {}).map(([name, type]) => `alias ${name} = ${type};`),
+    ...Object.entries(header.consts).map(([name, value]) => constLine(name, value)),
+    ...request.bindings.map(
+      ({ name, type, access }, index) => `@group(0) @binding(${index}) var<storage, ${access}> ${name}: ${type};`,
+    ),
+    ...(request.stepRows === undefined ? [] : stepDeclaration(request.stepRows)),
+  ];
+  add(`header of ${request.label}`, generated.join("\n"));
+  for (const file of request.files) {
+    const text = files.get(file);
+    assert(text !== undefined, `no shader file ${file}`);
+    add(file, text);
+  }
+  return { code: lines.join("\n"), locate: (line) => origin[line - 1] ?? request.label };
+}

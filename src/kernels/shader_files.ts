@@ -1,0 +1,8 @@
+// The text of every file in shaders/, by its path below that folder.
+
+const modules: Record<string, string> = import.meta.glob("../../shaders/**/*.wgsl", { query: "?raw", import: "default", eager: true });
+
+/** `gemv.wgsl` -> its text. */
+export const shaderFiles: ReadonlyMap<string, string> = new Map(
+  Object.entries(modules).map(([path, text]) => [path.replace("../../shaders/", ""), text]),
+);
