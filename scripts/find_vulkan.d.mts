@@ -1,0 +1,7 @@
+export interface VulkanDriver {
+  env?: Record<string, string>;
+  reason?: string;
+}
+export declare const lavapipeFolder: string;
+export declare function findLavapipe(): VulkanDriver;
+export declare function findSwiftshader(): VulkanDriver;
