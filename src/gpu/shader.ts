@@ -74,9 +74,7 @@ export function assemble(request: ShaderRequest, files: ReadonlyMap<string, stri
     ...(header.enables ?? []).map((name) => `enable ${name};`),
     ...Object.entries(header.aliases ?? {}).map(([name, type]) => `alias ${name} = ${type};`),
     ...Object.entries(header.consts).map(([name, value]) => constLine(name, value)),
-    ...request.bindings.map(
-      ({ name, type, access }, index) => `@group(0) @binding(${index}) var<storage, ${access}> ${name}: ${type};`,
-    ),
+    ...request.bindings.map(({ name, type, access }, index) => `@group(0) @binding(${index}) var<storage, ${access}> ${name}: ${type};`),
     ...(request.stepRows === undefined ? [] : stepDeclaration(request.stepRows)),
   ];
   add(`header of ${request.label}`, generated.join("\n"));
