@@ -1,6 +1,9 @@
 // The contract of a kernel: the variants an adapter may run, the CPU reference that says what is right, and the cases that
 // tests and benches run. Kernels know shapes and formats; they never see a graph, a model or a file.
 
+import { type KvLayout, rowStride } from "../base/layout.ts";
+import type { Rng } from "../base/rng.ts";
+import type { WeightFormat } from "../formats/format.ts";
 import type { DeviceClass, Caps } from "../gpu/caps.ts";
 import type { BindingDeclaration, Header } from "../gpu/shader.ts";
 
@@ -63,7 +66,10 @@ export interface Variant {
   grid(step: StepShape): Grid;
 }
 
-/** A dense matrix on the CPU, without padding. */
+/**
+ * A dense matrix on the CPU, without padding. Words of a `u32` operand are the bits of `data`, not its values. NaN in a
+ * reference's result marks an element that the kernel leaves as it was.
+ */
 export interface CpuTensor {
   readonly rows: number;
   readonly cols: number;
@@ -103,6 +109,34 @@ export interface OutputSpec {
   readonly cols: number;
   /** `act`: the activation type; `f32`: always f32 (logits, partials); `u32`: ids. */
   readonly type: "act" | "f32" | "u32";
+  /** Columns that must equal the reference bit for bit (ids, flags); every column of a `u32` output unless given. */
+  readonly exact?: (col: number) => boolean;
+}
+
+/** Elements from one row of an operand to the next: padded like activations, except words. */
+export function operandStride(spec: { readonly cols: number; readonly type: OutputSpec["type"] }): number {
+  return spec.type === "u32" ? spec.cols : rowStride(spec.cols);
+}
+
+/** An activation that a kernel reads; `fill` replaces the normal distribution that tests draw it from. */
+export interface InputSpec {
+  readonly rows: "rows" | "outputRows";
+  readonly cols: number;
+  readonly type: "act" | "f32" | "u32";
+  readonly fill?: (rng: Rng, row: number, col: number) => number;
+}
+
+/** Shapes of everything a kernel reads, so that tests and benches can make it. */
+export interface OperandSpecs {
+  readonly inputs?: readonly InputSpec[];
+  readonly weights?: readonly { readonly format: WeightFormat; readonly rows: number; readonly cols: number }[];
+  /** Lengths. */
+  readonly vectors?: readonly number[];
+  /** Lengths; `rope` tables hold cosines and sines, which any numbers stand in for. */
+  readonly tables?: readonly number[];
+  readonly kv?: KvLayout;
+  /** Tokens of the rows are below this. */
+  readonly tokenCount?: number;
 }
 
 /** One conformance case: shapes of the attributes, rows of the step and the bound on the error. */
@@ -113,8 +147,10 @@ export interface KernelCase<A> {
   readonly rows: number;
   /** Output rows (default 1, the last). */
   readonly outputRows?: number;
-  /** Tokens already in the KV cache before the step. */
+  /** Tokens already in the KV cache before the step: of the longest sequence, when each row is one. */
   readonly pastTokens?: number;
+  /** Whether the rows are consecutive positions of one sequence (default) or each the next token of its own. */
+  readonly sequences?: "one" | "each";
 }
 
 /**
@@ -126,6 +162,8 @@ export interface Kernel<A> {
   outputs(attributes: A): readonly OutputSpec[];
   /** The first is the safe default; the others may race it later. Empty when the target cannot run it. */
   variants(attributes: A, target: KernelTarget): readonly Variant[];
+  /** One tensor for each output. A kernel that writes `kv` changes `args.kv` in place. */
   reference(attributes: A, args: CpuArgs): readonly CpuTensor[];
+  operands(attributes: A): OperandSpecs;
   readonly cases: readonly KernelCase<A>[];
 }
