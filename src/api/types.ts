@@ -1,0 +1,254 @@
+// The shapes of requests and responses: OpenAI's field names, exactly, and the few fields beside them that this engine adds.
+
+import type { HubOptions, ModelLocation } from "../weights/source.ts";
+
+export type { HubOptions, ModelLocation } from "../weights/source.ts";
+
+/** Options of `createEngine`. */
+export interface EngineOptions {
+  /** A URL, `hf:owner/repo/file.gguf[@revision]`, a File or Blob, or the bytes of a GGUF file. */
+  readonly model: ModelLocation;
+  /** Run in a worker of its own (default true in pages whose workers have WebGPU). */
+  readonly worker?: boolean;
+  /** Most tokens of prompt and answer together; default min(the model's, 4096). */
+  readonly contextLength?: number;
+  readonly onProgress?: (progress: LoadProgress) => void;
+  /** Aborts the load. */
+  readonly signal?: AbortSignal;
+  /** A WebGPU implementation, where `navigator.gpu` is not it (Node). Implies `worker: false`. */
+  readonly gpu?: GPU;
+  /**
+   * Precision class: `f32` (default), `f16` stores activations and KV in half precision where the adapter can, `int8`
+   * quantizes the inputs of matrix products to 8 bit. Text differs between classes, never inside one.
+   */
+  readonly activations?: "f32" | "f16" | "int8";
+  /** Forces the GPU or the CPU-driver program; chosen from the adapter by default. */
+  readonly deviceClass?: "gpu" | "cpu";
+  readonly hub?: HubOptions;
+}
+
+/** A moment of loading. `progress` is 0..1 over the whole load, `loaded`/`total` bytes of `file`. */
+export interface LoadProgress {
+  readonly phase: "open" | "header" | "compile" | "weights" | "tokenizer" | "ready";
+  readonly file: string;
+  readonly loaded: number;
+  readonly total: number;
+  readonly bytesPerSecond: number;
+  readonly fromCache: boolean;
+  readonly progress: number;
+  /** One line for people. */
+  readonly text: string;
+}
+
+export interface ChatCompletionMessageParam {
+  readonly role: "system" | "developer" | "user" | "assistant" | "tool";
+  readonly content: string | null | ReadonlyArray<{ readonly type: "text"; readonly text: string }>;
+  readonly name?: string;
+  readonly tool_call_id?: string;
+  readonly tool_calls?: readonly unknown[];
+  /** Thinking of an earlier assistant turn; templates that know it decide what to keep. */
+  readonly reasoning_content?: string;
+}
+
+/** Sampling fields shared by both endpoints. `top_k`, `min_p` and `repetition_penalty` are beside OpenAI's. */
+export interface SamplingRequest {
+  readonly temperature?: number | null;
+  readonly top_p?: number | null;
+  readonly top_k?: number | null;
+  readonly min_p?: number | null;
+  readonly repetition_penalty?: number | null;
+  readonly frequency_penalty?: number | null;
+  readonly presence_penalty?: number | null;
+  readonly logit_bias?: Readonly<Record<string, number>> | null;
+  readonly seed?: number | null;
+  readonly stop?: string | readonly string[] | null;
+  /** Keep going past end-of-generation tokens (benchmarks). */
+  readonly ignore_eos?: boolean;
+}
+
+export interface ChatCompletionRequest extends SamplingRequest {
+  readonly messages: readonly ChatCompletionMessageParam[];
+  readonly model?: string;
+  readonly max_tokens?: number | null;
+  readonly max_completion_tokens?: number | null;
+  readonly n?: number | null;
+  readonly stream?: boolean | null;
+  readonly stream_options?: { readonly include_usage?: boolean } | null;
+  readonly logprobs?: boolean | null;
+  readonly top_logprobs?: number | null;
+  readonly user?: string;
+  /** Handed to the model's chat template, e.g. `{ enable_thinking: false }`. */
+  readonly chat_template_kwargs?: Readonly<Record<string, unknown>>;
+}
+
+export interface CompletionRequest extends SamplingRequest {
+  readonly prompt: string | readonly number[];
+  readonly model?: string;
+  readonly max_tokens?: number | null;
+  readonly n?: number | null;
+  readonly echo?: boolean | null;
+  readonly logprobs?: number | null;
+  readonly stream?: boolean | null;
+  readonly stream_options?: { readonly include_usage?: boolean } | null;
+  readonly user?: string;
+}
+
+/** `stop`: end of generation or a stop string; `length`: max tokens or a full context. */
+export type FinishReason = "stop" | "length";
+
+export interface TokenLogprob {
+  readonly token: string;
+  readonly logprob: number;
+  readonly bytes: number[] | null;
+}
+
+export interface ChatLogprobs {
+  readonly content: Array<TokenLogprob & { readonly top_logprobs: TokenLogprob[] }>;
+}
+
+/** The most likely tokens at one position, most likely first. */
+export interface TopToken {
+  readonly id: number;
+  readonly token: string;
+  readonly bytes: number[];
+  readonly logprob: number;
+}
+
+export interface CompletionLogprobs {
+  readonly tokens: string[];
+  /** Null for the first token of an echoed prompt. */
+  readonly token_logprobs: Array<number | null>;
+  readonly top_logprobs: Array<Record<string, number> | null>;
+  readonly text_offset: number[];
+  /** Beside OpenAI's fields: ids and bytes, because different tokens can have the same text. Empty for the first. */
+  readonly top: TopToken[][];
+}
+
+export interface Usage {
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+  readonly total_tokens: number;
+  readonly prompt_tokens_details: { readonly cached_tokens: number };
+  /** Beside OpenAI's: tokens per second and milliseconds. */
+  readonly prefill_tokens_per_second: number;
+  readonly decode_tokens_per_second: number;
+  readonly time_to_first_token_ms: number;
+  readonly total_ms: number;
+}
+
+export interface ChatCompletion {
+  readonly id: string;
+  readonly object: "chat.completion";
+  readonly created: number;
+  readonly model: string;
+  readonly choices: Array<{
+    readonly index: number;
+    readonly message: { readonly role: "assistant"; readonly content: string };
+    readonly logprobs: ChatLogprobs | null;
+    readonly finish_reason: FinishReason;
+  }>;
+  readonly usage: Usage;
+}
+
+export interface ChatCompletionChunk {
+  readonly id: string;
+  readonly object: "chat.completion.chunk";
+  readonly created: number;
+  readonly model: string;
+  readonly choices: Array<{
+    readonly index: number;
+    readonly delta: { readonly role?: "assistant"; readonly content?: string };
+    readonly logprobs: ChatLogprobs | null;
+    readonly finish_reason: FinishReason | null;
+  }>;
+  /** On the last chunk when `stream_options.include_usage` is set. */
+  readonly usage?: Usage | null;
+}
+
+export interface Completion {
+  readonly id: string;
+  readonly object: "text_completion";
+  readonly created: number;
+  readonly model: string;
+  readonly choices: Array<{
+    readonly index: number;
+    readonly text: string;
+    readonly logprobs: CompletionLogprobs | null;
+    readonly finish_reason: FinishReason | null;
+  }>;
+  readonly usage?: Usage | null;
+}
+
+/** What was loaded and onto what. */
+export interface EngineInfo {
+  readonly model: {
+    readonly name: string;
+    readonly architecture: string;
+    readonly parameters: number;
+    /** Tensor count by type name, `{ q8_0: 29, f32: 9 }`. */
+    readonly types: Readonly<Record<string, number>>;
+    readonly weightBytes: number;
+    readonly vocabSize: number;
+    readonly trainedContextLength: number;
+    readonly chatTemplate: boolean;
+  };
+  readonly adapter: {
+    readonly vendor: string;
+    readonly architecture: string;
+    readonly description: string;
+    readonly deviceClass: "gpu" | "cpu";
+    readonly f16: boolean;
+  };
+  readonly contextLength: number;
+  readonly activations: "f32" | "f16" | "int8";
+  readonly worker: boolean;
+}
+
+/** Counters and byte ledgers since the load. */
+export interface EngineStats {
+  readonly gpuBytes: {
+    readonly weights: number;
+    readonly kv: number;
+    readonly activations: number;
+    readonly other: number;
+    readonly total: number;
+  };
+  readonly kvPages: { readonly used: number; readonly capacity: number; readonly growths: number };
+  readonly dispatches: { readonly decode: number; readonly prefill: number };
+  readonly pipelines: number;
+  readonly steps: number;
+  readonly tokensGenerated: number;
+  readonly loadMs: number;
+  /** Mean JavaScript time to encode and submit a decode step, in milliseconds. */
+  readonly encodeMs: number;
+  readonly queued: number;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+/** A loaded model. The same interface in a worker, in the page and in Node. */
+export interface Engine extends AsyncDisposable {
+  readonly chat: {
+    readonly completions: {
+      create(
+        request: ChatCompletionRequest & { readonly stream: true },
+        options?: CallOptions,
+      ): Promise<AsyncIterable<ChatCompletionChunk>>;
+      create(request: ChatCompletionRequest & { readonly stream?: false | null }, options?: CallOptions): Promise<ChatCompletion>;
+    };
+  };
+  readonly completions: {
+    create(request: CompletionRequest & { readonly stream: true }, options?: CallOptions): Promise<AsyncIterable<Completion>>;
+    create(request: CompletionRequest & { readonly stream?: false | null }, options?: CallOptions): Promise<Completion>;
+  };
+  tokenize(text: string): Promise<number[]>;
+  detokenize(ids: readonly number[]): Promise<string>;
+  /** The prompt the model's own template makes of the messages. */
+  applyChatTemplate(messages: readonly ChatCompletionMessageParam[], kwargs?: Readonly<Record<string, unknown>>): Promise<string>;
+  info(): Promise<EngineInfo>;
+  stats(): Promise<EngineStats>;
+  /** Ends running calls with an AbortError and frees everything. */
+  unload(): Promise<void>;
+}

@@ -1,0 +1,96 @@
+// What the engine offers the API: a loaded model that turns token ids into token ids. Text shapes, OpenAI fields and stop
+// strings live above it.
+
+import type { Tokenizer } from "../text/tokenizer.ts";
+import type { ChatTemplate } from "../text/chat_template.ts";
+import type { SamplingParams } from "../sampling/params.ts";
+
+/** A request in tokens. */
+export interface GenerateRequest {
+  readonly promptIds: readonly number[];
+  /** Most tokens to generate; 0 with `promptLogprobs` scores the prompt only. */
+  readonly maxTokens: number;
+  readonly sampling: SamplingParams;
+  /** Ids that end generation; the ending id is reported, not counted as text. */
+  readonly stopIds: ReadonlySet<number>;
+  /** Report the log-probability of each generated token and this many most likely alternatives (0: of the token alone). */
+  readonly logprobs?: number;
+  /** Likewise for every prompt token. */
+  readonly promptLogprobs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Log-probability of a token and of the most likely ones at its position, most likely first. */
+export interface TokenScore {
+  readonly id: number;
+  readonly logprob: number;
+  readonly top: ReadonlyArray<{ readonly id: number; readonly logprob: number }>;
+}
+
+/** Why generation ended. */
+export type EndReason = "stop" | "length";
+
+/** What `generate` yields, in order: prompt scores (when asked for), tokens, one end. */
+export type GenerateEvent =
+  | {
+      readonly kind: "prompt";
+      readonly cachedTokens: number;
+      readonly prefillMs: number;
+      readonly scores: ReadonlyArray<TokenScore | null>;
+    }
+  | { readonly kind: "token"; readonly id: number; readonly score?: TokenScore }
+  | { readonly kind: "end"; readonly reason: EndReason; readonly decodeMs: number; readonly generated: number };
+
+/** Facts of the loaded model and its device, plain data. */
+export interface SessionInfo {
+  readonly name: string;
+  readonly architecture: string;
+  readonly parameters: number;
+  readonly types: Readonly<Record<string, number>>;
+  readonly weightBytes: number;
+  readonly vocabSize: number;
+  readonly trainedContextLength: number;
+  readonly contextLength: number;
+  readonly adapter: {
+    readonly vendor: string;
+    readonly architecture: string;
+    readonly description: string;
+    readonly deviceClass: "gpu" | "cpu";
+    readonly f16: boolean;
+  };
+  readonly activations: "f32" | "f16" | "int8";
+}
+
+/** Counters of the session; the API's `EngineStats` without the queue. */
+export interface SessionStats {
+  readonly gpuBytes: {
+    readonly weights: number;
+    readonly kv: number;
+    readonly activations: number;
+    readonly other: number;
+    readonly total: number;
+  };
+  readonly kvPages: { readonly used: number; readonly capacity: number; readonly growths: number };
+  readonly dispatches: { readonly decode: number; readonly prefill: number };
+  readonly pipelines: number;
+  readonly steps: number;
+  readonly tokensGenerated: number;
+  readonly loadMs: number;
+  readonly encodeMs: number;
+}
+
+/**
+ * A loaded model. One `generate` runs at a time: the API queues callers. Leaving the iteration early (break, throw, abort)
+ * leaves the session ready for the next call.
+ */
+export interface Session {
+  readonly tokenizer: Tokenizer;
+  /** Undefined when the file carries no template. */
+  readonly chatTemplate: ChatTemplate | undefined;
+  /** @throws {ShaderloomError} CONTEXT when the prompt does not fit, AbortError, GPU.lost, GPU.numeric */
+  generate(request: GenerateRequest): AsyncGenerator<GenerateEvent, void, undefined>;
+  info(): SessionInfo;
+  stats(): SessionStats;
+  /** Frees the device and all memory. Idempotent. */
+  destroy(): void;
+}

@@ -1,0 +1,45 @@
+// Validated sampling options, with every default filled in. Made by the API from a request; the sampler trusts them.
+
+/** How the next token is chosen from logits. */
+export interface SamplingParams {
+  /** 0 is greedy. */
+  readonly temperature: number;
+  /** 0 keeps all. */
+  readonly topK: number;
+  /** 1 keeps all. */
+  readonly topP: number;
+  /** 0 keeps all. */
+  readonly minP: number;
+  /** 1 is none. Divides positive and multiplies negative logits of tokens already seen (CTRL, arXiv:1909.05858). */
+  readonly repetitionPenalty: number;
+  /** Subtracted once per earlier occurrence in the completion. */
+  readonly frequencyPenalty: number;
+  /** Subtracted once for tokens that occur in the completion. */
+  readonly presencePenalty: number;
+  /** Added to logits by token id. */
+  readonly logitBias: ReadonlyMap<number, number>;
+  readonly seed: number;
+}
+
+export const greedySampling: SamplingParams = {
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  repetitionPenalty: 1,
+  frequencyPenalty: 0,
+  presencePenalty: 0,
+  logitBias: new Map(),
+  seed: 0,
+};
+
+/** Whether argmax over the raw logits decides, so that only an id has to leave the GPU. */
+export function isPlainGreedy(params: SamplingParams): boolean {
+  return (
+    params.temperature === 0 &&
+    params.repetitionPenalty === 1 &&
+    params.frequencyPenalty === 0 &&
+    params.presencePenalty === 0 &&
+    params.logitBias.size === 0
+  );
+}
