@@ -50,7 +50,7 @@ export async function requestAdapter(gpu: GPU | undefined): Promise<GPUAdapter> 
 export function readCaps(adapter: GPUAdapter, options: OpenDeviceOptions = {}): Caps {
   const { info, limits, features } = adapter;
   const description = info.description ?? "";
-  const software = Boolean(info.isFallbackAdapter) || cpuDriver.test(`${info.vendor} ${info.architecture} ${description}`);
+  const software = info.isFallbackAdapter || cpuDriver.test(`${info.vendor} ${info.architecture} ${description}`);
   const binding = Math.min(limits.maxStorageBufferBindingSize, options.maxBindingBytes ?? Number.POSITIVE_INFINITY);
   return {
     vendor: info.vendor ?? "",
@@ -108,8 +108,8 @@ function watch(device: GPUDevice, caps: Caps): OpenDevice {
     for (const listener of listeners) listener(error);
   };
   device.addEventListener?.("uncapturederror", (event) => {
-    const { error } = event as GPUUncapturedErrorEvent;
-    fail(new ShaderloomError("GPU.error", `The GPU reported an error: ${error.message} Load the model again.`, { retryable: true }));
+    const { message } = event.error;
+    fail(new ShaderloomError("GPU.error", `The GPU reported an error: ${message} Load the model again.`, { retryable: true }));
   });
   void device.lost.then((info) => {
     // `destroy()` by the owner is a normal end, not a failure.
