@@ -1,0 +1,42 @@
+// Prints what the package weighs, gzipped, and fails when the runtime outgrows its budget.
+// The runtime is what loading index.js and running worker.js pulls in without any lazy import; lazy chunks are listed apart.
+import { readFileSync, readdirSync } from "node:fs";
+import { dirname, join, normalize, relative } from "node:path";
+import { gzipSync } from "node:zlib";
+import { root } from "./setup.mjs";
+
+const budget = 90 * 1024;
+const lib = join(root, "dist", "lib");
+
+/** Follows `import … from "./x.js"` and `import "./x.js"`, but not `import("./x.js")`. */
+function followStatic(file, seen) {
+  if (seen.has(file)) return seen;
+  seen.add(file);
+  for (const match of readFileSync(file, "utf8").matchAll(/(?:\bfrom|\bimport|\bexport\s*\*\s*from)\s*["'](\.[^"']+)["']/g)) {
+    followStatic(normalize(join(dirname(file), match[1])), seen);
+  }
+  return seen;
+}
+
+const zipped = (file) => gzipSync(readFileSync(file), { level: 9 }).byteLength;
+const kilobytes = (bytes) => `${(bytes / 1024).toFixed(1)} KB`;
+const name = (file) => relative(lib, file);
+
+const loads = { page: followStatic(join(lib, "index.js"), new Set()), worker: followStatic(join(lib, "worker.js"), new Set()) };
+const runtime = new Set([...loads.page, ...loads.worker]);
+const lazy = readdirSync(lib, { recursive: true })
+  .map((file) => join(lib, String(file)))
+  .filter((file) => file.endsWith(".js") && !runtime.has(file));
+
+const total = [...runtime].reduce((sum, file) => sum + zipped(file), 0);
+for (const [where, files] of Object.entries(loads)) {
+  console.log(
+    `${where}: ${kilobytes([...files].reduce((sum, file) => sum + zipped(file), 0))} gzipped (${[...files].map(name).join(", ")})`,
+  );
+}
+for (const file of lazy) console.log(`lazy: ${kilobytes(zipped(file))} gzipped (${name(file)})`);
+console.log(`runtime: ${kilobytes(total)} of ${kilobytes(budget)} gzipped`);
+if (total > budget) {
+  console.error("The runtime is over its budget: move what is not always needed behind a lazy import.");
+  process.exitCode = 1;
+}

@@ -1,0 +1,1 @@
+export declare function stripWgsl(text: string): string;

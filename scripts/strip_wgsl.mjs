@@ -1,0 +1,22 @@
+// Takes comments and blank lines out of a shader. WGSL has no strings, so `//` and `/*` always open a comment; block comments nest.
+
+/**
+ * @param text a .wgsl file
+ * @returns the same program, one line per line that still holds code
+ */
+export function stripWgsl(text) {
+  let depth = 0;
+  let code = "";
+  for (const token of text.match(/\/\*|\*\/|\/\/[^\n]*|[\s\S]/g) ?? []) {
+    if (depth === 0 && token.startsWith("//")) continue;
+    if (token === "/*") depth += 1;
+    else if (token === "*/" && depth > 0) {
+      depth -= 1;
+      if (depth === 0) code += " ";
+    } else if (depth === 0) code += token;
+    else if (token === "\n") code += "\n";
+    else if (token.startsWith("//") && token.includes("*/")) throw new Error("a `//` inside a block comment hides its end");
+  }
+  const lines = code.split("\n").map((line) => line.trim());
+  return lines.filter((line) => line !== "").join("\n");
+}
