@@ -1,0 +1,182 @@
+import { describe, expect, test } from "vitest";
+import { ShaderloomError } from "../base/errors.ts";
+import { seededRng } from "../base/rng.ts";
+import { greedySampling, isPlainGreedy } from "./params.ts";
+import type { SamplingParams } from "./params.ts";
+import { penalizedLogits } from "./penalties.ts";
+import { sampleToken, scoreToken } from "./sampler.ts";
+
+const noHistory = { promptIds: [], completionIds: [] };
+const DRAWS = 20_000;
+
+function params(changes: Partial<SamplingParams>): SamplingParams {
+  return { ...greedySampling, temperature: 1, seed: 7, ...changes };
+}
+
+/** Logits whose softmax is `probabilities`. */
+function logitsOf(probabilities: number[]): Float32Array {
+  return Float32Array.from(probabilities, (p) => Math.log(p) + 3);
+}
+
+function frequencies(logits: Float32Array, sampling: SamplingParams): number[] {
+  const counts = Array.from(logits, () => 0);
+  for (let i = 0; i < DRAWS; i++) counts[sampleToken(logits, sampling, noHistory, i)]++;
+  return counts;
+}
+
+/** Pearson's statistic of the counts; tokens of probability 0 must not occur at all. */
+function chiSquared(counts: number[], probabilities: number[]): number {
+  let statistic = 0;
+  counts.forEach((count, id) => {
+    const expected = probabilities[id] * DRAWS;
+    if (expected === 0) expect(count, `token ${id} was filtered`).toBe(0);
+    else statistic += (count - expected) ** 2 / expected;
+  });
+  return statistic;
+}
+
+// Upper 0.1% points of chi-squared by degrees of freedom (NIST/SEMATECH e-Handbook, table 1.3.6.7.4).
+const CRITICAL: Record<number, number> = { 0: 0, 1: 10.828, 2: 13.816, 3: 16.266, 4: 18.467, 5: 20.515 };
+
+function expectDistribution(logits: Float32Array, sampling: SamplingParams, probabilities: number[]): void {
+  const freedom = probabilities.filter((p) => p > 0).length - 1;
+  expect(chiSquared(frequencies(logits, sampling), probabilities)).toBeLessThanOrEqual(CRITICAL[freedom]);
+}
+
+function normalized(weights: number[]): number[] {
+  const total = weights.reduce((a, b) => a + b, 0);
+  return weights.map((w) => w / total);
+}
+
+describe("distribution over 20,000 draws (chi-squared, 0.1%)", () => {
+  const p = [0.05, 0.4, 0.1, 0.25, 0.05, 0.15];
+
+  test("no filter", () => expectDistribution(logitsOf(p), params({}), p));
+  test("temperature 0.5 squares the odds", () =>
+    expectDistribution(logitsOf(p), params({ temperature: 0.5 }), normalized(p.map((x) => x * x))));
+  test("temperature 2 takes their root", () =>
+    expectDistribution(logitsOf(p), params({ temperature: 2 }), normalized(p.map((x) => Math.sqrt(x)))));
+  test("top-k 3", () => expectDistribution(logitsOf(p), params({ topK: 3 }), normalized([0, 0.4, 0, 0.25, 0, 0.15])));
+  test("top-k larger than the vocabulary", () => expectDistribution(logitsOf(p), params({ topK: 1000 }), p));
+  test("top-p 0.6", () => expectDistribution(logitsOf(p), params({ topP: 0.6 }), normalized([0, 0.4, 0, 0.25, 0, 0])));
+  test("top-p cuts what top-k left", () =>
+    // Of the three that top-k leaves (0.5, 0.3125, 0.1875) two have 0.8; of the whole vocabulary three would be needed.
+    expectDistribution(logitsOf(p), params({ topK: 3, topP: 0.78 }), normalized([0, 0.4, 0, 0.25, 0, 0])));
+  test("min-p 0.3 is of the most likely token", () =>
+    expectDistribution(logitsOf(p), params({ minP: 0.3 }), normalized([0, 0.4, 0, 0.25, 0, 0.15])));
+  test("top-p and min-p together", () =>
+    expectDistribution(logitsOf(p), params({ topP: 0.9, minP: 0.5 }), normalized([0, 0.4, 0, 0.25, 0, 0])));
+  test("a bias adds to the logit", () =>
+    expectDistribution(logitsOf(p), params({ logitBias: new Map([[2, Math.log(4)]]) }), normalized([0.05, 0.4, 0.4, 0.25, 0.05, 0.15])));
+  test("temperature comes before top-p", () =>
+    // At temperature 0.5 the first two have 0.81 of the mass; before temperature they have 0.65.
+    expectDistribution(logitsOf(p), params({ temperature: 0.5, topP: 0.8 }), normalized([0, 0.16, 0, 0.0625, 0, 0])));
+  test("the test sees a wrong distribution", () => {
+    const wrong = normalized([0.05, 0.4, 0.1, 0.25, 0.05, 0.18]);
+    expect(chiSquared(frequencies(logitsOf(p), params({})), wrong)).toBeGreaterThan(CRITICAL[5]);
+  });
+});
+
+test("top-p over a flat vocabulary needs more than the first prefix", () => {
+  const logits = new Float32Array(1000);
+  const seen = new Set<number>();
+  for (let i = 0; i < 5000; i++) seen.add(sampleToken(logits, params({ topP: 0.5 }), noHistory, i));
+  expect(Math.max(...seen)).toBeLessThan(500);
+  expect(seen.size).toBeGreaterThan(480);
+});
+
+test("greedy is the first of the largest, whatever the filters", () => {
+  const logits = Float32Array.from([1, 5, 5, 2]);
+  expect(sampleToken(logits, greedySampling, noHistory, 0)).toBe(1);
+  for (let i = 0; i < 50; i++) {
+    expect(sampleToken(logits, params({ topK: 1 }), noHistory, i)).toBe(1);
+    expect(sampleToken(logits, params({ topP: 0 }), noHistory, i)).toBe(1);
+    expect(sampleToken(logits, params({ topK: 3, temperature: 1e-30 }), noHistory, i)).toSatisfy((id: number) => id === 1 || id === 2);
+  }
+});
+
+test("a seed reproduces, another seed differs, logits stay as they were", () => {
+  const rng = seededRng(3);
+  const logits = Float32Array.from({ length: 1000 }, () => rng.normal());
+  const before = logits.slice();
+  const run = (seed: number): number[] =>
+    Array.from({ length: 64 }, (_, i) => sampleToken(logits, params({ seed, topP: 0.95, topK: 200, minP: 0.01 }), noHistory, i));
+  expect(run(42)).toEqual(run(42));
+  expect(run(42)).not.toEqual(run(43));
+  const history = { promptIds: [1, 2], completionIds: [3, 3] };
+  sampleToken(logits, params({ repetitionPenalty: 1.5, frequencyPenalty: 1, logitBias: new Map([[9, 5]]) }), history, 0);
+  expect(logits).toEqual(before);
+});
+
+describe("penalties", () => {
+  const history = { promptIds: [0, 1, 1], completionIds: [2, 2, 3] };
+  const logits = Float32Array.from([2, -2, 4, 1, 5]);
+
+  test("repetition divides positive and multiplies negative logits once each, prompt and completion", () => {
+    expect(Array.from(penalizedLogits(logits, params({ repetitionPenalty: 2 }), history))).toEqual([1, -4, 2, 0.5, 5]);
+  });
+  test("frequency counts, presence does not, both over the completion only", () => {
+    expect(Array.from(penalizedLogits(logits, params({ frequencyPenalty: 0.5 }), history))).toEqual([2, -2, 3, 0.5, 5]);
+    expect(Array.from(penalizedLogits(logits, params({ presencePenalty: 0.5 }), history))).toEqual([2, -2, 3.5, 0.5, 5]);
+  });
+  test("without penalties nothing is copied", () => {
+    expect(penalizedLogits(logits, params({}), history)).toBe(logits);
+    expect(penalizedLogits(logits, params({ logitBias: new Map([[1, 1]]) }), history)).not.toBe(logits);
+  });
+  test("a ban by bias holds in greedy and in sampling", () => {
+    const ban = new Map([[4, -100]]);
+    expect(sampleToken(logits, { ...greedySampling, logitBias: ban }, history, 0)).toBe(2);
+    for (let i = 0; i < 200; i++) expect(sampleToken(logits, params({ logitBias: ban }), history, i)).not.toBe(4);
+  });
+  test("each penalty needs logits on the CPU, sampling filters alone do not in greedy", () => {
+    expect(isPlainGreedy(greedySampling)).toBe(true);
+    expect(isPlainGreedy({ ...greedySampling, topP: 0.5, topK: 4 })).toBe(true);
+    expect(isPlainGreedy({ ...greedySampling, repetitionPenalty: 1.1 })).toBe(false);
+    expect(isPlainGreedy({ ...greedySampling, frequencyPenalty: 0.1 })).toBe(false);
+    expect(isPlainGreedy({ ...greedySampling, presencePenalty: 0.1 })).toBe(false);
+    expect(isPlainGreedy({ ...greedySampling, logitBias: new Map([[1, 1]]) })).toBe(false);
+    expect(isPlainGreedy(params({}))).toBe(false);
+  });
+});
+
+describe("scores", () => {
+  test("are the log-softmax of the raw logits", () => {
+    const p = [0.5, 0.25, 0.125, 0.125];
+    const score = scoreToken(logitsOf(p), 2, 2);
+    expect(score.id).toBe(2);
+    expect(score.logprob).toBeCloseTo(Math.log(0.125), 6);
+    expect(score.top.map((t) => t.id)).toEqual([0, 1]);
+    expect(score.top[0].logprob).toBeCloseTo(Math.log(0.5), 6);
+    expect(scoreToken(logitsOf(p), 0, 0).top).toEqual([]);
+    expect(scoreToken(logitsOf(p), 0, 20).top).toHaveLength(4);
+  });
+  test("sum to one over a large vocabulary with large logits", () => {
+    const rng = seededRng(5);
+    const logits = Float32Array.from({ length: 152_000 }, () => 300 + 4 * rng.normal());
+    const all = scoreToken(logits, 0, logits.length).top;
+    expect(all.reduce((total, t) => total + Math.exp(t.logprob), 0)).toBeCloseTo(1, 6);
+  });
+  test("a masked token has -inf and is never drawn", () => {
+    const logits = Float32Array.from([-Infinity, 0, -Infinity]);
+    expect(scoreToken(logits, 0, 0).logprob).toBe(-Infinity);
+    for (let i = 0; i < 200; i++) expect(sampleToken(logits, params({}), noHistory, i)).toBe(1);
+  });
+});
+
+test("NaN, +inf and all -inf are refused by both", () => {
+  for (const bad of [
+    [1, NaN, 2],
+    [-Infinity, -Infinity],
+    [1, Infinity],
+  ]) {
+    const logits = Float32Array.from(bad);
+    for (const call of [
+      (): unknown => sampleToken(logits, params({}), noHistory, 0),
+      (): unknown => sampleToken(logits, greedySampling, noHistory, 0),
+      (): unknown => scoreToken(logits, 0, 1),
+    ]) {
+      expect(call).toThrow(ShaderloomError);
+      expect(call).toThrow(expect.objectContaining({ code: "GPU.numeric" }));
+    }
+  }
+});
