@@ -1,0 +1,73 @@
+// The plain weight types: F32, F16 and BF16. A unit holds 4 (f32) or 8 consecutive weights of a row, in file order.
+
+import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "../base/dtype.ts";
+import { blockWidth } from "../base/layout.ts";
+import type { WeightFormat } from "./format.ts";
+import { blocksOf, eachRow, groupsOf, planeUnits, repackViews, unitBytes, unitStride } from "./row_groups.ts";
+
+interface FloatType {
+  readonly name: string;
+  readonly ggufType: number;
+  readonly bytes: 2 | 4;
+  readonly read: (view: DataView, at: number) => number;
+  readonly write: (view: DataView, at: number, value: number) => void;
+}
+
+function floatFormat({ name, ggufType, bytes, read, write }: FloatType): WeightFormat {
+  const rowGroupBytes = (cols: number): number => planeUnits((blocksOf(cols) * blockWidth * bytes) / unitBytes) * unitBytes;
+  const perUnit = unitBytes / bytes;
+  return {
+    name,
+    ggufType,
+    blockSize: 1,
+    bytesPerBlock: bytes,
+    rowGroupBytes,
+    constants: (cols) => ({ [`${name.toUpperCase()}_GROUP`]: rowGroupBytes(cols) / unitBytes }),
+    repack(source, span, out) {
+      const rowBytes = span.cols * bytes;
+      const { source: from, words } = repackViews(source, span.rows * rowBytes, out, groupsOf(span.rows) * rowGroupBytes(span.cols));
+      const elements = bytes === 4 ? words : new Uint16Array(words.buffer, words.byteOffset, words.length * 2);
+      const get = bytes === 4 ? (at: number): number => from.getUint32(at, true) : (at: number): number => from.getUint16(at, true);
+      const perWord = 4 / bytes;
+      eachRow(span, rowGroupBytes(span.cols), (row, at) => {
+        for (let col = 0; col < span.cols; col++) {
+          const unit = Math.floor(col / perUnit);
+          elements[(at + unit * unitStride) * perWord + (col % perUnit)] = get(row * rowBytes + col * bytes);
+        }
+      });
+    },
+    dequantize(source, out) {
+      const view = new DataView(source.buffer, source.byteOffset, source.byteLength);
+      for (let index = 0; index < out.length; index++) out[index] = read(view, index * bytes);
+    },
+    quantize(values) {
+      const view = new DataView(new ArrayBuffer(values.length * bytes));
+      for (const [index, value] of values.entries()) write(view, index * bytes, value);
+      return new Uint8Array(view.buffer);
+    },
+  };
+}
+
+export const f32: WeightFormat = floatFormat({
+  name: "f32",
+  ggufType: 0,
+  bytes: 4,
+  read: (view, at) => view.getFloat32(at, true),
+  write: (view, at, value) => view.setFloat32(at, value, true),
+});
+
+export const f16: WeightFormat = floatFormat({
+  name: "f16",
+  ggufType: 1,
+  bytes: 2,
+  read: (view, at) => f16ToF32(view.getUint16(at, true)),
+  write: (view, at, value) => view.setUint16(at, f32ToF16(value), true),
+});
+
+export const bf16: WeightFormat = floatFormat({
+  name: "bf16",
+  ggufType: 30,
+  bytes: 2,
+  read: (view, at) => bf16ToF32(view.getUint16(at, true)),
+  write: (view, at, value) => view.setUint16(at, f32ToBf16(value), true),
+});

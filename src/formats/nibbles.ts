@@ -1,0 +1,14 @@
+// The order of 4-bit and 2-bit codes in row groups, shared by the formats that have them: word i of a 32-weight block holds
+// the weights 8i .. 8i+3 in the low and 8i+4 .. 8i+7 in the high nibbles of its bytes, so that one mask gives four neighbours.
+
+const low = 0x0f0f0f0f;
+
+/** Four low nibbles beside four high ones: bytes of `first` (weights 0-3) and `second` (weights 4-7), low nibbles of each. */
+export function joinLow(first: number, second: number): number {
+  return (first & low) | ((second & low) << 4);
+}
+
+/** The same from the high nibbles. */
+export function joinHigh(first: number, second: number): number {
+  return ((first >>> 4) & low) | (second & 0xf0f0f0f0);
+}

@@ -1,0 +1,140 @@
+// Q4_K: super-blocks of 256 four-bit codes; each 32 have a 6-bit scale and minimum, w = (d * sc) * q - (dmin * m).
+// File block (144 bytes): d, dmin (f16), 12 bytes of packed sc and m, 128 bytes of codes (byte 32i + j holds weight 64i + j
+// in its low and 64i + 32 + j in its high nibble).
+// Row group: codes [block of 32][row] in the order of nibbles.ts; then sc[8], m[8] as bytes [super-block][row]; then d, dmin
+// as f16 pairs [4 super-blocks][row].
+
+import { f16ToF32, f32ToF16 } from "../base/dtype.ts";
+import { ceilDiv, clamp } from "../base/math.ts";
+import type { WeightFormat } from "./format.ts";
+import { joinHigh, joinLow } from "./nibbles.ts";
+import { blocksOf, eachRow, groupsOf, planeUnits, repackViews, unitBytes, unitStride } from "./row_groups.ts";
+
+const blockSize = 256;
+const bytesPerBlock = 144;
+const codesAt = 16;
+
+interface Planes {
+  readonly scales: number;
+  readonly supers: number;
+  readonly units: number;
+}
+
+/** Where the planes begin, in units. */
+function planes(cols: number): Planes {
+  const count = cols / blockSize;
+  const scales = planeUnits(blocksOf(cols));
+  const supers = scales + planeUnits(count);
+  return { scales, supers, units: supers + planeUnits(ceilDiv(count, 4)) };
+}
+
+function rowGroupBytes(cols: number): number {
+  return planes(cols).units * unitBytes;
+}
+
+/** The j-th 6-bit scale (0-7) or minimum (8-15) of a super-block at `file`: the upper four keep two bits elsewhere. */
+function sixBits(view: DataView, file: number, index: number): number {
+  const at = file + 4;
+  const j = index & 7;
+  const isMin = index >> 3;
+  if (j < 4) return view.getUint8(at + j + 4 * isMin) & 63;
+  return ((view.getUint8(at + j + 4) >> (4 * isMin)) & 15) | ((view.getUint8(at + j - 4 + 4 * isMin) >> 6) << 4);
+}
+
+function writeSixBits(view: DataView, file: number, scales: readonly number[], mins: readonly number[]): void {
+  const at = file + 4;
+  for (let j = 0; j < 4; j++) {
+    view.setUint8(at + j, scales[j] | ((scales[j + 4] >> 4) << 6));
+    view.setUint8(at + j + 4, mins[j] | ((mins[j + 4] >> 4) << 6));
+    view.setUint8(at + j + 8, (scales[j + 4] & 15) | ((mins[j + 4] & 15) << 4));
+  }
+}
+
+/** Packs four bytes of `sixBits`, from index 4i on, into a word. */
+function scaleWord(view: DataView, file: number, i: number): number {
+  let word = 0;
+  for (let byte = 0; byte < 4; byte++) word |= sixBits(view, file, i * 4 + byte) << (8 * byte);
+  return word;
+}
+
+function sixBitCodes(list: readonly number[], unit: number): number[] {
+  return list.map((value) => (unit === 0 ? 0 : clamp(Math.round(value / unit), 0, 63)));
+}
+
+function quantizeSuper(values: Float32Array, view: DataView, file: number): void {
+  const steps: number[] = [];
+  const floors: number[] = [];
+  for (let j = 0; j < 8; j++) {
+    const part = values.subarray(j * 32, j * 32 + 32);
+    const least = part.reduce((low, value) => Math.min(low, value), 0);
+    const most = part.reduce((high, value) => Math.max(high, value), 0);
+    steps.push((most - least) / 15);
+    floors.push(-least);
+  }
+  view.setUint16(file, f32ToF16(Math.max(...steps) / 63), true);
+  view.setUint16(file + 2, f32ToF16(Math.max(...floors) / 63), true);
+  const d = f16ToF32(view.getUint16(file, true));
+  const dmin = f16ToF32(view.getUint16(file + 2, true));
+  const scales = sixBitCodes(steps, d);
+  const mins = sixBitCodes(floors, dmin);
+  writeSixBits(view, file, scales, mins);
+  for (let index = 0; index < blockSize; index++) {
+    const j = index >> 5;
+    const step = d * scales[j];
+    const code = step === 0 ? 0 : clamp(Math.round((values[index] + dmin * mins[j]) / step), 0, 15);
+    const at = file + codesAt + (j >> 1) * 32 + (index & 31);
+    view.setUint8(at, view.getUint8(at) | (code << (4 * (j & 1))));
+  }
+}
+
+export const q4_k: WeightFormat = {
+  name: "q4_k",
+  ggufType: 12,
+  blockSize,
+  bytesPerBlock,
+  rowGroupBytes,
+  constants: (cols) => ({ Q4_K_GROUP: planes(cols).units, Q4_K_SCALES: planes(cols).scales, Q4_K_SUPERS: planes(cols).supers }),
+
+  repack(source, span, out) {
+    const count = span.cols / blockSize;
+    const rowBytes = count * bytesPerBlock;
+    const { source: from, words } = repackViews(source, span.rows * rowBytes, out, groupsOf(span.rows) * rowGroupBytes(span.cols));
+    const { scales, supers } = planes(span.cols);
+    eachRow(span, rowGroupBytes(span.cols), (row, at) => {
+      for (let index = 0; index < count; index++) {
+        const file = row * rowBytes + index * bytesPerBlock;
+        words[at + supers * 4 + (index >> 2) * unitStride + (index & 3)] = from.getUint32(file, true);
+        for (let i = 0; i < 4; i++) words[at + scales * 4 + index * unitStride + i] = scaleWord(from, file, i);
+        for (let word = 0; word < 16; word++) {
+          const first = from.getUint32(file + codesAt + word * 8, true);
+          const second = from.getUint32(file + codesAt + word * 8 + 4, true);
+          const unit = at + (index * 8 + (word >> 2) * 2) * unitStride + (word & 3);
+          words[unit] = joinLow(first, second);
+          words[unit + unitStride] = joinHigh(first, second);
+        }
+      }
+    });
+  },
+
+  dequantize(source, out) {
+    const view = new DataView(source.buffer, source.byteOffset, source.byteLength);
+    for (let block = 0; block < out.length / 32; block++) {
+      const file = (block >> 3) * bytesPerBlock;
+      const j = block & 7;
+      const step = Math.fround(f16ToF32(view.getUint16(file, true)) * sixBits(view, file, j));
+      const floor = Math.fround(f16ToF32(view.getUint16(file + 2, true)) * sixBits(view, file, 8 + j));
+      for (let index = 0; index < 32; index++) {
+        const byte = view.getUint8(file + codesAt + (j >> 1) * 32 + index);
+        out[block * 32 + index] = Math.fround(step * ((byte >> (4 * (j & 1))) & 15)) - floor;
+      }
+    }
+  },
+
+  quantize(values) {
+    const view = new DataView(new ArrayBuffer((values.length / blockSize) * bytesPerBlock));
+    for (let index = 0; index < values.length / blockSize; index++) {
+      quantizeSuper(values.subarray(index * blockSize, (index + 1) * blockSize), view, index * bytesPerBlock);
+    }
+    return new Uint8Array(view.buffer);
+  },
+};
