@@ -1,0 +1,51 @@
+// ByteSource: random access to the bytes of a model file, wherever they are. The interface and its simplest case, bytes in
+// memory; source.ts picks the implementation for a location.
+
+import { ShaderloomError, throwIfAborted } from "../base/errors.ts";
+
+export interface ByteSource {
+  /** For messages and progress: a file name, or an address without query and credentials. */
+  readonly name: string;
+  /** Total bytes, known after opening. */
+  readonly size: number;
+  /**
+   * Exactly `length` bytes at `offset`, as a view that nobody writes to.
+   *
+   * @throws {ShaderloomError} SOURCE.*, NET.* or AbortError
+   */
+  read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /** Drops what is held in memory and ends what is under way. Reads after it fail. */
+  close?(): void;
+}
+
+/** Bytes that are in memory already; reads are views of them. */
+export function bytesSource(bytes: Uint8Array, name = "model in memory"): ByteSource {
+  return {
+    name,
+    size: bytes.length,
+    read: async (offset, length, signal) => {
+      throwIfAborted(signal);
+      checkRange({ name, size: bytes.length }, offset, length);
+      return bytes.subarray(offset, offset + length);
+    },
+  };
+}
+
+/** @throws {ShaderloomError} SOURCE.range when the range is not inside the source */
+export function checkRange(source: { readonly name: string; readonly size: number }, offset: number, length: number): void {
+  const valid = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
+  if (valid && offset + length <= source.size) return;
+  const message = `${source.name} has ${source.size} bytes; ${length} at offset ${offset} were asked for. Get the file again.`;
+  throw new ShaderloomError("SOURCE.range", message, { detail: { offset, length, size: source.size } });
+}
+
+/** SOURCE.length: a source broke its promise of exact lengths. */
+export function shortRead(name: string, range: { readonly offset: number; readonly length: number }, got: number): ShaderloomError {
+  const message = `Reading ${name} at offset ${range.offset} gave ${got} bytes instead of ${range.length}. Try again, or pick the file again.`;
+  return new ShaderloomError("SOURCE.length", message, { retryable: true, detail: { ...range, got } });
+}
+
+/** SOURCE.closed: a read after `close`. */
+export function closedSource(name: string): ShaderloomError {
+  return new ShaderloomError("SOURCE.closed", `${name} was closed. Open the model again.`);
+}

@@ -1,0 +1,161 @@
+// One HTTP request as a response and a stream of chunks, under an idle timer and a signal. Knows statuses and CORS; byte
+// ranges and retries are http_source.ts.
+
+import { abortError, throwIfAborted } from "../base/errors.ts";
+import { corsRefused, interrupted, stalled, statusError, unreachable } from "./http_errors.ts";
+
+export interface TransferContext {
+  readonly url: URL;
+  /** For messages. */
+  readonly name: string;
+  readonly fetch: typeof fetch;
+  readonly headers: Record<string, string>;
+  /** Without a byte for this long, the transfer has stalled. */
+  readonly stallMs: number;
+  /** The origin that runs this code, undefined outside a browser; decides whether CORS can be the reason of a failure. */
+  readonly origin: string | undefined;
+}
+
+export interface Transfer {
+  readonly response: Response;
+  /** The body; leaving the loop early ends the transfer. To be iterated once. */
+  chunks(): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined>;
+  /** Ends a transfer whose body is not wanted. */
+  cancel(): void;
+}
+
+/**
+ * Sends a GET and waits for a success status.
+ *
+ * @throws {ShaderloomError} NET.*, SOURCE.denied, .missing, .status or AbortError
+ */
+export async function startTransfer(context: TransferContext, range: string, signal: AbortSignal | undefined): Promise<Transfer> {
+  throwIfAborted(signal);
+  const { url, name } = context;
+  const idle = idleTimer(context.stallMs, signal);
+  let response: Response;
+  try {
+    const request: RequestInit = {
+      headers: { ...context.headers, range },
+      signal: idle.signal,
+      // Browsers let one reader at a time into an entry of their HTTP cache, which would put parallel ranges in a queue.
+      cache: "no-store",
+    };
+    response = await idle.race(context.fetch(url, request));
+  } catch (thrown) {
+    idle.stop();
+    if (signal?.aborted) throw abortError();
+    if (idle.fired()) throw stalled(name, context.stallMs);
+    if (await refusedByCors(context, signal)) throw corsRefused(name);
+    throw unreachable(name, thrown);
+  }
+  const cancel = (): void => {
+    idle.stop();
+    idle.abort();
+  };
+  if (!response.ok) {
+    cancel();
+    throw statusError(name, response);
+  }
+  return { response, cancel, chunks: () => readChunks({ context, response, idle, signal }) };
+}
+
+interface Body {
+  readonly context: TransferContext;
+  readonly response: Response;
+  readonly idle: IdleTimer;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function* readChunks({ context, response, idle, signal }: Body): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+  const reader = response.body?.getReader();
+  try {
+    for (;;) {
+      if (reader === undefined) return;
+      idle.restart();
+      const { done, value } = await idle.race(reader.read());
+      idle.pause(); // the time that the consumer takes is not the server's
+      if (done) return;
+      yield value;
+    }
+  } catch (thrown) {
+    if (signal?.aborted) throw abortError();
+    if (idle.fired()) throw stalled(context.name, context.stallMs);
+    throw interrupted(context.name, thrown);
+  } finally {
+    idle.stop();
+    idle.abort();
+  }
+}
+
+interface IdleTimer {
+  /** Aborts with the caller's signal, when time is up, and on `abort`. */
+  readonly signal: AbortSignal;
+  /** Settles with the promise, or rejects on abort even when the promise never settles. */
+  race<T>(promise: Promise<T>): Promise<T>;
+  restart(): void;
+  pause(): void;
+  abort(): void;
+  /** True when time ran out. */
+  fired(): boolean;
+  /** Forgets timer and caller's signal. */
+  stop(): void;
+}
+
+function idleTimer(stallMs: number, outer: AbortSignal | undefined): IdleTimer {
+  const controller = new AbortController();
+  let expired = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const abort = (): void => controller.abort();
+  const pause = (): void => clearTimeout(timer);
+  const restart = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      expired = true;
+      controller.abort();
+    }, stallMs);
+  };
+  outer?.addEventListener("abort", abort, { once: true });
+  restart();
+  return {
+    signal: controller.signal,
+    race: (promise) => raceAbort(promise, controller.signal),
+    restart,
+    pause,
+    abort,
+    fired: () => expired,
+    stop: () => {
+      pause();
+      outer?.removeEventListener("abort", abort);
+    },
+  };
+}
+
+/** An injected fetch or a half-dead connection may ignore its signal, so the wait itself ends too. */
+function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const stop = (): void => reject(abortError());
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+    void promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
+}
+
+/**
+ * A browser tells a CORS refusal and a dead server apart to nobody. A request whose answer we may not look at still succeeds
+ * when the server is there, and then CORS was the reason.
+ */
+async function refusedByCors(context: TransferContext, signal: AbortSignal | undefined): Promise<boolean> {
+  const { url, origin, stallMs } = context;
+  if (origin === undefined || origin === url.origin) return false;
+  const idle = idleTimer(stallMs, signal);
+  try {
+    await idle.race(context.fetch(url, { method: "HEAD", mode: "no-cors", cache: "no-store", signal: idle.signal }));
+    return true;
+  } catch {
+    return false;
+  } finally {
+    idle.stop();
+    idle.abort();
+  }
+}
