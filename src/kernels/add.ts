@@ -1,0 +1,57 @@
+// The residual sum of two activations.
+
+import { rowStride } from "../base/layout.ts";
+import { ceilDiv } from "../base/math.ts";
+import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
+import { makeHeader, supports, variantKey } from "./target.ts";
+
+export interface AddAttributes {
+  readonly cols: number;
+}
+
+const workgroupSize = 64;
+
+function variants({ cols }: AddAttributes, target: KernelTarget): readonly Variant[] {
+  if (!supports(target)) return [];
+  const stride = rowStride(cols) / 4;
+  return [
+    {
+      key: variantKey(target, "add"),
+      precision: target.precision,
+      header: makeHeader(target, { WG: workgroupSize, STRIDE: stride }),
+      files: ["add.wgsl"],
+      bindings: [
+        { name: "a", from: "input0", type: "array<vec4<act_t>>", access: "read" },
+        { name: "b", from: "input1", type: "array<vec4<act_t>>", access: "read" },
+        { name: "y", from: "output0", type: "array<vec4<act_t>>", access: "read_write" },
+      ],
+      usesStep: true,
+      grid: (step) => [ceilDiv(stride, workgroupSize), step.rows, 1],
+    },
+  ];
+}
+
+function reference(_: AddAttributes, args: CpuArgs): readonly CpuTensor[] {
+  const [a, b] = args.inputs;
+  return [{ rows: a.rows, cols: a.cols, data: a.data.map((value, index) => value + b.data[index]) }];
+}
+
+/** y = a + b over activations [rows, cols]. */
+export const add: Kernel<AddAttributes> = {
+  name: "add",
+  outputs: ({ cols }) => [{ rows: "rows", cols, type: "act" }],
+  variants,
+  reference,
+  operands: ({ cols }) => ({
+    inputs: [
+      { rows: "rows", cols, type: "act" },
+      { rows: "rows", cols, type: "act" },
+    ],
+  }),
+  cases: [
+    { name: "1 element", attributes: { cols: 1 }, rows: 1 },
+    { name: "33x33", attributes: { cols: 33 }, rows: 33 },
+    { name: "3x1031", attributes: { cols: 1031 }, rows: 3 },
+    { name: "2x4096", attributes: { cols: 4096 }, rows: 2 },
+  ],
+};

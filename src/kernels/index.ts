@@ -1,0 +1,18 @@
+// The list of kernels: conformance tests, benches and the "compile everything" test walk it.
+
+import { add } from "./add.ts";
+import type { Kernel } from "./kernel.ts";
+import { rmsNorm } from "./rms_norm.ts";
+
+/** A kernel whose attributes the caller need not know: its own cases bring them. */
+export interface ListedKernel {
+  readonly name: string;
+  /** Hands the kernel, its type intact, to a visitor. */
+  visit<R>(visitor: <A>(kernel: Kernel<A>) => R): R;
+}
+
+function listed<A>(kernel: Kernel<A>): ListedKernel {
+  return { name: kernel.name, visit: (visitor) => visitor(kernel) };
+}
+
+export const kernels: readonly ListedKernel[] = [listed(add), listed(rmsNorm)];

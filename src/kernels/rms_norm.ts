@@ -1,0 +1,79 @@
+// Root-mean-square normalisation of rows, or of each head of a row (QK-norm).
+
+import { rowStride } from "../base/layout.ts";
+import { ceilDiv } from "../base/math.ts";
+import { assert } from "../base/errors.ts";
+import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
+import { makeHeader, supports, variantKey } from "./target.ts";
+
+export interface RmsNormAttributes {
+  /** Elements normalised together; a multiple of 4 when there are several groups. */
+  readonly cols: number;
+  /** Groups in a row: 1, or the number of heads. */
+  readonly groups: number;
+  readonly eps: number;
+}
+
+/** Lanes of a CPU driver's vector unit: each repeats the sum, which costs nothing, and writes its share. */
+const cpuLanes = 8;
+
+function variants({ cols, groups, eps }: RmsNormAttributes, target: KernelTarget): readonly Variant[] {
+  if (!supports(target)) return [];
+  assert(groups === 1 || cols % 4 === 0, `rms_norm groups of ${cols} split a vec4`);
+  const cpu = target.deviceClass === "cpu";
+  const width = ceilDiv(cols, 4);
+  const workgroupSize = cpu ? cpuLanes : width > 64 ? 256 : 32;
+  const consts = {
+    WG: workgroupSize,
+    STRIDE: rowStride(cols * groups) / 4,
+    WIDTH: width,
+    GROUPS: groups,
+    COLS: { f32: cols },
+    EPS: { f32: eps },
+  };
+  return [
+    {
+      key: variantKey(target, "rms_norm"),
+      precision: target.precision,
+      header: makeHeader(target, consts),
+      files: cpu ? ["rms_norm_cpu.wgsl"] : ["rms_norm.wgsl", "parts/reduce/workgroup.wgsl"],
+      bindings: [
+        { name: "x", from: "input0", type: "array<vec4<act_t>>", access: "read" },
+        { name: "w", from: "vector0", type: "array<vec4<f32>>", access: "read" },
+        { name: "y", from: "output0", type: "array<vec4<act_t>>", access: "read_write" },
+      ],
+      usesStep: true,
+      grid: (step) => [groups, step.rows, 1],
+    },
+  ];
+}
+
+function reference({ cols, groups, eps }: RmsNormAttributes, args: CpuArgs): readonly CpuTensor[] {
+  const [x] = args.inputs;
+  const [w] = args.vectors;
+  const data = new Float32Array(x.data.length);
+  for (let base = 0; base < data.length; base += cols) {
+    let sum = 0;
+    for (let col = 0; col < cols; col++) sum += x.data[base + col] ** 2;
+    const scale = 1 / Math.sqrt(sum / cols + eps);
+    for (let col = 0; col < cols; col++) data[base + col] = x.data[base + col] * scale * w[col];
+  }
+  return [{ rows: x.rows, cols: cols * groups, data }];
+}
+
+/** y = x / sqrt(mean(x^2) + eps) * w, over each group of `cols` elements; x [rows, groups * cols], w [cols]. arXiv:1910.07467 */
+export const rmsNorm: Kernel<RmsNormAttributes> = {
+  name: "rms_norm",
+  outputs: ({ cols, groups }) => [{ rows: "rows", cols: cols * groups, type: "act" }],
+  variants,
+  reference,
+  operands: ({ cols, groups }) => ({ inputs: [{ rows: "rows", cols: cols * groups, type: "act" }], vectors: [cols] }),
+  cases: [
+    { name: "1 element", attributes: { cols: 1, groups: 1, eps: 1e-5 }, rows: 1 },
+    { name: "33x33", attributes: { cols: 33, groups: 1, eps: 1e-5 }, rows: 33 },
+    { name: "3x1031", attributes: { cols: 1031, groups: 1, eps: 1e-6 }, rows: 3 },
+    { name: "2x4096", attributes: { cols: 4096, groups: 1, eps: 1e-6 }, rows: 2 },
+    { name: "5x3 heads of 12", attributes: { cols: 12, groups: 3, eps: 1e-6 }, rows: 5 },
+    { name: "2x16 heads of 128", attributes: { cols: 128, groups: 16, eps: 1e-6 }, rows: 2 },
+  ],
+};

@@ -1,0 +1,220 @@
+// Seeded operands of a kernel's cases: for its reference as CPU tensors, for the GPU as bytes in the layouts of base/layout.ts.
+// What a kernel must not read or must overwrite is filled with `garbage`.
+
+import { f32ToF16, f16ToF32 } from "../base/dtype.ts";
+import { assert } from "../base/errors.ts";
+import { type KvLayout, kvPageBytes, rowGroupSize, rowStride, stepBytes, stepHeaderWords, stepRowWords } from "../base/layout.ts";
+import { ceilDiv } from "../base/math.ts";
+import { type Rng, seededRng } from "../base/rng.ts";
+import { fileBytes } from "../formats/format.ts";
+import {
+  type CpuArgs,
+  type CpuKv,
+  type CpuTensor,
+  type InputSpec,
+  type Kernel,
+  type KernelCase,
+  type KernelTarget,
+  operandStride,
+  type StepRow,
+} from "../kernels/kernel.ts";
+
+/** Fills whatever a kernel has to write, and slack it must not read; exact in f16. */
+export const garbage = 12344;
+
+/** Where the positions of a test's sequences lie: a shuffled page table and spare pages. */
+export interface TestPages {
+  readonly layout: KvLayout;
+  /** `[slot, maxPages]`. */
+  readonly table: Uint32Array;
+  readonly pageCount: number;
+}
+
+export interface TestOperands {
+  readonly args: CpuArgs;
+  /** GPU bytes by operand name; outputs are not among them. */
+  readonly bytes: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
+  /** The step state, a uniform or storage buffer. */
+  readonly step: Uint8Array<ArrayBuffer>;
+  readonly pages: TestPages | undefined;
+  readonly contextTokens: number;
+}
+
+const slots = 2;
+
+/** Element type of a spec under a precision. */
+export function elementType(type: InputSpec["type"], target: KernelTarget): "f32" | "f16" | "u32" {
+  if (type === "act") return target.precision === "f16" ? "f16" : "f32";
+  return type;
+}
+
+/** Rows `stride` elements apart as GPU bytes; what lies between `cols` and `stride` is zero. */
+function packRows(tensor: CpuTensor, stride: number, type: "f32" | "f16" | "u32"): Uint8Array<ArrayBuffer> {
+  const { rows, cols, data } = tensor;
+  const words = type === "f16" ? new Uint16Array(rows * stride) : new Float32Array(rows * stride);
+  for (let row = 0; row < rows; row++) {
+    if (type !== "f16") words.set(data.subarray(row * cols, (row + 1) * cols), row * stride);
+    else for (let col = 0; col < cols; col++) words[row * stride + col] = f32ToF16(data[row * cols + col]);
+  }
+  return new Uint8Array(words.buffer);
+}
+
+function makeInput(spec: InputSpec, rows: number, type: "f32" | "f16" | "u32", rng: Rng): CpuTensor {
+  const data = new Float32Array(rows * spec.cols);
+  const words = new Uint32Array(data.buffer);
+  for (let index = 0; index < data.length; index++) {
+    const value = spec.fill ? spec.fill(rng, Math.floor(index / spec.cols), index % spec.cols) : rng.normal();
+    if (type === "u32") words[index] = value;
+    else data[index] = type === "f16" ? f16ToF32(f32ToF16(value)) : value;
+  }
+  return { rows, cols: spec.cols, data };
+}
+
+/** Rows of one sequence in slot 1, or one row for each of several sequences of different lengths. */
+function makeRows(kernelCase: KernelCase<unknown>, tokenCount: number, rng: Rng): StepRow[] {
+  const past = kernelCase.pastTokens ?? 0;
+  return Array.from({ length: kernelCase.rows }, (_, row) => {
+    const token = rng.below(tokenCount);
+    if (kernelCase.sequences !== "each") return { token, position: past + row, slot: 1 };
+    return { token, position: Math.ceil((past * (kernelCase.rows - row)) / kernelCase.rows), slot: (row + 1) % (kernelCase.rows + 1) };
+  });
+}
+
+function packStep(rows: readonly StepRow[], outputRows: readonly number[]): Uint8Array<ArrayBuffer> {
+  const words = new Uint32Array(stepBytes(rows.length) / 4);
+  words.set([rows.length, outputRows.length]);
+  for (const [index, row] of rows.entries()) {
+    words.set([row.token, row.position, row.slot, outputRows[index] ?? 0], stepHeaderWords + index * stepRowWords);
+  }
+  return new Uint8Array(words.buffer);
+}
+
+function makePages(layout: KvLayout, slotCount: number, rng: Rng): TestPages {
+  const used = slotCount * layout.maxPages;
+  const order = Array.from({ length: used + 1 }, (_, page) => page);
+  for (let last = order.length - 1; last > 0; last--) {
+    const other = rng.below(last + 1);
+    [order[last], order[other]] = [order[other], order[last]];
+  }
+  return { layout, table: Uint32Array.from(order.slice(0, used)), pageCount: used + 1 };
+}
+
+function makeKv(layout: KvLayout, slotCount: number, rng: Rng): CpuKv {
+  const maxTokens = layout.maxPages * layout.pageTokens;
+  const count = slotCount * maxTokens * layout.numKvHeads * layout.headDim;
+  const draw = (): number => (layout.type === "f16" ? f16ToF32(f32ToF16(rng.normal())) : Math.fround(rng.normal()));
+  return { maxTokens, keys: Float32Array.from({ length: count }, draw), values: Float32Array.from({ length: count }, draw) };
+}
+
+/** Element index in the pages of (slot, position, head) and K (0) or V (1). */
+function pageElement(pages: TestPages, at: { slot: number; position: number; head: number; which: number }): number {
+  const { pageTokens, numKvHeads, headDim, maxPages } = pages.layout;
+  const page = pages.table[at.slot * maxPages + Math.floor(at.position / pageTokens)];
+  return (((page * 2 + at.which) * numKvHeads + at.head) * pageTokens + (at.position % pageTokens)) * headDim;
+}
+
+/** Calls back for every vector of the cache with its offset in `CpuKv` and in the pages. */
+function eachVector(pages: TestPages, slotCount: number, visit: (cpu: number, gpu: number, which: number) => void): void {
+  const { pageTokens, numKvHeads, headDim, maxPages } = pages.layout;
+  const maxTokens = maxPages * pageTokens;
+  for (let slot = 0; slot < slotCount; slot++) {
+    for (let position = 0; position < maxTokens; position++) {
+      for (let head = 0; head < numKvHeads; head++) {
+        const cpu = ((slot * maxTokens + position) * numKvHeads + head) * headDim;
+        for (const which of [0, 1]) visit(cpu, pageElement(pages, { slot, position, head, which }), which);
+      }
+    }
+  }
+}
+
+function packKv(kv: CpuKv, pages: TestPages): Uint8Array<ArrayBuffer> {
+  const { layout, pageCount } = pages;
+  const half = layout.type === "f16";
+  const bytes = new ArrayBuffer(pageCount * kvPageBytes(layout));
+  const elements = half ? new Uint16Array(bytes) : new Float32Array(bytes);
+  elements.fill(half ? f32ToF16(garbage) : garbage);
+  eachVector(pages, pages.table.length / layout.maxPages, (cpu, gpu, which) => {
+    const from = which === 0 ? kv.keys : kv.values;
+    for (let d = 0; d < layout.headDim; d++) elements[gpu + d] = half ? f32ToF16(from[cpu + d]) : from[cpu + d];
+  });
+  return new Uint8Array(bytes);
+}
+
+/** The cache as a kernel left it. */
+export function unpackKv(bytes: Uint8Array<ArrayBuffer>, pages: TestPages): CpuKv {
+  const { layout, table } = pages;
+  const half = layout.type === "f16";
+  const elements = half ? new Uint16Array(bytes.buffer) : new Float32Array(bytes.buffer);
+  const slotCount = table.length / layout.maxPages;
+  const maxTokens = layout.maxPages * layout.pageTokens;
+  const count = slotCount * maxTokens * layout.numKvHeads * layout.headDim;
+  const kv = { maxTokens, keys: new Float32Array(count), values: new Float32Array(count) };
+  eachVector(pages, slotCount, (cpu, gpu, which) => {
+    const to = which === 0 ? kv.keys : kv.values;
+    for (let d = 0; d < layout.headDim; d++) to[cpu + d] = half ? f16ToF32(elements[gpu + d]) : elements[gpu + d];
+  });
+  return kv;
+}
+
+function makeWeights<A>(kernel: Kernel<A>, attributes: A, rng: Rng): { tensors: CpuTensor[]; bytes: Uint8Array<ArrayBuffer>[] } {
+  const tensors: CpuTensor[] = [];
+  const bytes: Uint8Array<ArrayBuffer>[] = [];
+  for (const { format, rows, cols } of kernel.operands(attributes).weights ?? []) {
+    const values = Float32Array.from({ length: rows * cols }, () => rng.normal());
+    const source = format.quantize?.(values);
+    assert(source, `${format.name} cannot quantize, so no test weights can be made`);
+    assert(source.byteLength === fileBytes(format, rows * cols), `${format.name} quantized to a wrong size`);
+    const data = new Float32Array(rows * cols);
+    format.dequantize(source, data);
+    const packed = new Uint8Array(ceilDiv(rows, rowGroupSize) * format.rowGroupBytes(cols));
+    format.repack(source, { rows, cols }, packed);
+    tensors.push({ rows, cols, data });
+    bytes.push(packed);
+  }
+  return { tensors, bytes };
+}
+
+/** Everything one case reads; the same seed gives the same numbers on every adapter. */
+export function makeOperands<A>(kernel: Kernel<A>, kernelCase: KernelCase<A>, target: KernelTarget): TestOperands {
+  const rng = seededRng(kernelCase.rows * 7919 + kernelCase.name.length);
+  const specs = kernel.operands(kernelCase.attributes);
+  const rows = makeRows(kernelCase, specs.tokenCount ?? 1000, rng);
+  const outputCount = kernelCase.outputRows ?? 1;
+  // The last activation rows, in an order of their own.
+  const outputRows = Array.from(
+    { length: outputCount },
+    (_, index) => (kernelCase.rows - outputCount + index) % kernelCase.rows,
+  ).toReversed();
+  const bytes = new Map<string, Uint8Array<ArrayBuffer>>();
+  const inputs = (specs.inputs ?? []).map((spec, index) => {
+    const type = elementType(spec.type, target);
+    const tensor = makeInput(spec, spec.rows === "rows" ? rows.length : outputCount, type, rng);
+    bytes.set(`input${index}`, packRows(tensor, operandStride(spec), type));
+    return tensor;
+  });
+  const weights = makeWeights(kernel, kernelCase.attributes, rng);
+  for (const [index, packed] of weights.bytes.entries()) bytes.set(`weight${index}`, packed);
+  const vectors = (specs.vectors ?? []).map((length, index) => {
+    const data = Float32Array.from({ length }, () => rng.normal());
+    bytes.set(`vector${index}`, packRows({ rows: 1, cols: length, data }, rowStride(length), "f32"));
+    return data;
+  });
+  const tables = (specs.tables ?? []).map((length, index) => {
+    const data = Float32Array.from({ length }, () => rng.normal());
+    bytes.set(`table${index}`, new Uint8Array(data.slice().buffer));
+    return data;
+  });
+  const step = packStep(rows, outputRows);
+  const contextTokens = Math.max(...rows.map((row) => row.position)) + 1;
+  const slotCount = Math.max(slots, ...rows.map((row) => row.slot + 1));
+  const pages = specs.kv && makePages(specs.kv, slotCount, rng);
+  const kv = specs.kv && makeKv(specs.kv, slotCount, rng);
+  if (pages && kv) {
+    assert(contextTokens <= kv.maxTokens, `case ${kernelCase.name} does not fit its pages`);
+    bytes.set("pages", new Uint8Array(pages.table.slice().buffer));
+    bytes.set("kv", packKv(kv, pages));
+  }
+  bytes.set("state", step);
+  const args = { inputs, weights: weights.tensors, vectors, tables, rows, outputRows, ...(kv && { kv }) };
+  return { args, bytes, step, pages, contextTokens };
+}
