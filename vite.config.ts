@@ -51,6 +51,12 @@ const page: UserConfig = {
   build: { outDir: "dist/page", target: "es2023", modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
 };
 
+/** Bundled libraries keep their own names: their entry files are called `lib` and `dist`. */
+function chunkName(moduleIds: string[]): string {
+  const packages = moduleIds.map((id) => /node_modules\/(?:@[^/]+\/)?([^/]+)/.exec(id)?.[1]);
+  return packages.find((name) => name !== undefined) ?? "[name]";
+}
+
 const lib: UserConfig = {
   ...shared,
   plugins: [compactShaders(), keepWorkerEntry()],
@@ -60,7 +66,8 @@ const lib: UserConfig = {
     target: "es2023",
     minify: true,
     lib: { entry: { index: join(root, "src/index.ts"), worker: join(root, "src/worker/host.ts") }, formats: ["es"] },
-    rolldownOptions: { output: { entryFileNames: "[name].js", chunkFileNames: "chunks/[name].js" } },
+    rolldownOptions: { output: { entryFileNames: "[name].js", chunkFileNames: ({ moduleIds }) => `chunks/${chunkName(moduleIds)}.js` } },
+    license: { fileName: "licenses.md" },
   },
 };
 
