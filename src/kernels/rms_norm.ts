@@ -12,12 +12,14 @@ export interface RmsNormAttributes {
   /** Groups in a row: 1, or the number of heads. */
   readonly groups: number;
   readonly eps: number;
+  /** Which rows the input has; default `rows`. */
+  readonly over?: "rows" | "outputRows";
 }
 
 /** Lanes of a CPU driver's vector unit: each repeats the sum, which costs nothing, and writes its share. */
 const cpuLanes = 8;
 
-function variants({ cols, groups, eps }: RmsNormAttributes, target: KernelTarget): readonly Variant[] {
+function variants({ cols, groups, eps, over = "rows" }: RmsNormAttributes, target: KernelTarget): readonly Variant[] {
   if (!supports(target)) return [];
   assert(groups === 1 || cols % 4 === 0, `rms_norm groups of ${cols} split a vec4`);
   const cpu = target.deviceClass === "cpu";
@@ -43,7 +45,7 @@ function variants({ cols, groups, eps }: RmsNormAttributes, target: KernelTarget
         { name: "y", from: "output0", type: "array<vec4<act_t>>", access: "read_write" },
       ],
       usesStep: true,
-      grid: (step) => [groups, step.rows, 1],
+      grid: (step) => [groups, step[over], 1],
     },
   ];
 }
@@ -64,10 +66,10 @@ function reference({ cols, groups, eps }: RmsNormAttributes, args: CpuArgs): rea
 /** y = x / sqrt(mean(x^2) + eps) * w, over each group of `cols` elements; x [rows, groups * cols], w [cols]. arXiv:1910.07467 */
 export const rmsNorm: Kernel<RmsNormAttributes> = {
   name: "rms_norm",
-  outputs: ({ cols, groups }) => [{ rows: "rows", cols: cols * groups, type: "act" }],
+  outputs: ({ cols, groups, over = "rows" }) => [{ rows: over, cols: cols * groups, type: "act" }],
   variants,
   reference,
-  operands: ({ cols, groups }) => ({ inputs: [{ rows: "rows", cols: cols * groups, type: "act" }], vectors: [cols] }),
+  operands: ({ cols, groups, over = "rows" }) => ({ inputs: [{ rows: over, cols: cols * groups, type: "act" }], vectors: [cols] }),
   cases: [
     { name: "1 element", attributes: { cols: 1, groups: 1, eps: 1e-5 }, rows: 1 },
     { name: "33x33", attributes: { cols: 33, groups: 1, eps: 1e-5 }, rows: 33 },

@@ -1,0 +1,149 @@
+// Turns nodes into kernel calls for one phase: prefill works on tiles of rows, decode on one row for each sequence and ends by
+// choosing the next token. Splits what exceeds a binding.
+
+import { assert } from "../base/errors.ts";
+import type { KvLayout } from "../base/layout.ts";
+import type { WeightFormat } from "../formats/format.ts";
+import { add } from "../kernels/add.ts";
+import { advance } from "../kernels/advance.ts";
+import { argmax } from "../kernels/argmax.ts";
+import { attentionDecode, chooseSplits } from "../kernels/attention_decode.ts";
+import { attentionMerge } from "../kernels/attention_merge.ts";
+import { attentionPrefill } from "../kernels/attention_prefill.ts";
+import { embed } from "../kernels/embed.ts";
+import { gatherRows } from "../kernels/gather_rows.ts";
+import { glu } from "../kernels/glu.ts";
+import type { KernelTarget } from "../kernels/kernel.ts";
+import { kvStore } from "../kernels/kv_store.ts";
+import { rmsNorm } from "../kernels/rms_norm.ts";
+import { rope } from "../kernels/rope.ts";
+import { topK } from "../kernels/top_k.ts";
+import { kernelCall, type KernelCall } from "./call.ts";
+import type { Graph, Node, Value } from "./ir.ts";
+import { splitRows } from "./layout.ts";
+import { createLinearLowering } from "./lower_linear.ts";
+import type { Section } from "./program.ts";
+
+export interface LowerOptions {
+  readonly phase: "prefill" | "decode";
+  readonly target: KernelTarget;
+  readonly kv: KvLayout;
+  readonly formats: ReadonlyMap<number, WeightFormat>;
+  /** Candidates that the `score` section reports for each output row. */
+  readonly scoreTopK: number;
+}
+
+/** A graph as kernel calls, cut into sections: `body`, `head` (logits), `pick` (argmax), then `advance` or `score`. */
+export interface Lowered {
+  readonly calls: readonly KernelCall[];
+  readonly sections: readonly Section[];
+  readonly logits: Value;
+  /** u32 [output rows, 4]: id, bits of its logit, flag, 0. */
+  readonly pick: Value;
+  /** f32 [output rows, 2 * scoreTopK + 4], prefill only: ids, logits, max, logsumexp, flag. */
+  readonly scores: Value | undefined;
+  /** What the head reads; it must outlive the body. */
+  readonly hidden: Value;
+}
+
+/** New values that lowering adds, numbered after the graph's own. */
+export interface ValueSource {
+  make(name: string, like: { rows: Value["rows"]; cols: number; type: Value["type"] }): Value;
+}
+
+export function lower(graph: Graph, options: LowerOptions): Lowered {
+  let nextId = 1 + Math.max(...graph.nodes.map((node) => node.output.id));
+  const values: ValueSource = { make: (name, like) => ({ id: nextId++, name, ...like }) };
+  const linear = createLinearLowering(options, values);
+  const calls: KernelCall[] = [];
+  const sections: Section[] = [];
+  const section = (name: string, add_: () => void): void => {
+    const start = calls.length;
+    add_();
+    sections.push({ name, start, end: calls.length });
+  };
+  const emit = (node: Node): void => {
+    calls.push(...(node.op === "linear" ? linear(node) : lowerNode(node, options, values)));
+  };
+  section("body", () => graph.nodes.slice(0, graph.headStart).forEach(emit));
+  section("head", () => graph.nodes.slice(graph.headStart).forEach(emit));
+  const { logits } = graph;
+  const pick = values.make("pick", { rows: "outputRows", cols: 4, type: "u32" });
+  section("pick", () => calls.push(kernelCall(argmax, { cols: logits.cols }, { inputs: [logits], outputs: [pick] })));
+  let scores: Value | undefined;
+  if (options.phase === "decode") {
+    const rows = options.target.maxRows;
+    section("advance", () => calls.push(kernelCall(advance, { rows }, { inputs: [pick], outputs: [] }, "advance")));
+  } else {
+    const k = options.scoreTopK;
+    const made = values.make("scores", { rows: "outputRows", cols: 2 * k + 4, type: "f32" });
+    section("score", () => calls.push(kernelCall(topK, { cols: logits.cols, k }, { inputs: [logits], outputs: [made] })));
+    scores = made;
+  }
+  const first = graph.nodes[graph.headStart];
+  assert(first.op === "output_rows", "the head starts at output_rows");
+  return { calls, sections, logits, pick, scores, hidden: first.input };
+}
+
+function lowerNode(node: Exclude<Node, { op: "linear" }>, options: LowerOptions, values: ValueSource): KernelCall[] {
+  switch (node.op) {
+    case "embed":
+      return lowerEmbed(node, options);
+    case "rms_norm": {
+      const { groups, eps, weight } = node;
+      const cols = node.input.cols / groups;
+      const vectors = [{ tensor: weight.name, length: cols }];
+      return [kernelCall(rmsNorm, { cols, groups, eps, over: node.input.rows }, { inputs: [node.input], outputs: [node.output], vectors })];
+    }
+    case "rope": {
+      const { headDim, rotaryDim, pairing, table } = node;
+      const heads = node.input.cols / headDim;
+      const maxPositions = options.kv.maxPages * options.kv.pageTokens;
+      const attributes = { heads, headDim, rotaryDim, pairing, maxPositions };
+      return [kernelCall(rope, attributes, { inputs: [node.input], outputs: [node.output], tables: [table] })];
+    }
+    case "attention":
+      return lowerAttention(node, options, values);
+    case "glu": {
+      const { gate, up, activation, output } = node;
+      return [kernelCall(glu, { cols: output.cols, activation }, { inputs: [gate, up], outputs: [output] })];
+    }
+    case "add":
+      return [kernelCall(add, { cols: node.output.cols }, { inputs: [node.left, node.right], outputs: [node.output] })];
+    case "output_rows":
+      return [kernelCall(gatherRows, { cols: node.output.cols }, { inputs: [node.input], outputs: [node.output] })];
+  }
+}
+
+function lowerEmbed(node: Extract<Node, { op: "embed" }>, options: LowerOptions): KernelCall[] {
+  const { weight, output } = node;
+  const format = options.formats.get(weight.type);
+  assert(format, `no weight format ${weight.type}`);
+  const [rows, cols] = weight.shape;
+  return splitRows({ format, rows, cols, maxBindingBytes: options.target.caps.maxBindingBytes }).map(([rowStart, rowEnd]) => {
+    const rowCount = rowEnd - rowStart;
+    const range = { tensor: weight.name, ggufType: weight.type, cols, rowStart, rows: rowCount, group: `${weight.name}@${rowStart}` };
+    return kernelCall(embed, { format, cols, rowStart, rowCount }, { inputs: [], outputs: [output], weights: [range] });
+  });
+}
+
+function lowerAttention(node: Extract<Node, { op: "attention" }>, options: LowerOptions, values: ValueSource): KernelCall[] {
+  const { query, key, value, layer, numHeads, scale, output } = node;
+  const { kv, target } = options;
+  const store = kernelCall(kvStore, { kv }, { inputs: [key, value], outputs: [], layer }, `blk.${layer}.kv_store`);
+  if (options.phase === "prefill") {
+    return [store, kernelCall(attentionPrefill, { kv, numHeads, scale }, { inputs: [query], outputs: [output], layer })];
+  }
+  const { splits, splitTokens } = chooseSplits(target, kv, kv.maxPages * kv.pageTokens);
+  const attributes = { kv, numHeads, scale, splits, splitTokens };
+  const partials = values.make(`blk.${layer}.attention_partials`, {
+    rows: "rows",
+    cols: numHeads * splits * (kv.headDim + 4),
+    type: "f32",
+  });
+  return [
+    store,
+    kernelCall(attentionDecode, attributes, { inputs: [query], outputs: [partials], layer }),
+    kernelCall(attentionMerge, attributes, { inputs: [partials], outputs: [output] }),
+  ];
+}
