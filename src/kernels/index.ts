@@ -1,8 +1,12 @@
 // The list of kernels: conformance tests, benches and the "compile everything" test walk it.
 
 import { add } from "./add.ts";
+import { gatherRows } from "./gather_rows.ts";
+import { glu } from "./glu.ts";
 import type { Kernel } from "./kernel.ts";
+import { kvStore } from "./kv_store.ts";
 import { rmsNorm } from "./rms_norm.ts";
+import { rope } from "./rope.ts";
 
 /** A kernel whose attributes the caller need not know: its own cases bring them. */
 export interface ListedKernel {
@@ -15,4 +19,11 @@ function listed<A>(kernel: Kernel<A>): ListedKernel {
   return { name: kernel.name, visit: (visitor) => visitor(kernel) };
 }
 
-export const kernels: readonly ListedKernel[] = [listed(add), listed(rmsNorm)];
+export const kernels: readonly ListedKernel[] = [
+  listed(add),
+  listed(gatherRows),
+  listed(glu),
+  listed(kvStore),
+  listed(rmsNorm),
+  listed(rope),
+];

@@ -1,0 +1,21 @@
+// kv[slot, position] = (k, v) of each row.
+// k, v [rows, STRIDE] in vec4; kv as in parts/kv.
+// Grid: (ceil(KV_HEADS * D4 / WG), rows), one thread per vec4 of k and of v. Workgroup memory: none.
+// Consts: WG, STRIDE, KV_MAX (largest finite kv_t), those of parts/kv. Parts: kv.
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let row = wg.y;
+  let col = wg.x * WG + lane;
+  if (row >= step.rows || col >= KV_HEADS * D4) {
+    return;
+  }
+  let to = kv_index(step.row[row].slot, step.row[row].position, col / D4) + col % D4;
+  kv[to] = kv_clamped(vec4<f32>(k[row * STRIDE + col]));
+  kv[to + KV_VALUES] = kv_clamped(vec4<f32>(v[row * STRIDE + col]));
+}
+
+// An infinity stored once would spoil every later token.
+fn kv_clamped(v: vec4<f32>) -> vec4<kv_t> {
+  return vec4<kv_t>(clamp(v, vec4<f32>(-KV_MAX), vec4<f32>(KV_MAX)));
+}

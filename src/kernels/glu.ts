@@ -1,0 +1,68 @@
+// The gated linear unit between the two halves of a feed-forward block.
+
+import { rowStride } from "../base/layout.ts";
+import { ceilDiv } from "../base/math.ts";
+import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
+import { makeHeader, supports, variantKey } from "./target.ts";
+
+export interface GluAttributes {
+  readonly cols: number;
+  /** `gelu` is the tanh approximation, as in ggml. */
+  readonly activation: "silu" | "gelu";
+}
+
+const workgroupSize = 64;
+
+function variants({ cols, activation }: GluAttributes, target: KernelTarget): readonly Variant[] {
+  if (!supports(target)) return [];
+  const stride = rowStride(cols) / 4;
+  return [
+    {
+      key: variantKey(target, "glu", activation),
+      precision: target.precision,
+      header: makeHeader(target, { WG: workgroupSize, STRIDE: stride, GELU: activation === "gelu" }),
+      files: ["glu.wgsl"],
+      bindings: [
+        { name: "gate", from: "input0", type: "array<vec4<act_t>>", access: "read" },
+        { name: "up", from: "input1", type: "array<vec4<act_t>>", access: "read" },
+        { name: "y", from: "output0", type: "array<vec4<act_t>>", access: "read_write" },
+      ],
+      usesStep: true,
+      grid: (step) => [ceilDiv(stride, workgroupSize), step.rows, 1],
+    },
+  ];
+}
+
+function silu(x: number): number {
+  return x / (1 + Math.exp(-x));
+}
+
+function gelu(x: number): number {
+  return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
+}
+
+function reference({ activation }: GluAttributes, args: CpuArgs): readonly CpuTensor[] {
+  const [gate, up] = args.inputs;
+  const apply = activation === "silu" ? silu : gelu;
+  return [{ rows: gate.rows, cols: gate.cols, data: gate.data.map((value, index) => apply(value) * up.data[index]) }];
+}
+
+/** y = activation(gate) * up over activations [rows, cols]: SwiGLU or GeGLU. arXiv:2002.05202 */
+export const glu: Kernel<GluAttributes> = {
+  name: "glu",
+  outputs: ({ cols }) => [{ rows: "rows", cols, type: "act" }],
+  variants,
+  reference,
+  operands: ({ cols }) => ({
+    inputs: [
+      // Wide enough to reach where exp overflows.
+      { rows: "rows", cols, type: "act", fill: (rng, _, col) => rng.normal() * (col % 7 === 0 ? 120 : 2) },
+      { rows: "rows", cols, type: "act" },
+    ],
+  }),
+  cases: (["silu", "gelu"] as const).flatMap((activation) => [
+    { name: "1 element", attributes: { cols: 1, activation }, rows: 1 },
+    { name: "33x172", attributes: { cols: 172, activation }, rows: 33 },
+    { name: "2x2048", attributes: { cols: 2048, activation }, rows: 2 },
+  ]),
+};

@@ -1,0 +1,77 @@
+// Writes the keys and values of a step's rows into the pages of their sequences.
+
+import { type KvLayout, rowStride } from "../base/layout.ts";
+import { ceilDiv } from "../base/math.ts";
+import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
+import { kvBindings, kvConsts, kvIndex, kvPart, testLayout } from "./kv_layout.ts";
+import { makeHeader, supports, variantKey } from "./target.ts";
+
+export interface KvStoreAttributes {
+  readonly kv: KvLayout;
+}
+
+const workgroupSize = 64;
+
+function variants({ kv }: KvStoreAttributes, target: KernelTarget): readonly Variant[] {
+  if (!supports(target, [kv.type])) return [];
+  const cols = kv.numKvHeads * kv.headDim;
+  const consts = { WG: workgroupSize, STRIDE: rowStride(cols) / 4, ...kvConsts(kv), KV_MAX: { f32: kv.type === "f16" ? 65504 : 3.4e38 } };
+  return [
+    {
+      key: variantKey(target, "kv_store", `kv_${kv.type}`),
+      precision: target.precision,
+      header: makeHeader(target, consts, { kv_t: kv.type }),
+      files: ["kv_store.wgsl", kvPart],
+      bindings: [
+        { name: "k", from: "input0", type: "array<vec4<act_t>>", access: "read" },
+        { name: "v", from: "input1", type: "array<vec4<act_t>>", access: "read" },
+        ...kvBindings("read_write"),
+      ],
+      usesStep: true,
+      grid: (step) => [ceilDiv(cols / 4, workgroupSize), step.rows, 1],
+    },
+  ];
+}
+
+function reference({ kv: layout }: KvStoreAttributes, args: CpuArgs): readonly CpuTensor[] {
+  const [k, v] = args.inputs;
+  const cols = layout.numKvHeads * layout.headDim;
+  for (const [row, { slot, position }] of args.rows.entries()) {
+    if (!args.kv) continue;
+    const at = kvIndex(args.kv, layout, { slot, position, head: 0 });
+    args.kv.keys.set(k.data.subarray(row * cols, (row + 1) * cols), at);
+    args.kv.values.set(v.data.subarray(row * cols, (row + 1) * cols), at);
+  }
+  return [];
+}
+
+/** kv[slot, position] = (k, v) of each row; k, v [rows, numKvHeads * headDim]. Writes pages, has no output. */
+export const kvStore: Kernel<KvStoreAttributes> = {
+  name: "kv_store",
+  outputs: () => [],
+  variants,
+  reference,
+  operands: ({ kv }) => ({
+    inputs: [
+      { rows: "rows", cols: kv.numKvHeads * kv.headDim, type: "act" },
+      { rows: "rows", cols: kv.numKvHeads * kv.headDim, type: "act" },
+    ],
+    kv,
+  }),
+  cases: (["f32", "f16"] as const).flatMap((type) => [
+    { name: "first token", attributes: { kv: { ...testLayout({ numKvHeads: 1, headDim: 8, pageTokens: 4, tokens: 8 }), type } }, rows: 1 },
+    {
+      name: "33 tokens over pages",
+      attributes: { kv: { ...testLayout({ numKvHeads: 3, headDim: 20, pageTokens: 32, tokens: 128 }), type } },
+      rows: 33,
+      pastTokens: 61,
+    },
+    {
+      name: "5 sequences",
+      attributes: { kv: { ...testLayout({ numKvHeads: 2, headDim: 64, pageTokens: 32, tokens: 96 }), type } },
+      rows: 5,
+      pastTokens: 90,
+      sequences: "each" as const,
+    },
+  ]),
+};

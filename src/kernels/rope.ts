@@ -1,0 +1,101 @@
+// Rotary position embedding from a table that models/rope_table.ts makes, so that every kind of scaling is one kernel.
+
+import { assert } from "../base/errors.ts";
+import { rowStride } from "../base/layout.ts";
+import { ceilDiv } from "../base/math.ts";
+import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
+import { makeHeader, supports, variantKey } from "./target.ts";
+
+export interface RopeAttributes {
+  readonly heads: number;
+  readonly headDim: number;
+  /** Leading dimensions of a head that turn, an even number; the others pass through. */
+  readonly rotaryDim: number;
+  /** `half`: (i, i + rotaryDim/2) turn together; `interleaved`: (2i, 2i + 1). */
+  readonly pairing: "half" | "interleaved";
+  /** Rows of the table. */
+  readonly maxPositions: number;
+}
+
+const workgroupSize = 64;
+
+function variants(attributes: RopeAttributes, target: KernelTarget): readonly Variant[] {
+  if (!supports(target)) return [];
+  const { heads, headDim, rotaryDim, pairing, maxPositions } = attributes;
+  assert(headDim % 2 === 0 && rotaryDim % 2 === 0 && rotaryDim <= headDim, `rope cannot pair ${rotaryDim} of ${headDim}`);
+  const stride = rowStride(heads * headDim);
+  const consts = {
+    WG: workgroupSize,
+    STRIDE: stride,
+    HEADS: heads,
+    D: headDim,
+    ROTARY: rotaryDim,
+    INTERLEAVED: pairing === "interleaved",
+    MAX_POSITIONS: maxPositions,
+  };
+  return [
+    {
+      key: variantKey(target, "rope", pairing),
+      precision: target.precision,
+      header: makeHeader(target, consts),
+      files: ["rope.wgsl"],
+      bindings: [
+        { name: "x", from: "input0", type: "array<act_t>", access: "read" },
+        { name: "turns", from: "table0", type: "array<vec2<f32>>", access: "read" },
+        { name: "y", from: "output0", type: "array<act_t>", access: "read_write" },
+      ],
+      usesStep: true,
+      grid: (step) => [ceilDiv(stride / 2, workgroupSize), step.rows, 1],
+    },
+  ];
+}
+
+function reference({ heads, headDim, rotaryDim, pairing }: RopeAttributes, args: CpuArgs): readonly CpuTensor[] {
+  const [x] = args.inputs;
+  const [table] = args.tables;
+  const half = rotaryDim / 2;
+  const data = x.data.slice();
+  for (const [row, { position }] of args.rows.entries()) {
+    for (let head = 0; head < heads; head++) {
+      const base = (row * heads + head) * headDim;
+      for (let pair = 0; pair < half; pair++) {
+        const first = base + (pairing === "half" ? pair : 2 * pair);
+        const second = pairing === "half" ? first + half : first + 1;
+        const cos = table[(position * half + pair) * 2];
+        const sin = table[(position * half + pair) * 2 + 1];
+        data[first] = x.data[first] * cos - x.data[second] * sin;
+        data[second] = x.data[first] * sin + x.data[second] * cos;
+      }
+    }
+  }
+  return [{ rows: x.rows, cols: x.cols, data }];
+}
+
+/** Turns pairs (a, b) of each head to (a cos - b sin, a sin + b cos); x, y [rows, heads * headDim]. arXiv:2104.09864 */
+export const rope: Kernel<RopeAttributes> = {
+  name: "rope",
+  outputs: ({ heads, headDim }) => [{ rows: "rows", cols: heads * headDim, type: "act" }],
+  variants,
+  reference,
+  operands: ({ heads, headDim, rotaryDim, maxPositions }) => ({
+    inputs: [{ rows: "rows", cols: heads * headDim, type: "act" }],
+    tables: [maxPositions * rotaryDim],
+  }),
+  cases: (["half", "interleaved"] as const).flatMap((pairing) => [
+    { name: "1 head of 8", attributes: { heads: 1, headDim: 8, rotaryDim: 8, pairing, maxPositions: 4 }, rows: 1 },
+    { name: "3 heads of 80", attributes: { heads: 3, headDim: 80, rotaryDim: 80, pairing, maxPositions: 64 }, rows: 33, pastTokens: 20 },
+    {
+      name: "5 heads of 48, 12 turn",
+      attributes: { heads: 5, headDim: 48, rotaryDim: 12, pairing, maxPositions: 9 },
+      rows: 2,
+      pastTokens: 7,
+    },
+    {
+      name: "7 sequences",
+      attributes: { heads: 4, headDim: 64, rotaryDim: 64, pairing, maxPositions: 300 },
+      rows: 7,
+      pastTokens: 290,
+      sequences: "each" as const,
+    },
+  ]),
+};
