@@ -1,0 +1,72 @@
+// GPU buffers with a ledger: every byte that the engine holds is counted by what it is for, so that leaks and predictions can
+// be checked, and running out of memory is one typed error after which nothing is left allocated.
+
+import { ShaderloomError } from "../base/errors.ts";
+
+export type BufferKind = "weights" | "kv" | "activations" | "other";
+
+export type LedgerBytes = Readonly<Record<BufferKind, number>>;
+
+/** STORAGE | COPY_SRC | COPY_DST as a number, because the global constants are missing in Node. */
+export const storageUsage = 0x80 | 0x04 | 0x08;
+/** UNIFORM, beside storage, for the step state. */
+export const uniformUsage = 0x40;
+/** MAP_READ | COPY_DST. */
+export const readbackUsage = 0x01 | 0x08;
+
+/** Makes buffers and counts them. */
+export class BufferLedger {
+  readonly #device: GPUDevice;
+  readonly #live = new Map<GPUBuffer, BufferKind>();
+
+  constructor(device: GPUDevice) {
+    this.#device = device;
+  }
+
+  create(kind: BufferKind, descriptor: { label: string; size: number; usage?: number }): GPUBuffer {
+    const buffer = this.#device.createBuffer({ usage: storageUsage, ...descriptor });
+    this.#live.set(buffer, kind);
+    return buffer;
+  }
+
+  destroy(buffer: GPUBuffer): void {
+    this.#live.delete(buffer);
+    buffer.destroy();
+  }
+
+  destroyAll(): void {
+    for (const buffer of this.#live.keys()) buffer.destroy();
+    this.#live.clear();
+  }
+
+  bytes(): LedgerBytes & { readonly total: number } {
+    const sums = { weights: 0, kv: 0, activations: 0, other: 0, total: 0 };
+    for (const [buffer, kind] of this.#live) {
+      sums[kind] += buffer.size;
+      sums.total += buffer.size;
+    }
+    return sums;
+  }
+}
+
+/**
+ * Runs allocations and reports whether the device had the memory.
+ * @throws {ShaderloomError} GPU.oom; the caller frees what it made, `advice` says what would fit
+ */
+export async function withMemoryCheck<T>(device: GPUDevice, advice: () => string, allocate: () => T): Promise<T> {
+  device.pushErrorScope("out-of-memory");
+  device.pushErrorScope("validation");
+  let result: T | undefined;
+  let thrown: unknown;
+  try {
+    result = allocate();
+  } catch (error) {
+    thrown = error;
+  }
+  const [validation, memory] = await Promise.all([device.popErrorScope(), device.popErrorScope()]);
+  if (memory || validation || thrown !== undefined) {
+    const cause = memory?.message ?? validation?.message ?? String(thrown);
+    throw new ShaderloomError("GPU.oom", `The GPU has too little memory for this model. ${advice()}`, { detail: { cause } });
+  }
+  return result as T;
+}

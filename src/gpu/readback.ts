@@ -1,0 +1,59 @@
+// Reads results back through a ring of mappable buffers that are made once and reused, so that a steady decode loop creates
+// nothing.
+
+import { asShaderloomError } from "../base/errors.ts";
+import { alignUp } from "../base/math.ts";
+import { type BufferLedger, readbackUsage } from "./buffers.ts";
+
+/** A mappable buffer in use: copy into it while encoding, read it after the submit. */
+export interface ReadbackSlot {
+  /** Encodes a copy of `bytes` at `offset` of `source` to `at` in this slot. */
+  copy(encoder: GPUCommandEncoder, copy: { source: GPUBuffer; offset?: number; bytes: number; at?: number }): void;
+  /** The bytes copied, once the GPU is done; frees the slot. */
+  read(): Promise<ArrayBuffer>;
+}
+
+export interface Readback {
+  /** A free slot of at least `bytes`. */
+  take(bytes: number): ReadbackSlot;
+  /** Bytes read back so far. */
+  readonly bytesRead: number;
+}
+
+export function createReadback(ledger: BufferLedger): Readback {
+  const free: GPUBuffer[] = [];
+  let bytesRead = 0;
+  const takeBuffer = (bytes: number): GPUBuffer => {
+    const index = free.findIndex((buffer) => buffer.size >= bytes);
+    if (index >= 0) return free.splice(index, 1)[0];
+    return ledger.create("other", { label: "readback", size: alignUp(bytes, 256), usage: readbackUsage });
+  };
+  return {
+    take(bytes) {
+      const buffer = takeBuffer(bytes);
+      let end = 0;
+      return {
+        copy(encoder, { source, offset = 0, bytes: size, at = 0 }) {
+          encoder.copyBufferToBuffer(source, offset, buffer, at, size);
+          end = Math.max(end, at + size);
+        },
+        async read() {
+          try {
+            await buffer.mapAsync(1, 0, end); // GPUMapMode.READ
+          } catch (thrown) {
+            // A mapping only fails with its device; the owner knows why the device went.
+            throw asShaderloomError(thrown, "GPU.lost");
+          }
+          const bytes_ = buffer.getMappedRange(0, end).slice(0);
+          buffer.unmap();
+          free.push(buffer);
+          bytesRead += end;
+          return bytes_;
+        },
+      };
+    },
+    get bytesRead() {
+      return bytesRead;
+    },
+  };
+}

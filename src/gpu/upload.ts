@@ -1,0 +1,19 @@
+// Uploads with back-pressure: `writeBuffer` copies into staging memory at once, so an unbounded run of writes would hold a
+// second copy of the model.
+
+/** Bytes that may wait in the queue before the next upload waits for the GPU. */
+const maxPendingBytes = 64 * 1024 * 1024;
+
+/** Writes bytes to a buffer; resolves at once while little is pending, else when the queue has caught up. */
+export type Upload = (buffer: GPUBuffer, offset: number, bytes: Uint8Array) => Promise<void>;
+
+export function createUpload(queue: GPUQueue): Upload {
+  let pending = 0;
+  return async (buffer, offset, bytes) => {
+    queue.writeBuffer(buffer, offset, bytes as Uint8Array<ArrayBuffer>);
+    pending += bytes.byteLength;
+    if (pending < maxPendingBytes) return;
+    pending = 0;
+    await queue.onSubmittedWorkDone();
+  };
+}

@@ -1,0 +1,123 @@
+// KV pages on the GPU: one pool buffer per layer, grown by doubling at a step boundary, and the pages of each sequence slot.
+// vLLM's PagedAttention (arXiv:2309.06180) with a table row per slot.
+
+import { assert, ShaderloomError } from "../base/errors.ts";
+import { type KvLayout, kvPageBytes, pagesFor } from "../base/layout.ts";
+import type { BufferLedger } from "../gpu/buffers.ts";
+import { PageAllocator } from "./page_allocator.ts";
+
+export interface PagedCacheOptions {
+  readonly layout: KvLayout;
+  readonly numLayers: number;
+  /** Pages to begin with; doubled when they run out, up to `maxPages` for each slot. */
+  readonly initialPages: number;
+  readonly slots: number;
+}
+
+/** Owns the page pools. */
+export class PagedCache {
+  readonly layout: KvLayout;
+  readonly #device: GPUDevice;
+  readonly #ledger: BufferLedger;
+  readonly #allocator: PageAllocator;
+  readonly #slotPages: number[][];
+  readonly #maxPages: number;
+  #pools: GPUBuffer[];
+  #growths = 0;
+
+  constructor(device: GPUDevice, ledger: BufferLedger, options: PagedCacheOptions) {
+    this.layout = options.layout;
+    this.#device = device;
+    this.#ledger = ledger;
+    this.#maxPages = options.layout.maxPages * options.slots;
+    const pages = Math.min(options.initialPages, this.#maxPages);
+    this.#allocator = new PageAllocator(pages);
+    this.#slotPages = Array.from({ length: options.slots }, () => []);
+    this.#pools = Array.from({ length: options.numLayers }, (_, layer) => this.#createPool(layer, pages));
+  }
+
+  get usedPages(): number {
+    return this.#allocator.used;
+  }
+
+  get capacityPages(): number {
+    return this.#allocator.capacity;
+  }
+
+  /** How often the pools were replaced by larger ones. */
+  get growths(): number {
+    return this.#growths;
+  }
+
+  /** The pool of a layer; a new buffer after growth, when programs must be bound again. */
+  pool(layer: number): GPUBuffer {
+    return this.#pools[layer];
+  }
+
+  /** Page numbers of a slot in order of position. */
+  pages(slot: number): readonly number[] {
+    return this.#slotPages[slot];
+  }
+
+  /**
+   * Makes room for positions below `tokens` in a slot.
+   * @returns what changed: the slot's table row, and whether the pools are new buffers
+   * @throws {ShaderloomError} GPU.oom when the pools cannot grow; what was there stays
+   */
+  async reserve(slot: number, tokens: number): Promise<{ tableChanged: boolean; rebind: boolean }> {
+    const pages = this.#slotPages[slot];
+    const needed = pagesFor(tokens, this.layout);
+    assert(needed <= this.layout.maxPages, "the engine bounds sequences by the context length");
+    let rebind = false;
+    let tableChanged = false;
+    while (pages.length < needed) {
+      const page = this.#allocator.take();
+      if (page === undefined) {
+        await this.#grow();
+        rebind = true;
+        continue;
+      }
+      pages.push(page);
+      tableChanged = true;
+    }
+    return { tableChanged, rebind };
+  }
+
+  /** Gives back the pages of a slot beyond position `tokens`. */
+  truncate(slot: number, tokens: number): void {
+    const pages = this.#slotPages[slot];
+    const keep = pagesFor(tokens, this.layout);
+    for (const page of pages.splice(keep)) this.#allocator.release(page);
+  }
+
+  #createPool(layer: number, pages: number): GPUBuffer {
+    return this.#ledger.create("kv", { label: `kv of layer ${layer}`, size: pages * kvPageBytes(this.layout) });
+  }
+
+  async #grow(): Promise<void> {
+    const before = this.#allocator.capacity;
+    const after = Math.min(before * 2, this.#maxPages);
+    assert(after > before, "a full pool means a slot beyond its context");
+    const device = this.#device;
+    device.pushErrorScope("out-of-memory");
+    const next = this.#pools.map((_, layer) => this.#createPool(layer, after));
+    const failure = await device.popErrorScope();
+    if (failure) {
+      for (const pool of next) this.#ledger.destroy(pool);
+      throw new ShaderloomError(
+        "GPU.oom",
+        `The GPU has no memory for ${after * this.layout.pageTokens} tokens of context. Start a new chat or load with a smaller contextLength.`,
+        {
+          detail: { tokens: after * this.layout.pageTokens, cause: failure.message },
+        },
+      );
+    }
+    const encoder = device.createCommandEncoder({ label: "grow kv" });
+    this.#pools.forEach((pool, layer) => encoder.copyBufferToBuffer(pool, 0, next[layer], 0, pool.size));
+    device.queue.submit([encoder.finish()]);
+    for (const pool of this.#pools) this.#ledger.destroy(pool);
+    this.#pools = next;
+    this.#allocator.grow(after);
+    this.#growths++;
+  }
+}

@@ -1,0 +1,27 @@
+// The contract of an architecture: its configuration from metadata and its forward pass on the graph builder. One
+// architecture = one file here and one line in index.ts. A model never sees a buffer.
+
+import type { Metadata } from "../base/metadata.ts";
+import type { GraphBuilder, TensorTable } from "../graph/builder.ts";
+import type { Pairing, Table, Value } from "../graph/ir.ts";
+import type { ModelConfig } from "./config.ts";
+
+/** What a forward pass is built from. */
+export interface ForwardInputs {
+  readonly config: ModelConfig;
+  readonly tensors: TensorTable;
+  /** Cosines and sines of every position of the context. */
+  readonly rope: Table;
+}
+
+export interface Architecture {
+  /** `general.architecture` of GGUF. */
+  readonly name: string;
+  /** How RoPE pairs dimensions: (i, i + d/2) or (2i, 2i + 1). */
+  readonly pairing: Pairing;
+  config(metadata: Metadata, vocabSize: number): ModelConfig;
+  /** Tensor with per-frequency RoPE divisors, read at load when the file has it. */
+  readonly ropeFactors?: string;
+  /** Logits of the output rows. */
+  forward(g: GraphBuilder, inputs: ForwardInputs): Value;
+}
