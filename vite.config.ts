@@ -1,54 +1,27 @@
 // Two builds: the chat page (dist/page), and with `--mode lib` the package (dist/lib: index.js, worker.js and lazy chunks).
 // Both keep `base` relative, so that they run from any folder of any host.
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Plugin, UserConfig } from "vite";
-import { stripWgsl } from "./scripts/strip_wgsl.mjs";
+import type { UserConfig } from "vite";
+import { compactShaders, keepWorkerEntry, portableTokenizers } from "./scripts/vite_plugins.ts";
 
 const root = import.meta.dirname;
+const plugins = [compactShaders(), portableTokenizers()];
+/** The tokenizer's inlined WASM is 4.7 MB of base64, a lazy chunk of its own. */
+const chunkSizeWarningLimit = 5000;
 
-/** Shaders go into builds without comments and blank lines; the dev server and tests keep the file's own lines for messages. */
-function compactShaders(): Plugin {
-  return {
-    name: "shaderloom-compact-shaders",
-    apply: "build",
-    enforce: "pre",
-    async load(id) {
-      if (!id.endsWith(".wgsl?raw")) return undefined;
-      return `export default ${JSON.stringify(stripWgsl(await readFile(id.slice(0, -"?raw".length), "utf8")))}`;
-    },
-  };
-}
-
-const WORKER = /new URL\(\s*"\.\/host\.ts",\s*import\.meta\.url\s*,?\s*\)/;
-const PLACEHOLDER = "__SHADERLOOM_WORKER__";
-
-/**
- * In the package the worker is an entry of its own and the address stays literal in the output, because that is the form which
- * consumers' bundlers look for. Vite would otherwise emit the worker as an asset whose chunks a consumer's build does not copy.
- */
-function keepWorkerEntry(): Plugin {
-  return {
-    name: "shaderloom-keep-worker-entry",
-    apply: "build",
-    enforce: "pre",
-    transform(code, id) {
-      if (!id.includes("/src/worker/") || !WORKER.test(code)) return undefined;
-      return { code: code.replace(WORKER, PLACEHOLDER), map: null };
-    },
-    renderChunk(code) {
-      if (!code.includes(PLACEHOLDER)) return undefined;
-      return { code: code.replaceAll(PLACEHOLDER, 'new URL("./worker.js", import.meta.url)'), map: null };
-    },
-  };
-}
-
-const shared: UserConfig = { root, base: "./", worker: { format: "es", plugins: () => [compactShaders()] } };
+const shared: UserConfig = { root, base: "./", worker: { format: "es", plugins: () => plugins } };
 
 const page: UserConfig = {
   ...shared,
-  plugins: [compactShaders()],
-  build: { outDir: "dist/page", target: "es2023", modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
+  plugins,
+  build: {
+    outDir: "dist/page",
+    target: "es2023",
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+    chunkSizeWarningLimit,
+    license: { fileName: "licenses.md" },
+  },
 };
 
 /** Bundled libraries keep their own names: their entry files are called `lib` and `dist`. */
@@ -59,12 +32,13 @@ function chunkName(moduleIds: string[]): string {
 
 const lib: UserConfig = {
   ...shared,
-  plugins: [compactShaders(), keepWorkerEntry()],
+  plugins: [...plugins, keepWorkerEntry()],
   publicDir: false,
   build: {
     outDir: "dist/lib",
     target: "es2023",
     minify: true,
+    chunkSizeWarningLimit,
     lib: { entry: { index: join(root, "src/index.ts"), worker: join(root, "src/worker/host.ts") }, formats: ["es"] },
     rolldownOptions: { output: { entryFileNames: "[name].js", chunkFileNames: ({ moduleIds }) => `chunks/${chunkName(moduleIds)}.js` } },
     license: { fileName: "licenses.md" },

@@ -3,6 +3,7 @@ import { playwright } from "@vitest/browser-playwright";
 import type { TestProjectInlineConfiguration, ViteUserConfig } from "vitest/config";
 import { chromiumArgs, findChromium } from "./scripts/find_chromium.mjs";
 import { findLavapipe, findSwiftshader, type VulkanDriver } from "./scripts/find_vulkan.mjs";
+import { portableTokenizers } from "./scripts/vite_plugins.ts";
 import { serveFiles } from "./src/testing/serve_files.ts";
 
 const root = import.meta.dirname;
@@ -10,12 +11,17 @@ const gpuTests = ["src/**/*.gpu.test.ts"];
 /** Software adapters compile and run slowly on small machines. */
 const gpuTimeouts = { testTimeout: 120_000, hookTimeout: 120_000 };
 
+/** Node imports packages by itself unless told to let Vite transform them. */
+const inlined = { deps: { inline: ["@mlc-ai/web-tokenizers"] } };
+
 /** Dawn in Node; LD_LIBRARY_PATH has to be there when the process starts, which `env` of a fork is. */
 function dawn(name: string, driver: VulkanDriver): TestProjectInlineConfiguration {
   return {
+    plugins: [portableTokenizers()],
     test: {
       name,
       include: gpuTests,
+      server: inlined,
       environment: "node",
       pool: "forks",
       maxWorkers: 1,
@@ -28,6 +34,8 @@ function dawn(name: string, driver: VulkanDriver): TestProjectInlineConfiguratio
 function chromium(executablePath: string): TestProjectInlineConfiguration {
   return {
     plugins: [serveFiles(root)],
+    /** Found during a run, they would make Vite reload the tests. */
+    optimizeDeps: { include: ["@mlc-ai/web-tokenizers", "@huggingface/jinja"] },
     test: {
       name: "chromium",
       include: gpuTests,
@@ -45,7 +53,9 @@ function chromium(executablePath: string): TestProjectInlineConfiguration {
 }
 
 const unit: TestProjectInlineConfiguration = {
+  plugins: [portableTokenizers()],
   test: {
+    server: inlined,
     name: "unit",
     environment: "node",
     include: ["src/**/*.test.ts"],

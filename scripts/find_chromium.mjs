@@ -39,7 +39,9 @@ function usualPlaces() {
 function playwrightsOwn() {
   try {
     const script = 'import("playwright-core").then((p) => process.stdout.write(p.chromium.executablePath()))';
-    return [execFileSync(process.execPath, ["-e", script], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] })];
+    return [
+      execFileSync(process.execPath, ["-e", script], { cwd: import.meta.dirname, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }),
+    ];
   } catch {
     return [];
   }

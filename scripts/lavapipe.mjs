@@ -125,7 +125,7 @@ function prepare(codename, mirror) {
   quiet("apt-get", [...options, "update"]);
   const target = unpack(work, listPackages(options, backports[0] ?? codename), options);
   writeIcd(work, target);
-  for (const folder of ["lists", "cache"]) rmSync(join(work, folder), { recursive: true, force: true });
+  for (const folder of ["lists", "cache", "sources.list", "status"]) rmSync(join(work, folder), { recursive: true, force: true });
 }
 
 /** @returns undefined when lavapipe is there, else the reason why it is not */
