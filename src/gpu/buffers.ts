@@ -8,11 +8,11 @@ export type BufferKind = "weights" | "kv" | "activations" | "other";
 export type LedgerBytes = Readonly<Record<BufferKind, number>>;
 
 /** STORAGE | COPY_SRC | COPY_DST as a number, because the global constants are missing in Node. */
-export const storageUsage = 0x80 | 0x04 | 0x08;
+export const storageUsage: number = 0x80 | 0x04 | 0x08;
 /** UNIFORM, beside storage, for the step state. */
 export const uniformUsage = 0x40;
 /** MAP_READ | COPY_DST. */
-export const readbackUsage = 0x01 | 0x08;
+export const readbackUsage: number = 0x01 | 0x08;
 
 /** Makes buffers and counts them. */
 export class BufferLedger {
@@ -56,17 +56,16 @@ export class BufferLedger {
 export async function withMemoryCheck<T>(device: GPUDevice, advice: () => string, allocate: () => T): Promise<T> {
   device.pushErrorScope("out-of-memory");
   device.pushErrorScope("validation");
-  let result: T | undefined;
-  let thrown: unknown;
+  let outcome: { readonly value: T } | { readonly thrown: unknown };
   try {
-    result = allocate();
-  } catch (error) {
-    thrown = error;
+    outcome = { value: allocate() };
+  } catch (thrown) {
+    outcome = { thrown };
   }
   const [validation, memory] = await Promise.all([device.popErrorScope(), device.popErrorScope()]);
-  if (memory || validation || thrown !== undefined) {
-    const cause = memory?.message ?? validation?.message ?? String(thrown);
+  if (memory || validation || "thrown" in outcome) {
+    const cause = memory?.message ?? validation?.message ?? ("thrown" in outcome ? String(outcome.thrown) : "");
     throw new ShaderloomError("GPU.oom", `The GPU has too little memory for this model. ${advice()}`, { detail: { cause } });
   }
-  return result as T;
+  return outcome.value;
 }

@@ -44,11 +44,11 @@ export function createReadback(ledger: BufferLedger): Readback {
             // A mapping only fails with its device; the owner knows why the device went.
             throw asShaderloomError(thrown, "GPU.lost");
           }
-          const bytes_ = buffer.getMappedRange(0, end).slice(0);
+          const copied = buffer.getMappedRange(0, end).slice(0);
           buffer.unmap();
           free.push(buffer);
           bytesRead += end;
-          return bytes_;
+          return copied;
         },
       };
     },

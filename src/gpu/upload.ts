@@ -5,12 +5,12 @@
 const maxPendingBytes = 64 * 1024 * 1024;
 
 /** Writes bytes to a buffer; resolves at once while little is pending, else when the queue has caught up. */
-export type Upload = (buffer: GPUBuffer, offset: number, bytes: Uint8Array) => Promise<void>;
+export type Upload = (buffer: GPUBuffer, offset: number, bytes: Uint8Array<ArrayBuffer>) => Promise<void>;
 
 export function createUpload(queue: GPUQueue): Upload {
   let pending = 0;
   return async (buffer, offset, bytes) => {
-    queue.writeBuffer(buffer, offset, bytes as Uint8Array<ArrayBuffer>);
+    queue.writeBuffer(buffer, offset, bytes);
     pending += bytes.byteLength;
     if (pending < maxPendingBytes) return;
     pending = 0;

@@ -2,6 +2,7 @@
 // `bind` makes bind groups, from ranges that the engine hands over as data (decision 1).
 
 import { assert } from "../base/errors.ts";
+import type { BufferLedger } from "../gpu/buffers.ts";
 import type { PipelineCache, Pipeline } from "../gpu/pipelines.ts";
 import type { Grid, KernelBinding, KernelTarget, StepShape, Variant } from "../kernels/kernel.ts";
 import type { KernelCall } from "./call.ts";
@@ -33,6 +34,8 @@ export interface Section {
 }
 
 export interface ProgramOptions extends MemoryShape {
+  readonly device: GPUDevice;
+  readonly ledger: BufferLedger;
   readonly label: string;
   readonly calls: readonly KernelCall[];
   readonly sections: readonly Section[];
@@ -51,7 +54,7 @@ interface Dispatch {
   tensors?: GPUBindGroup;
 }
 
-/** Owns the activation buffers of one program. */
+/** A flat list of dispatches over activation buffers of its own, which the ledger frees. */
 export class Program {
   readonly label: string;
   readonly #device: GPUDevice;
@@ -62,16 +65,15 @@ export class Program {
   readonly #buffers: GPUBuffer[];
   #step: GPUBindGroup | undefined;
 
-  constructor(device: GPUDevice, options: ProgramOptions, dispatches: Dispatch[]) {
+  constructor(options: ProgramOptions, dispatches: Dispatch[]) {
     this.label = options.label;
-    this.#device = device;
+    this.#device = options.device;
     this.#dispatches = dispatches;
     this.#sections = new Map(options.sections.map((section) => [section.name, section]));
     this.#memory = planMemory(options.calls, options, new Set(options.keep.map((value) => value.id)), options.keepAll);
     this.#layout = options.layout;
-    // STORAGE | COPY_SRC | COPY_DST, as numbers: the constants are globals that Node lacks.
     this.#buffers = this.#memory.buffers.map(({ bytes }, index) =>
-      device.createBuffer({ label: `${options.label} activations ${index}`, size: bytes, usage: 0x80 | 0x04 | 0x08 }),
+      options.ledger.create("activations", { label: `${options.label} activations ${index}`, size: bytes }),
     );
   }
 
@@ -133,10 +135,6 @@ export class Program {
     }
   }
 
-  destroy(): void {
-    for (const buffer of this.#buffers) buffer.destroy();
-  }
-
   #ranges(sections?: readonly string[]): Section[] {
     if (!sections) return [{ name: "all", start: 0, end: this.#dispatches.length }];
     return sections.map((name) => {
@@ -168,7 +166,7 @@ function slabBinding(range: SlabRange, table: BindTable): GPUBufferBinding {
 }
 
 /** Chooses a variant for each call and compiles all pipelines in parallel. */
-export async function compileProgram(device: GPUDevice, pipelines: PipelineCache, options: ProgramOptions): Promise<Program> {
+export async function compileProgram(pipelines: PipelineCache, options: ProgramOptions): Promise<Program> {
   const dispatches = await Promise.all(
     options.calls.map(async (call): Promise<Dispatch> => {
       const overHead = call.outputs[0]?.rows === "outputRows" || (call.outputs.length === 0 && call.inputs[0]?.rows === "outputRows");
@@ -185,5 +183,5 @@ export async function compileProgram(device: GPUDevice, pipelines: PipelineCache
       return { call, variant, pipeline };
     }),
   );
-  return new Program(device, options, dispatches);
+  return new Program(options, dispatches);
 }

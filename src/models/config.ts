@@ -49,7 +49,7 @@ export function metadataReader(metadata: Metadata, architecture: string): Metada
   const number = (key: string, fallback?: number): number => {
     const found = value(key) ?? fallback;
     if (typeof found !== "number" || !Number.isFinite(found)) {
-      throw configError(`${architecture}.${key}`, found === undefined ? "is missing" : `is no number but ${String(found).slice(0, 40)}`);
+      throw configError(`${architecture}.${key}`, found === undefined ? "is missing" : `is no number`);
     }
     return found;
   };

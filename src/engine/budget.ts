@@ -1,0 +1,53 @@
+// What fits: checks a model and context against the device's limits before anything is allocated or downloaded.
+
+import { ShaderloomError } from "../base/errors.ts";
+import { type KvLayout, kvPageBytes } from "../base/layout.ts";
+import type { Caps } from "../gpu/caps.ts";
+import type { ModelConfig } from "../models/config.ts";
+
+/** Context when the caller names none. */
+const defaultContextLength = 4096;
+const pageTokens = 32;
+
+/**
+ * Tokens of context to load with: the caller's wish, or min(the model's, 4096).
+ * @throws {ShaderloomError} CONTEXT.limit above what the model was trained for, REQUEST.contextLength for no positive integer
+ */
+export function chooseContextLength(config: ModelConfig, wish: number | undefined): number {
+  if (wish === undefined) return Math.min(config.contextLength, defaultContextLength);
+  if (!Number.isSafeInteger(wish) || wish < 1) {
+    throw new ShaderloomError("REQUEST.contextLength", `contextLength is ${wish}. Give a positive whole number of tokens.`);
+  }
+  if (wish > config.contextLength) {
+    throw new ShaderloomError(
+      "CONTEXT.limit",
+      `The model was trained for ${config.contextLength} tokens and ${wish} were asked for. Set contextLength to ${config.contextLength} or less.`,
+      { detail: { have: config.contextLength, need: wish } },
+    );
+  }
+  return wish;
+}
+
+/**
+ * Layout of the KV pages for a context.
+ * @throws {ShaderloomError} GPU.limits when a layer's pages would exceed a binding, with the context that fits
+ */
+export function planKv(options: { config: ModelConfig; contextLength: number; caps: Caps; f16: boolean }): KvLayout {
+  const { config, contextLength, caps } = options;
+  const layout: KvLayout = {
+    pageTokens,
+    numKvHeads: config.numKvHeads,
+    headDim: config.headDim,
+    type: options.f16 ? "f16" : "f32",
+    maxPages: Math.ceil(contextLength / pageTokens),
+  };
+  const most = Math.min(caps.maxBindingBytes, caps.maxBufferBytes);
+  const need = layout.maxPages * kvPageBytes(layout);
+  if (need <= most) return layout;
+  const fits = Math.floor(most / kvPageBytes(layout)) * pageTokens;
+  throw new ShaderloomError(
+    "GPU.limits",
+    `${contextLength} tokens of context need ${need} bytes a layer and this GPU binds ${most}. Set contextLength to ${fits} or less.`,
+    { detail: { need, have: most, contextLength: fits } },
+  );
+}
