@@ -58,7 +58,7 @@ const unit: TestProjectInlineConfiguration = {
     server: inlined,
     name: "unit",
     environment: "node",
-    include: ["src/**/*.test.ts"],
+    include: ["src/**/*.test.ts", "scripts/*.test.ts"],
     exclude: gpuTests,
     testTimeout: 30_000,
   },

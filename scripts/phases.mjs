@@ -79,8 +79,11 @@ export async function runTests(phase) {
   rmSync(file, { force: true });
   const { code, timedOut } = await runChild(phase.command, { seconds: phase.seconds, show: true, env: phase.env(file) });
   const tally = existsSync(file) ? phase.read(JSON.parse(readFileSync(file, "utf8"))) : emptyTally();
-  const why = timedOut ? `${phase.name}: stopped after ${phase.seconds} s` : `${phase.name}: ended with status ${code} and no failed test`;
-  if (timedOut || (code !== 0 && tally.failed === 0)) {
+  const silent = code === 0 && tally.passed + tally.failed + tally.skipped === 0;
+  const why = timedOut
+    ? `${phase.name}: stopped after ${phase.seconds} s`
+    : `${phase.name}: ended with status ${code} and ${silent ? "no result" : "no failed test"}`;
+  if (timedOut || silent || (code !== 0 && tally.failed === 0)) {
     tally.failed += 1;
     tally.failures.push(why);
   }

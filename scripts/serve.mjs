@@ -53,6 +53,7 @@ function findFile(folder, url) {
   } catch {
     return undefined;
   }
+  if (path.includes("\0")) return undefined;
   const file = join(folder, normalize(path.endsWith("/") ? `${path}index.html` : path));
   const info = file.startsWith(folder + sep) ? statSync(file, { throwIfNoEntry: false }) : undefined;
   return info?.isFile() ? { file, size: info.size } : undefined;
@@ -94,7 +95,7 @@ function answer(folder, request, response) {
  * @param options.folder default dist/page
  * @param options.port tried first
  * @param options.tries how many ports to try from there; 1 means exactly that port
- * @returns the address
+ * @returns `{ address, close }`
  */
 export function serve({ folder = pageFolder, port, tries = 1 }) {
   const server = createServer((request, response) => answer(folder, request, response));
@@ -105,11 +106,12 @@ export function serve({ folder = pageFolder, port, tries = 1 }) {
       if (error.code === "EADDRINUSE" && left > 0) server.listen(port + tries - left, "127.0.0.1");
       else reject(error);
     });
-    server.on("listening", () => resolve(`http://localhost:${server.address().port}/`));
+    server.on("listening", () => resolve({ address: `http://localhost:${server.address().port}/`, close: () => server.close() }));
     server.listen(port, "127.0.0.1");
   });
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  console.log(await serve({ port: Number(process.argv[2] ?? 4173) }));
+  const { address } = await serve({ port: Number(process.argv[2] ?? 4173) });
+  console.log(address);
 }

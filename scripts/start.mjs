@@ -27,6 +27,6 @@ function openBrowser(address) {
 
 ensurePackages();
 build();
-const address = await serve({ port: Number(process.env.PORT ?? 4173), tries: 20 });
+const { address } = await serve({ port: Number(process.env.PORT ?? 4173), tries: 20 });
 console.log(`Shaderloom's chat page: ${address}   (Ctrl+C stops it)`);
 if (!process.argv.includes("--no-open") && hasDisplay()) openBrowser(address);
