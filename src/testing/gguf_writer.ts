@@ -164,3 +164,48 @@ export function writeGguf(content: GgufContent): Uint8Array<ArrayBuffer> {
   }
   return out.finish();
 }
+
+/** What a lying header claims; absent fields are made consistent with the rest. */
+export interface GgufHeader {
+  readonly magic?: string;
+  readonly version?: number;
+  readonly tensorCount?: number | bigint;
+  readonly entryCount?: number | bigint;
+  /** Entries, or writers of whatever bytes stand in their place. */
+  readonly entries?: ReadonlyArray<GgufEntry | ((out: ByteWriter) => void)>;
+  readonly tensors?: readonly GgufClaim[];
+  /** Zeros after the header. */
+  readonly dataBytes?: number;
+}
+
+/** A row of the tensor table as claimed; shape rows first. */
+export interface GgufClaim {
+  readonly name?: string;
+  readonly shape?: ReadonlyArray<number | bigint>;
+  readonly type?: number;
+  readonly offset?: number | bigint;
+}
+
+/** A header that may lie about anything, for tests of what is refused. */
+export function writeGgufHeader(header: GgufHeader): Uint8Array<ArrayBuffer> {
+  const { magic = "GGUF", version = 3, entries = [], tensors = [], dataBytes = 0 } = header;
+  const out = byteWriter();
+  out.bytes(new TextEncoder().encode(magic));
+  out.u32(version);
+  out.u64(header.tensorCount ?? tensors.length);
+  out.u64(header.entryCount ?? entries.length);
+  for (const entry of entries) {
+    if (typeof entry === "function") entry(out);
+    else writeEntry(out, entry);
+  }
+  for (const { name = "a", shape = [8], type = 0, offset = 0 } of tensors) {
+    out.text(name);
+    out.u32(shape.length);
+    for (const size of shape.toReversed()) out.u64(size);
+    out.u32(type);
+    out.u64(offset);
+  }
+  out.pad(32);
+  out.bytes(new Uint8Array(dataBytes));
+  return out.finish();
+}

@@ -1,5 +1,5 @@
 // Reads the header of a GGUF v2 or v3 file: metadata and the tensor table, every number of it checked before use. Reads no
-// tensor data and decides nothing about models. The sub-codes below are rows 1-13 of the fault matrix in ARCHITECTURE.md.
+// tensor data and decides nothing about models. gguf_faults.test.ts lists what is refused with which code.
 // Format: github.com/ggml-org/ggml/blob/master/docs/gguf.md
 
 import { ShaderloomError } from "../base/errors.ts";

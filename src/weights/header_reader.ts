@@ -60,7 +60,7 @@ export class HeaderReader {
     }
     const have = this.#bytes.subarray(this.#at);
     const from = this.offset + have.length;
-    const length = Math.min(Math.max(count - have.length, this.#nextRead), this.#source.size - from);
+    const length = Math.min(Math.max(count - have.length, this.#nextRead), Math.min(this.#source.size, this.#options.maxBytes) - from);
     this.#nextRead = Math.min(this.#nextRead * 2, largestReadBytes);
     const read = await this.#source.read(from, length, this.#options.signal);
     if (read.length !== length) throw shortRead(this.#source.name, { offset: from, length }, read.length);
