@@ -2,29 +2,38 @@
 // Error subclass sent through postMessage keeps only its message. Programmer errors are `assert`, not this type.
 
 /** What went wrong, by the room that can do something about it. Sub-codes follow a dot: `FORMAT.truncated`. */
-export type ErrorCode =
-  | "FORMAT"
-  | "LIMIT"
-  | "UNSUPPORTED"
-  | "MODEL"
-  | "TOKENIZER"
-  | "TEMPLATE"
-  | "GRAMMAR"
-  | "SOURCE"
-  | "NET"
-  | "INTEGRITY"
-  | "QUOTA"
-  | "STORE"
-  | "ENV"
-  | "GPU"
-  | "CONTEXT"
-  | "REQUEST"
-  | "BUSY"
-  | "WORKER"
-  | "AbortError";
+export const errorCodes = [
+  "FORMAT",
+  "LIMIT",
+  "UNSUPPORTED",
+  "MODEL",
+  "TOKENIZER",
+  "TEMPLATE",
+  "GRAMMAR",
+  "SOURCE",
+  "NET",
+  "INTEGRITY",
+  "QUOTA",
+  "STORE",
+  "ENV",
+  "GPU",
+  "CONTEXT",
+  "REQUEST",
+  "BUSY",
+  "WORKER",
+  "AbortError",
+] as const;
+export type ErrorCode = (typeof errorCodes)[number];
 
 /** A code, or a code with a sub-code: `GPU.oom`. */
 export type FullErrorCode = ErrorCode | `${ErrorCode}.${string}`;
+
+/** Whether a value is one of the codes, with or without a sub-code. */
+export function isErrorCode(value: unknown): value is FullErrorCode {
+  if (typeof value !== "string") return false;
+  const [code] = value.split(".", 1);
+  return errorCodes.some((known) => known === code);
+}
 
 /** Facts a program can act on: names, offsets, sizes. Plain data only, so that it survives structured clone. */
 export type ErrorDetail = Record<string, string | number | boolean | null | string[]>;
