@@ -1,7 +1,7 @@
 // Reads results back through a ring of mappable buffers that are made once and reused, so that a steady decode loop creates
 // nothing.
 
-import { asShaderloomError } from "../base/errors.ts";
+import { ShaderloomError } from "../base/errors.ts";
 import { alignUp } from "../base/math.ts";
 import { type BufferLedger, readbackUsage } from "./buffers.ts";
 
@@ -40,9 +40,9 @@ export function createReadback(ledger: BufferLedger): Readback {
         async read() {
           try {
             await buffer.mapAsync(1, 0, end); // GPUMapMode.READ
-          } catch (thrown) {
-            // A mapping only fails with its device; the owner knows why the device went.
-            throw asShaderloomError(thrown, "GPU.lost");
+          } catch (cause) {
+            // A mapping fails with its device, and then with the name AbortError, which is no abort of ours.
+            throw new ShaderloomError("GPU.lost", "The browser lost the GPU device. Load the model again.", { retryable: true, cause });
           }
           const copied = buffer.getMappedRange(0, end).slice(0);
           buffer.unmap();

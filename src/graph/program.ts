@@ -57,6 +57,8 @@ interface Dispatch {
 /** A flat list of dispatches over activation buffers of its own, which the ledger frees. */
 export class Program {
   readonly label: string;
+  /** Most rows that the head runs over at once. */
+  readonly maxOutputRows: number;
   readonly #device: GPUDevice;
   readonly #dispatches: Dispatch[];
   readonly #sections: ReadonlyMap<string, Section>;
@@ -67,6 +69,7 @@ export class Program {
 
   constructor(options: ProgramOptions, dispatches: Dispatch[]) {
     this.label = options.label;
+    this.maxOutputRows = options.maxOutputRows;
     this.#device = options.device;
     this.#dispatches = dispatches;
     this.#sections = new Map(options.sections.map((section) => [section.name, section]));
