@@ -58,5 +58,9 @@ export async function sharedAvailable(path: string): Promise<boolean> {
 
 /** The shared file; skips the calling test, with the reason, where it is absent. */
 export async function sharedFileOrSkip(context: Skipper, path: string): Promise<Uint8Array<ArrayBuffer>> {
-  return (await readSharedFile(path)) ?? context.skip(`../shared/${path} is absent`);
+  const bytes = await readSharedFile(path);
+  if (bytes !== undefined) return bytes;
+  const folder = path.split("/")[0] ?? path;
+  const missing = (await sharedAvailable(folder)) ? path : folder;
+  return context.skip(`../shared/${missing} is absent`);
 }
