@@ -1,0 +1,105 @@
+// A loaded model as a Session: facts, counters, failure and the end of everything it owns.
+
+import { ShaderloomError } from "../base/errors.ts";
+import { formatByGgufType } from "../formats/index.ts";
+import type { BufferLedger } from "../gpu/buffers.ts";
+import type { OpenDevice } from "../gpu/device.ts";
+import type { ChatTemplate } from "../text/chat_template.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import { generate } from "./generate.ts";
+import type { LoadedModel } from "./model.ts";
+import { chunkRows, type Prepared } from "./prepare.ts";
+import { Sequence } from "./sequence.ts";
+import type { GenerateEvent, GenerateRequest, Session, SessionInfo, SessionStats } from "./session.ts";
+
+export interface SessionParts extends Prepared {
+  readonly model: LoadedModel;
+  readonly opened: OpenDevice;
+  readonly ledger: BufferLedger;
+  readonly tokenizer: Tokenizer;
+  readonly chatTemplate: ChatTemplate | undefined;
+  readonly loadMs: number;
+}
+
+export function createSession(parts: SessionParts): Session {
+  const { model, opened, ledger, tokenizer, chatTemplate, runner } = parts;
+  const sequence = new Sequence(0);
+  let failure: ShaderloomError | undefined;
+  let destroyed = false;
+  let tokensGenerated = 0;
+  opened.onFailure((error) => {
+    failure = error;
+  });
+  const check = (): void => {
+    if (destroyed) throw new ShaderloomError("REQUEST.unloaded", "The model was unloaded. Create an engine again.");
+    if (failure) throw failure;
+  };
+  return {
+    tokenizer,
+    chatTemplate,
+    async *generate(request: GenerateRequest): AsyncGenerator<GenerateEvent, void, undefined> {
+      check();
+      const { contextLength, config } = model;
+      const context = { runner, sequence, contextLength, vocabSize: config.vocabSize, chunkRows, onToken: () => void tokensGenerated++ };
+      try {
+        for await (const event of generate(context, request)) {
+          // Ids of a failed device are not to be trusted.
+          check();
+          yield event;
+        }
+      } catch (error) {
+        check();
+        throw error;
+      }
+    },
+    info: () => sessionInfo(model, opened),
+    stats: () => sessionStats(parts, tokensGenerated),
+    destroy() {
+      if (destroyed) return;
+      destroyed = true;
+      ledger.destroyAll();
+      opened.destroy();
+      tokenizer.dispose();
+    },
+  };
+}
+
+function sessionInfo(model: LoadedModel, { caps }: OpenDevice): SessionInfo {
+  const types: Record<string, number> = {};
+  let parameters = 0;
+  let weightBytes = 0;
+  for (const { type, shape, bytes } of model.file.tensors.values()) {
+    const name = formatByGgufType.get(type)?.name ?? String(type);
+    types[name] = (types[name] ?? 0) + 1;
+    parameters += shape.reduce((product, size) => product * size, 1);
+    weightBytes += bytes;
+  }
+  const { vendor, architecture, description, deviceClass, f16 } = caps;
+  return {
+    name: model.config.name,
+    architecture: model.architecture.name,
+    parameters,
+    types,
+    weightBytes,
+    vocabSize: model.config.vocabSize,
+    trainedContextLength: model.config.contextLength,
+    contextLength: model.contextLength,
+    adapter: { vendor, architecture, description, deviceClass, f16 },
+    activations: model.activations,
+  };
+}
+
+function sessionStats(parts: SessionParts, tokensGenerated: number): SessionStats {
+  const { ledger, cache, runner, dispatches, pipelines, loadMs } = parts;
+  const { steps, decodeSteps, encodeMs } = runner.counters;
+  return {
+    gpuBytes: ledger.bytes(),
+    kvPages: { used: cache.usedPages, capacity: cache.capacityPages, growths: cache.growths },
+    dispatches,
+    pipelines,
+    steps,
+    tokensGenerated,
+    loadMs,
+    encodeMs: decodeSteps === 0 ? 0 : encodeMs / decodeSteps,
+  };
+}

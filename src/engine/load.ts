@@ -1,0 +1,91 @@
+// From a model's location to a running session: header, checks, graph, device, weights and pipelines side by side, text.
+// Whatever fails frees everything that was made.
+
+import { asShaderloomError, throwIfAborted } from "../base/errors.ts";
+import { formatByGgufType } from "../formats/index.ts";
+import { BufferLedger } from "../gpu/buffers.ts";
+import { openDevice, type OpenDevice } from "../gpu/device.ts";
+import { compileChatTemplate } from "../text/chat_template.ts";
+import { tokenizerFromGguf } from "../text/tokenizer.ts";
+import { assertSupported, openGguf } from "../weights/gguf.ts";
+import { openSource } from "../weights/source.ts";
+import type { ByteSource, HubOptions, ModelLocation } from "../weights/source.ts";
+import { buildModel, type LoadedModel } from "./model.ts";
+import { createLoadReport, type LoadProgressListener } from "./progress.ts";
+import type { Session } from "./session.ts";
+import { createSession } from "./live_session.ts";
+import { prepareRunner } from "./prepare.ts";
+
+export interface LoadSessionOptions {
+  readonly model: ModelLocation;
+  readonly contextLength?: number | undefined;
+  readonly activations?: "f32" | "f16" | "int8" | undefined;
+  readonly deviceClass?: "gpu" | "cpu" | undefined;
+  readonly hub?: HubOptions | undefined;
+  /** Default `navigator.gpu`. */
+  readonly gpu?: GPU | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: LoadProgressListener | undefined;
+  /** Lowers the largest bound range, to test splitting by rows. */
+  readonly maxBindingBytes?: number | undefined;
+}
+
+/** Formats that tensors may have. */
+const supportedTypes: ReadonlySet<number> = new Set(formatByGgufType.keys());
+
+/**
+ * Loads a model. On failure or abort nothing stays allocated.
+ * @throws {ShaderloomError} of the room that refused: SOURCE, NET, FORMAT, LIMIT, UNSUPPORTED, MODEL, TOKENIZER, TEMPLATE,
+ *   CONTEXT, GPU, AbortError
+ */
+export async function loadSession(options: LoadSessionOptions): Promise<Session> {
+  const { signal } = options;
+  const startMs = performance.now();
+  const report = createLoadReport(options.onProgress);
+  throwIfAborted(signal);
+  // A missing adapter is said before a download starts.
+  const opened = await openDevice(options.gpu ?? globalThis.navigator?.gpu, {
+    deviceClass: options.deviceClass,
+    maxBindingBytes: options.maxBindingBytes,
+  });
+  const ledger = new BufferLedger(opened.device);
+  let source: ByteSource | undefined;
+  try {
+    report.phase("open");
+    source = await openSource(options.model, { ...(options.hub ? { hub: options.hub } : {}), ...(signal ? { signal } : {}) });
+    const model = await readModel(source, options, opened, report);
+    const text = loadText(model);
+    // Unhandled only if the GPU side fails first; that failure is then the one reported.
+    text.catch(() => undefined);
+    const runner = await prepareRunner({ source, model, opened, ledger, options, report });
+    report.phase("tokenizer");
+    const { tokenizer, chatTemplate } = await text;
+    throwIfAborted(signal);
+    report.phase("ready");
+    return createSession({ model, opened, ledger, tokenizer, chatTemplate, loadMs: performance.now() - startMs, ...runner });
+  } catch (error) {
+    ledger.destroyAll();
+    opened.destroy();
+    throw asShaderloomError(error);
+  } finally {
+    source?.close?.();
+  }
+}
+
+async function readModel(
+  source: ByteSource,
+  options: LoadSessionOptions,
+  opened: OpenDevice,
+  report: ReturnType<typeof createLoadReport>,
+): Promise<LoadedModel> {
+  report.phase("header", source.name);
+  const file = await openGguf(source, options.signal ? { signal: options.signal } : {});
+  assertSupported(file.tensors.values(), supportedTypes);
+  return buildModel(file, source, { ...options, caps: opened.caps });
+}
+
+async function loadText(model: LoadedModel): Promise<Pick<Parameters<typeof createSession>[0], "tokenizer" | "chatTemplate">> {
+  const tokenizer = await tokenizerFromGguf(model.file.metadata);
+  const template = model.file.metadata.get("tokenizer.chat_template");
+  return { tokenizer, chatTemplate: typeof template === "string" ? await compileChatTemplate(template) : undefined };
+}

@@ -1,0 +1,127 @@
+// What a file says, checked against itself: its architecture, configuration, context, graph and which tensors that uses.
+// Allocates nothing on the GPU.
+
+import { assert, ShaderloomError } from "../base/errors.ts";
+import type { KvLayout } from "../base/layout.ts";
+import { formatByGgufType } from "../formats/index.ts";
+import type { Caps } from "../gpu/caps.ts";
+import { GraphBuilder, weightsOf } from "../graph/builder.ts";
+import type { Graph, Table } from "../graph/ir.ts";
+import type { Architecture } from "../models/architecture.ts";
+import type { ModelConfig } from "../models/config.ts";
+import { architectureOf } from "../models/index.ts";
+import { ropeTable } from "../models/rope_table.ts";
+import type { GgufFile, TensorInfo } from "../weights/gguf.ts";
+import type { ByteSource } from "../weights/source.ts";
+import { chooseContextLength, planKv } from "./budget.ts";
+
+export interface ModelOptions {
+  readonly contextLength?: number | undefined;
+  readonly activations?: "f32" | "f16" | "int8" | undefined;
+  readonly caps: Caps;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface LoadedModel {
+  readonly file: GgufFile;
+  readonly architecture: Architecture;
+  readonly config: ModelConfig;
+  readonly contextLength: number;
+  readonly activations: "f32" | "f16" | "int8";
+  readonly kv: KvLayout;
+  readonly graph: Graph;
+  readonly tables: readonly Table[];
+  readonly usedTensors: readonly TensorInfo[];
+}
+
+/** @throws {ShaderloomError} UNSUPPORTED, MODEL, CONTEXT, GPU.limits, GPU.unavailable (f16 asked for where there is none) */
+export async function buildModel(file: GgufFile, source: ByteSource, options: ModelOptions): Promise<LoadedModel> {
+  const { metadata, tensors } = file;
+  const architecture = architectureOf(metadata.get("general.architecture"));
+  const embedding = weightsOf(tensors)("token_embd");
+  const vocabSize = embedding.shape[0];
+  checkVocabulary(metadata.get("tokenizer.ggml.tokens"), vocabSize);
+  const config = architecture.config(metadata, vocabSize);
+  const activations = options.activations ?? "f32";
+  if (activations === "f16" && !options.caps.f16) {
+    throw new ShaderloomError("GPU.unavailable", 'This GPU has no 16-bit floats in shaders. Use activations: "f32".');
+  }
+  const contextLength = chooseContextLength(config, options.contextLength);
+  const kv = planKv({ config, contextLength, caps: options.caps, f16: activations === "f16" });
+  const factors = await readFactors(file, source, architecture, options.signal);
+  const rope: Table = {
+    name: "rope",
+    data: ropeTable({
+      rotaryDim: config.rotaryDim,
+      theta: config.ropeTheta,
+      maxPositions: kv.maxPages * kv.pageTokens,
+      ...(config.ropeScaling ? { scaling: config.ropeScaling } : {}),
+      ...(factors ? { factors } : {}),
+    }),
+  };
+  const builder = new GraphBuilder();
+  const graph = builder.finish(architecture.forward(builder, { config, tensors, rope }));
+  const usedTensors = usedBy(graph, tensors, architecture);
+  return { file, architecture, config, contextLength, activations, kv, graph, tables: [rope], usedTensors };
+}
+
+/** A vocabulary of another size than the head means ids that decode to the wrong text. */
+function checkVocabulary(tokens: unknown, vocabSize: number): void {
+  if (!Array.isArray(tokens) || tokens.length <= vocabSize) return;
+  throw new ShaderloomError(
+    "MODEL.config",
+    `The vocabulary has ${tokens.length} tokens and the model ${vocabSize}. Get the file from its source again.`,
+    {
+      detail: { tokens: tokens.length, vocabSize },
+    },
+  );
+}
+
+/** Tensors that nothing of this engine reads but that change no result. */
+const harmless = /^(rope_freqs|rope_factors_(long|short))\.weight$/;
+
+/**
+ * Tensors that the graph reads.
+ * @throws {ShaderloomError} UNSUPPORTED.tensor when the file holds others: leaving out a weight would give wrong tokens silently
+ */
+function usedBy(graph: Graph, tensors: GgufFile["tensors"], architecture: Architecture): TensorInfo[] {
+  const names = new Set<string>();
+  for (const node of graph.nodes) {
+    if ("weight" in node) names.add(node.weight.name);
+    if (node.op === "linear" && node.bias) names.add(node.bias.name);
+  }
+  const strange = [...tensors.keys()].find((name) => !names.has(name) && name !== architecture.ropeFactors && !harmless.test(name));
+  if (strange !== undefined) {
+    throw new ShaderloomError(
+      "UNSUPPORTED.tensor",
+      `The file has a tensor ${strange} that the architecture ${architecture.name} does not use here. Choose a plain ${architecture.name} model.`,
+      { detail: { tensor: strange } },
+    );
+  }
+  return [...names].map((name) => {
+    const tensor = tensors.get(name);
+    assert(tensor, `the graph names ${name}, which the file lacks`);
+    return tensor;
+  });
+}
+
+/** Per-frequency RoPE divisors that Llama 3.1 files carry as a small f32 tensor. */
+async function readFactors(
+  file: GgufFile,
+  source: ByteSource,
+  architecture: Architecture,
+  signal: AbortSignal | undefined,
+): Promise<Float32Array | undefined> {
+  const tensor = architecture.ropeFactors === undefined ? undefined : file.tensors.get(architecture.ropeFactors);
+  if (!tensor) return undefined;
+  const format = formatByGgufType.get(tensor.type);
+  if (!format || tensor.shape.length !== 1) {
+    throw new ShaderloomError(
+      "MODEL.shape",
+      `Tensor ${tensor.name} is no plain vector. The file is damaged; get it from its source again.`,
+    );
+  }
+  const factors = new Float32Array(tensor.shape[0]);
+  format.dequantize(await source.read(tensor.offset, tensor.bytes, signal), factors);
+  return factors;
+}

@@ -1,0 +1,61 @@
+// Progress of a load as the API reports it: phases in order, bytes and speed while weights are read.
+
+/** A moment of loading; `api/types.ts` documents the fields. */
+export interface LoadProgress {
+  readonly phase: "open" | "header" | "compile" | "weights" | "tokenizer" | "ready";
+  readonly file: string;
+  readonly loaded: number;
+  readonly total: number;
+  readonly bytesPerSecond: number;
+  readonly fromCache: boolean;
+  readonly progress: number;
+  readonly text: string;
+}
+
+export type LoadProgressListener = (progress: LoadProgress) => void;
+
+export interface LoadReport {
+  /** Enters a phase. */
+  phase(phase: LoadProgress["phase"], file?: string): void;
+  /** Bytes of weights read so far. */
+  weights(moment: { loaded: number; total: number; bytesPerSecond: number; fromCache: boolean; file: string }): void;
+}
+
+/** Share of the whole load that is over when a phase begins; reading weights takes nearly all of it. */
+const phaseStart: Readonly<Record<LoadProgress["phase"], number>> = {
+  open: 0,
+  header: 0.01,
+  compile: 0.03,
+  weights: 0.05,
+  tokenizer: 0.97,
+  ready: 1,
+};
+
+const phaseText: Readonly<Record<LoadProgress["phase"], string>> = {
+  open: "Opening the model",
+  header: "Reading the header",
+  compile: "Preparing the GPU",
+  weights: "Reading weights",
+  tokenizer: "Reading the vocabulary",
+  ready: "Ready",
+};
+
+export function createLoadReport(listener: LoadProgressListener | undefined): LoadReport {
+  let file = "";
+  let last = { loaded: 0, total: 0, bytesPerSecond: 0, fromCache: false };
+  const emit = (phase: LoadProgress["phase"], progress: number): void => {
+    listener?.({ phase, file, ...last, progress, text: phaseText[phase] });
+  };
+  return {
+    phase(phase, name) {
+      file = name ?? file;
+      emit(phase, phaseStart[phase]);
+    },
+    weights({ loaded, total, bytesPerSecond, fromCache, file: name }) {
+      file = name;
+      last = { loaded, total, bytesPerSecond, fromCache };
+      const share = total === 0 ? 1 : loaded / total;
+      emit("weights", phaseStart.weights + share * (phaseStart.tokenizer - phaseStart.weights));
+    },
+  };
+}
