@@ -39,7 +39,7 @@ const lib: UserConfig = {
     target: "es2023",
     minify: true,
     chunkSizeWarningLimit,
-    lib: { entry: { index: join(root, "src/index.ts"), worker: join(root, "src/worker/host.ts") }, formats: ["es"] },
+    lib: { entry: { index: join(root, "src/index.ts"), worker: join(root, "src/worker/entry.ts") }, formats: ["es"] },
     rolldownOptions: { output: { entryFileNames: "[name].js", chunkFileNames: ({ moduleIds }) => `chunks/${chunkName(moduleIds)}.js` } },
     license: { fileName: "licenses.md" },
   },

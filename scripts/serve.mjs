@@ -34,7 +34,7 @@ const contentSecurityPolicy = [
   "form-action 'none'",
   "frame-ancestors 'none'",
   "require-trusted-types-for 'script'",
-  "trusted-types default",
+  "trusted-types default shaderloom",
 ].join("; ");
 
 /** `bytes=a-b`, `bytes=a-`, `bytes=-n`. Undefined: send everything; null: cannot be satisfied. */

@@ -16,7 +16,7 @@ export function compactShaders(): Plugin {
   };
 }
 
-const WORKER = /new URL\(\s*"\.\/host\.ts",\s*import\.meta\.url\s*,?\s*\)/;
+const WORKER = /new URL\(\s*"\.\/entry\.ts",\s*import\.meta\.url\s*,?\s*\)/;
 const PLACEHOLDER = "__SHADERLOOM_WORKER__";
 
 /**

@@ -23,7 +23,7 @@ const ROOMS: Record<string, Room> = {
   graph: { mayImport: ["base", "gpu", "formats", "kernels"], sentence: "graph turns nodes into dispatches; no models, weights or pages" },
   kv: { mayImport: ["base", "gpu", "store"], sentence: "kv owns pages; it never sees a model" },
   weights: { mayImport: ["base", "gpu", "formats", "store"], sentence: "weights read files into GPU memory; they never see a graph" },
-  models: { mayImport: ["base", "graph/builder"], sentence: "a model is drawn with the graph builder and never sees a buffer" },
+  models: { mayImport: ["base", "graph/builder", "graph/ir"], sentence: "a model is drawn with the graph builder and never sees a buffer" },
   engine: {
     mayImport: ["base", "gpu", "text", "sampling", "grammar", "formats", "store", "kernels", "graph", "kv", "weights", "models"],
     sentence: "engine runs everything below it and knows neither API shapes, workers nor the DOM",
