@@ -1,0 +1,66 @@
+// Validates the options of `createEngine`, where a mistake is cheapest: before a worker starts or a byte is read.
+
+import { ShaderloomError } from "../base/errors.ts";
+import { checkNumber, checkString, readFields, requestError } from "./fields.ts";
+import type { Fields } from "./fields.ts";
+import type { EngineOptions } from "./types.ts";
+
+const OPTION_NAMES = ["model", "worker", "contextLength", "onProgress", "signal", "gpu", "activations", "deviceClass", "hub"];
+
+const MAX_CONTEXT = 1 << 24;
+const MAX_ADDRESS_LENGTH = 1 << 16;
+
+function isModelLocation(value: unknown): boolean {
+  if (typeof value === "string") return value !== "" && value.length <= MAX_ADDRESS_LENGTH;
+  return value instanceof URL || value instanceof Blob || value instanceof ArrayBuffer || value instanceof Uint8Array;
+}
+
+function checkChoice(fields: Fields, name: string, choices: readonly string[]): void {
+  const value = fields[name];
+  if (value === undefined || (typeof value === "string" && choices.includes(value))) return;
+  throw requestError(name, `one of ${choices.map((choice) => JSON.stringify(choice)).join(", ")}`, value);
+}
+
+/**
+ * The same options, checked.
+ *
+ * @throws {ShaderloomError} REQUEST.<option>
+ */
+export function checkEngineOptions(options: EngineOptions): EngineOptions {
+  const fields = readFields(options, "", OPTION_NAMES);
+  if (!isModelLocation(fields["model"])) {
+    throw requestError(
+      "model",
+      'a URL, an "hf:owner/repo/file.gguf" path, a File, a Blob, an ArrayBuffer or a Uint8Array',
+      fields["model"],
+    );
+  }
+  if (fields["worker"] !== undefined && typeof fields["worker"] !== "boolean")
+    throw requestError("worker", "true or false", fields["worker"]);
+  if (fields["gpu"] !== undefined && fields["worker"] === true) {
+    throw requestError("worker", "left out or false when gpu is given, because a GPU object cannot go to a worker", true);
+  }
+  if (fields["contextLength"] !== undefined)
+    checkNumber(fields["contextLength"], "contextLength", { min: 1, max: MAX_CONTEXT, integer: true });
+  checkChoice(fields, "activations", ["f32", "f16", "int8"]);
+  checkChoice(fields, "deviceClass", ["gpu", "cpu"]);
+  if (fields["onProgress"] !== undefined && typeof fields["onProgress"] !== "function") {
+    throw requestError("onProgress", "a function", fields["onProgress"]);
+  }
+  if (fields["signal"] !== undefined && !(fields["signal"] instanceof AbortSignal))
+    throw requestError("signal", "an AbortSignal", fields["signal"]);
+  if (fields["hub"] !== undefined) checkHub(fields["hub"]);
+  return { ...(fields as unknown as EngineOptions) };
+}
+
+function checkHub(value: unknown): void {
+  const hub = readFields(value, "hub", ["endpoint", "token"]);
+  for (const name of ["endpoint", "token"]) {
+    if (hub[name] !== undefined) checkString(hub[name], `hub.${name}`, 4096);
+  }
+}
+
+/** The error of every call after `unload()`. */
+export function unloadedError(): ShaderloomError {
+  return new ShaderloomError("REQUEST.unloaded", "The engine was unloaded. Create another with createEngine().");
+}

@@ -1,0 +1,83 @@
+// A stream that holds the engine from its first `next()` to its end, and no longer, whatever its consumer does: reads to the
+// end, breaks, throws, aborts, or never starts. An abort or an unload frees the engine even while nobody is pulling.
+
+import { abortError, throwIfAborted } from "../base/errors.ts";
+import type { TurnQueue } from "./queue.ts";
+
+/** What a stream runs on. */
+export interface StreamSource<T> {
+  readonly queue: TurnQueue;
+  /** Any of them ends the stream. */
+  readonly signals: readonly AbortSignal[];
+  /** Runs once the turn is taken; its `signal` is one for all. */
+  readonly body: (signal: AbortSignal) => AsyncGenerator<T, void, undefined>;
+}
+
+async function* holdTurn<T>(source: StreamSource<T>, signal: AbortSignal): AsyncGenerator<T, void, undefined> {
+  const release = await source.queue.take(signal);
+  try {
+    throwIfAborted(signal);
+    yield* source.body(signal);
+  } finally {
+    release();
+  }
+}
+
+/**
+ * The stream as an iterator. Does nothing until the first `next()`.
+ *
+ * After an abort the next `next()` rejects with AbortError and later ones are done, as after any error of the body.
+ */
+export function createTurnStream<T>(source: StreamSource<T>): AsyncIterableIterator<T> {
+  const controller = new AbortController();
+  const inner = holdTurn(source, controller.signal);
+  let state: "new" | "open" | "aborted" | "ended" = "new";
+  const onAbort = (): void => {
+    state = "aborted";
+    controller.abort();
+    // A generator that rests at a yield sees no signal; this runs its `finally`. What that throws has no one to hear it.
+    inner.return().catch(() => undefined);
+  };
+  // At the first `next()` and not before, so that a stream that nobody reads leaves nothing behind.
+  const start = (): void => {
+    state = "open";
+    for (const signal of source.signals) signal.addEventListener("abort", onAbort, { once: true });
+    if (source.signals.some((signal) => signal.aborted)) onAbort();
+  };
+  const end = (): void => {
+    state = "ended";
+    for (const signal of source.signals) signal.removeEventListener("abort", onAbort);
+  };
+  const isAborted = (): boolean => state === "aborted";
+  return {
+    async next() {
+      if (state === "new") start();
+      try {
+        if (isAborted()) throw abortError();
+        const result = await inner.next();
+        // An abort while the body ran wins over what it still gave.
+        if (isAborted()) throw abortError();
+        if (result.done === true) end();
+        return result;
+      } catch (error) {
+        end();
+        throw error;
+      }
+    },
+    async return() {
+      end();
+      await inner.return();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+/** Reads a stream to its end. */
+export async function collect<T>(stream: AsyncIterable<T>): Promise<T[]> {
+  const items: T[] = [];
+  for await (const item of stream) items.push(item);
+  return items;
+}

@@ -1,0 +1,195 @@
+// The worker's side: one engine behind a port. Calls come in as messages, answers, chunks and errors go out. Streams are
+// pulled only while the page has given credit, so a slow consumer pauses generation instead of filling memory.
+
+import type { CompletionRequest, ChatCompletionRequest, ChatCompletionMessageParam, Engine, EngineOptions } from "../api/types.ts";
+import { ShaderloomError, asShaderloomError } from "../base/errors.ts";
+import { parseToWorker, wrap } from "./protocol.ts";
+import type { CallMethod, FromWorker, Port, ToWorker } from "./protocol.ts";
+
+/** A stream and how far the page has let it run. */
+interface OpenStream {
+  readonly iterator: AsyncIterator<unknown>;
+  credit: number;
+  pumping: boolean;
+}
+
+/** Everything the host owns. */
+interface Host {
+  readonly port: Port;
+  readonly createEngine: (options: EngineOptions) => Promise<Engine>;
+  readonly controllers: Map<number, AbortController>;
+  readonly streams: Map<number, OpenStream>;
+  engine: Engine | undefined;
+  loading: boolean;
+  dropped: number;
+}
+
+function post(host: Host, message: FromWorker): void {
+  host.port.postMessage(wrap(message), []);
+}
+
+function notLoaded(): ShaderloomError {
+  return new ShaderloomError("WORKER.unloaded", "The worker holds no engine. Create one with createEngine() first.");
+}
+
+function engineOf(host: Host): Engine {
+  if (host.engine === undefined) throw notLoaded();
+  return host.engine;
+}
+
+async function load(host: Host, message: Extract<ToWorker, { kind: "load" }>, signal: AbortSignal): Promise<void> {
+  if (host.loading || host.engine !== undefined) {
+    throw new ShaderloomError("WORKER.loaded", "The worker already has an engine. Create another engine for another model.");
+  }
+  host.loading = true;
+  try {
+    const onProgress: EngineOptions["onProgress"] = (progress) => post(host, { kind: "progress", id: message.id, progress });
+    host.engine = await host.createEngine({ ...message.options, worker: false, onProgress, signal });
+  } finally {
+    host.loading = false;
+  }
+}
+
+// The engine checks every field of a request itself; the casts only pass what arrived on to those checks.
+const calls: Readonly<Record<CallMethod, (engine: Engine, args: readonly unknown[], signal: AbortSignal) => Promise<unknown>>> = {
+  chat: (engine, [request], signal) =>
+    engine.chat.completions.create(request as ChatCompletionRequest & { readonly stream?: false }, { signal }),
+  completions: (engine, [request], signal) =>
+    engine.completions.create(request as CompletionRequest & { readonly stream?: false }, { signal }),
+  tokenize: (engine, [text]) => engine.tokenize(text as string),
+  detokenize: (engine, [ids]) => engine.detokenize(ids as readonly number[]),
+  applyChatTemplate: (engine, [messages, kwargs]) =>
+    engine.applyChatTemplate(messages as readonly ChatCompletionMessageParam[], kwargs as Readonly<Record<string, unknown>> | undefined),
+  info: async (engine) => ({ ...(await engine.info()), worker: true }),
+  stats: (engine) => engine.stats(),
+  unload: (engine) => engine.unload(),
+};
+
+async function openStream(host: Host, message: Extract<ToWorker, { kind: "stream" }>, signal: AbortSignal): Promise<void> {
+  const engine = engineOf(host);
+  const stream: AsyncIterable<unknown> =
+    message.method === "chat"
+      ? await engine.chat.completions.create(message.request as ChatCompletionRequest & { readonly stream: true }, { signal })
+      : await engine.completions.create(message.request as CompletionRequest & { readonly stream: true }, { signal });
+  host.streams.set(message.id, { iterator: stream[Symbol.asyncIterator](), credit: 0, pumping: false });
+}
+
+function endCall(host: Host, id: number): void {
+  host.controllers.delete(id);
+  host.streams.delete(id);
+}
+
+function fail(host: Host, id: number, thrown: unknown): void {
+  endCall(host, id);
+  post(host, { kind: "error", id, error: asShaderloomError(thrown).toPlain() });
+}
+
+/** Moves chunks while there is credit. One pump per stream at a time. */
+async function pump(host: Host, id: number, stream: OpenStream): Promise<void> {
+  if (stream.pumping) return;
+  stream.pumping = true;
+  try {
+    while (stream.credit > 0) {
+      stream.credit--;
+      const next = await stream.iterator.next();
+      if (next.done === true) {
+        endCall(host, id);
+        post(host, { kind: "end", id });
+        return;
+      }
+      post(host, { kind: "chunk", id, value: next.value });
+    }
+  } catch (thrown) {
+    fail(host, id, thrown);
+  } finally {
+    stream.pumping = false;
+  }
+}
+
+/** Runs one call to its answer. Never rejects: failures are messages. */
+async function answer(host: Host, message: Extract<ToWorker, { kind: "load" | "call" | "stream" }>): Promise<void> {
+  const { id } = message;
+  // An id in use is a forged or repeated message; answering would confuse two calls.
+  if (host.controllers.has(id)) {
+    host.dropped++;
+    return;
+  }
+  const controller = new AbortController();
+  host.controllers.set(id, controller);
+  try {
+    if (message.kind === "stream") {
+      await openStream(host, message, controller.signal);
+      post(host, { kind: "result", id, value: undefined });
+      return;
+    }
+    const value =
+      message.kind === "load"
+        ? await load(host, message, controller.signal)
+        : await calls[message.method](engineOf(host), message.args, controller.signal);
+    endCall(host, id);
+    post(host, { kind: "result", id, value });
+  } catch (thrown) {
+    fail(host, id, thrown);
+  }
+}
+
+function abort(host: Host, id: number): void {
+  const stream = host.streams.get(id);
+  host.controllers.get(id)?.abort();
+  if (stream === undefined || stream.pumping) return;
+  // Nobody pulls a stream that is out of credit, so nobody would notice the abort and drop the record.
+  endCall(host, id);
+}
+
+function receive(host: Host, message: ToWorker): void {
+  switch (message.kind) {
+    case "ping":
+      return post(host, { kind: "pong", id: message.id });
+    case "abort":
+      return abort(host, message.id);
+    case "credit": {
+      const stream = host.streams.get(message.id);
+      if (stream === undefined) return;
+      stream.credit += message.count;
+      void pump(host, message.id, stream);
+      return;
+    }
+    default:
+      void answer(host, message);
+  }
+}
+
+/** The running host, for tests. */
+export interface EngineHost {
+  /** Messages that were no message of ours. */
+  readonly dropped: number;
+  /** Calls and streams that have not ended. */
+  readonly open: number;
+  /** Says that the worker itself failed. */
+  fault(thrown: unknown): void;
+}
+
+/**
+ * Serves one engine on a port and greets the page.
+ *
+ * @param createEngine makes the engine in this thread
+ * @param webgpu whether this thread has WebGPU; without it the page loads the engine itself
+ */
+export function serveEngine(port: Port, createEngine: (options: EngineOptions) => Promise<Engine>, webgpu: boolean): EngineHost {
+  const host: Host = { port, createEngine, controllers: new Map(), streams: new Map(), engine: undefined, loading: false, dropped: 0 };
+  port.addEventListener("message", (event) => {
+    const message = parseToWorker(event.data);
+    if (message === undefined) host.dropped++;
+    else receive(host, message);
+  });
+  post(host, { kind: "hello", webgpu });
+  return {
+    get dropped() {
+      return host.dropped;
+    },
+    get open() {
+      return host.controllers.size;
+    },
+    fault: (thrown) => post(host, { kind: "fault", error: asShaderloomError(thrown).toPlain() }),
+  };
+}
