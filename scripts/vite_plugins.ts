@@ -32,9 +32,16 @@ export function keepWorkerEntry(): Plugin {
       if (!id.includes("/src/worker/") || !WORKER.test(code)) return undefined;
       return { code: code.replace(WORKER, PLACEHOLDER), map: null };
     },
-    renderChunk(code) {
+    renderChunk(code, chunk) {
       if (!code.includes(PLACEHOLDER)) return undefined;
-      return { code: code.replaceAll(PLACEHOLDER, 'new URL("./worker.js", import.meta.url)'), map: null };
+      const folder = chunk.fileName.includes("/") ? ".." : ".";
+      return { code: code.replaceAll(PLACEHOLDER, `new URL("${folder}/worker.js", import.meta.url)`), map: null };
+    },
+    generateBundle(_options, bundle) {
+      const named = Object.values(bundle).some(
+        (output) => output.type === "chunk" && output.code.includes('/worker.js", import.meta.url)'),
+      );
+      if (!named) this.error("no chunk starts worker.js: see keepWorkerEntry in scripts/vite_plugins.ts");
     },
   };
 }
