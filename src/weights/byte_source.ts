@@ -11,9 +11,10 @@ export interface ByteSource {
   /**
    * Exactly `length` bytes at `offset`, as a view that nobody writes to.
    *
+   * @param onBytes  told of each run of bytes as it arrives, if the source sees them arrive; the sum never exceeds `length`
    * @throws {ShaderloomError} SOURCE.*, NET.* or AbortError
    */
-  read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>;
+  read(offset: number, length: number, signal?: AbortSignal, onBytes?: (count: number) => void): Promise<Uint8Array>;
   /** Drops what is held in memory and ends what is under way. Reads after it fail. */
   close?(): void;
 }

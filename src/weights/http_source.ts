@@ -123,13 +123,13 @@ function rangeSource(settings: Settings, state: RangeState): ByteSource {
   return {
     name,
     size: state.size,
-    read: async (offset, length, signal) => {
+    read: async (offset, length, signal, onBytes) => {
       throwIfAborted(signal);
       checkRange({ name, size: state.size }, offset, length);
       if (closing.signal.aborted) throw closedSource(name);
       if (offset + length <= head.length) return head.subarray(offset, offset + length);
       const either = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
-      return readRange(settings, { state, offset, length, signal: either });
+      return readRange(settings, { state, offset, length, signal: either, onBytes });
     },
     close: () => {
       head = new Uint8Array(0);
@@ -143,9 +143,10 @@ interface RangeRead {
   readonly offset: number;
   readonly length: number;
   readonly signal: AbortSignal;
+  readonly onBytes?: ((count: number) => void) | undefined;
 }
 
-async function readRange(settings: Settings, { state, offset, length, signal }: RangeRead): Promise<Uint8Array> {
+async function readRange(settings: Settings, { state, offset, length, signal, onBytes }: RangeRead): Promise<Uint8Array> {
   const out = new Uint8Array(length);
   let done = 0;
   let failures = 0;
@@ -157,6 +158,7 @@ async function readRange(settings: Settings, { state, offset, length, signal }: 
         if (chunk.length > length - done) throw wrongRange(settings.context.name, "it sent more bytes than were asked for");
         out.set(chunk, done);
         done += chunk.length;
+        onBytes?.(chunk.length);
       }
       if (done - before < promised || done === before) throw endedEarly(settings.context.name, done, length);
     } catch (thrown) {
