@@ -1,0 +1,24 @@
+import { expect, test } from "vitest";
+import { readAddress } from "./address.ts";
+
+const base = "http://localhost:4173/folder/";
+
+test.each([
+  ["https://host.example/a/b%20c.gguf?x=1", "https://host.example/a/b%20c.gguf?x=1", "b c.gguf"],
+  ["  models/tiny.gguf ", "http://localhost:4173/folder/models/tiny.gguf", "tiny.gguf"],
+  ["http://127.0.0.1:9000/m.gguf", "http://127.0.0.1:9000/m.gguf", "m.gguf"],
+  ["hf:owner/repository/sub/file.gguf@main", "hf:owner/repository/sub/file.gguf@main", "file.gguf"],
+  ["https://huggingface.co/o/r/blob/main/f.gguf", "https://huggingface.co/o/r/resolve/main/f.gguf", "f.gguf"],
+  ["https://host.example/%", "https://host.example/%", "%"],
+])("%s is read", (typed, address, name) => expect(readAddress(typed, base)).toEqual({ ok: true, address, name }));
+
+test.each([
+  ["", "Type an address"],
+  ["https://", "not an address"],
+  ["javascript:alert(1)", "javascript:"],
+  ["file:///etc/passwd", "file:"],
+  ["http://host.example/m.gguf", "https"],
+])("%s is refused with a reason", (typed, reason) => {
+  const result = readAddress(typed, base);
+  expect(result.ok ? "" : result.problem).toContain(reason);
+});

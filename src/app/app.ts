@@ -1,0 +1,217 @@
+// Puts the page together: the views, the model and the conversation, and what each tells the others.
+
+import { createBanners } from "./banner.ts";
+import type { CatalogueEntry } from "./catalogue.ts";
+import { ChatController } from "./chat_controller.ts";
+import { createChatView } from "./chat_view.ts";
+import { createComposer } from "./composer.ts";
+import { element } from "./dom.ts";
+import { acceptDrops } from "./file_drop.ts";
+import { createFrame } from "./frame.ts";
+import { createLoadView } from "./load_view.ts";
+import { ModelHost, type CreateEngine, type LoadedModel, type ModelSource } from "./model_host.ts";
+import { createModelPicker } from "./model_picker.ts";
+import { answerRemedy, asProblem, endsEngine, type Problem } from "./problem.ts";
+import { recallSettings, rememberSettings } from "./settings.ts";
+import { createSettingsView } from "./settings_view.ts";
+import { createStatsView } from "./stats_view.ts";
+
+export interface AppOptions {
+  readonly createEngine: CreateEngine;
+  readonly fetchCatalogue: () => Promise<readonly CatalogueEntry[]>;
+}
+
+/** The page. Views are plain objects; what changes over time is in the host, the controller and `#settings`. */
+export class App {
+  readonly #host: ModelHost;
+  readonly #chat: ChatController;
+  readonly #banners = createBanners();
+  readonly #stats = createStatsView();
+  readonly #announcer: HTMLElement = element("div", { class: "unseen", role: "status", "aria-live": "polite" });
+  readonly #load = createLoadView(() => this.#host.cancel());
+  readonly #view = createChatView((prompt) => this.#ask(prompt));
+  readonly #composer = createComposer({ onSend: (question) => this.#ask(question), onStop: () => this.#chat.stop() });
+  readonly #picker = createModelPicker((source) => void this.#host.load(source));
+  readonly #settingsView = createSettingsView(
+    recallSettings(() => localStorage),
+    {
+      onChange: (settings) => {
+        this.#settings = settings;
+        rememberSettings(() => localStorage, settings);
+      },
+      onToggle: (open) => this.#frame.setSettingsOpen(open),
+    },
+  );
+  readonly #frame = createFrame(
+    {
+      notices: [this.#load.root, this.#banners.root],
+      conversation: this.#view.root,
+      bottom: [this.#composer.root, this.#stats.root],
+      side: this.#settingsView.root,
+    },
+    {
+      onModel: () => this.#picker.open(),
+      onNewChat: () => this.#newChat(),
+      onSettings: () => (this.#settingsView.root.hidden ? this.#settingsView.open() : this.#settingsView.close()),
+    },
+  );
+  #settings = recallSettings(() => localStorage);
+  #catalogue: readonly CatalogueEntry[] = [];
+  readonly #options: AppOptions;
+
+  constructor(options: AppOptions) {
+    this.#options = options;
+    this.#host = new ModelHost(options.createEngine, {
+      onStart: (source) => this.#loadStarted(source),
+      onProgress: (progress) => this.#load.show(progress),
+      onReady: (model) => this.#modelReady(model),
+      onFail: (problem, source) => this.#loadFailed(problem, source),
+      onCancel: (source) => this.#loadEnded(`Loading ${source.name} was cancelled.`),
+    });
+    this.#chat = new ChatController(this.#view, {
+      onAnswering: () => this.#refresh(),
+      onAnnounce: (text) => this.#announce(text),
+      onUsage: (usage, model) => void this.#showUsage(usage.total_tokens, model),
+      onFail: (problem, model) => this.#answerFailed(problem, model),
+    });
+  }
+
+  /** Shows the page and loads the first model of the catalogue. */
+  async start(body: HTMLElement): Promise<void> {
+    body.append(this.#frame.root, this.#picker.root, this.#announcer);
+    body.append(acceptDrops((file) => this.#open({ location: file, name: file.name })));
+    document.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || this.#picker.root.open || !this.#chat.answering) return;
+      event.preventDefault();
+      this.#chat.stop();
+    });
+    this.#refresh();
+    this.#composer.focus();
+    try {
+      this.#catalogue = await this.#options.fetchCatalogue();
+      this.#picker.setCatalogue(this.#catalogue);
+      // A file may have been dropped meanwhile.
+      if (this.#catalogue.length > 0 && !this.#host.loading && !this.#host.current) await this.#host.load(this.#catalogue[0]);
+    } catch (thrown) {
+      this.#banners.show("page", asProblem(thrown), {});
+    }
+  }
+
+  #open(source: ModelSource): void {
+    if (this.#picker.root.open) this.#picker.root.close();
+    void this.#host.load(source);
+  }
+
+  #loadStarted(source: ModelSource): void {
+    this.#banners.clear("load");
+    this.#load.start(source.name);
+    this.#announce(`Loading ${source.name}.`);
+    this.#refresh();
+  }
+
+  #modelReady(model: LoadedModel): void {
+    // An answer of the model before ends here; its text stays.
+    this.#chat.stop();
+    this.#banners.clear("answer");
+    this.#stats.setModel(model.info);
+    void this.#showUsage(0, model);
+    this.#loadEnded(`${model.source.name} is ready.`);
+  }
+
+  #loadFailed(problem: Problem, source: ModelSource): void {
+    const current = this.#host.current;
+    const state = current ? `${current.source.name} is still loaded.` : "No model is loaded.";
+    this.#banners.show("load", problem, {
+      state: `${source.name} was not loaded. ${state}`,
+      remedies: [
+        { label: "Try again", run: () => this.#open(source) },
+        { label: "Choose a model", run: () => this.#picker.open() },
+      ],
+    });
+    this.#loadEnded("");
+  }
+
+  #loadEnded(announcement: string): void {
+    this.#load.end();
+    if (announcement !== "") this.#announce(announcement);
+    this.#refresh();
+  }
+
+  #ask(question: string): void {
+    const model = this.#host.current;
+    if (!model || this.#chat.answering) return;
+    this.#banners.clear("answer");
+    this.#composer.focus();
+    void this.#chat.ask(question, model, this.#settings);
+  }
+
+  #answerFailed(problem: Problem, model: LoadedModel): void {
+    const askAgain = (): void => {
+      const question = this.#chat.takeBackFailed();
+      if (question !== undefined) this.#ask(question);
+    };
+    const remedies = {
+      retry: { label: "Ask again", run: askAgain },
+      "new chat": { label: "New chat", run: () => this.#newChat() },
+      reload: { label: "Load the model again", run: () => this.#open(model.source) },
+    };
+    if (endsEngine(problem) && this.#host.current === model) {
+      void this.#host.drop();
+      this.#stats.setModel(undefined);
+    }
+    this.#banners.show("answer", problem, { remedies: [remedies[answerRemedy(problem)]] });
+    this.#refresh();
+  }
+
+  #newChat(): void {
+    this.#chat.clear();
+    this.#banners.clear("answer");
+    this.#stats.setContext(0);
+    this.#announce("New chat.");
+    this.#composer.focus();
+  }
+
+  async #showUsage(contextTokens: number, model: LoadedModel): Promise<void> {
+    this.#stats.setContext(contextTokens);
+    try {
+      const { gpuBytes } = await model.engine.stats();
+      if (this.#host.current === model) this.#stats.setMemory(gpuBytes.total);
+    } catch {
+      // Only a figure is missing; whatever is wrong with the engine shows at the next question.
+    }
+  }
+
+  #announce(text: string): void {
+    this.#announcer.textContent = text;
+  }
+
+  /** Brings everything that follows from the state of model and conversation up to date. */
+  #refresh(): void {
+    const model = this.#host.current;
+    const loading = this.#host.loading;
+    const name = model?.source.name;
+    this.#picker.setCurrent(name);
+    this.#frame.setModelName(name ?? (loading ? "Loading…" : "Choose a model"));
+    if (this.#chat.answering) this.#composer.setState("answering", "Answering…");
+    else if (model)
+      this.#composer.setState("ready", model.info.model.chatTemplate ? "Ask something" : "Start a text for the model to continue");
+    else this.#composer.setState("blocked", loading ? "The model is loading…" : "Choose a model first");
+    this.#view.setWelcome(welcome(model, loading));
+  }
+}
+
+function welcome(
+  model: LoadedModel | undefined,
+  loading: ModelSource | undefined,
+): { title: string; text: string; prompts: readonly string[] } {
+  const privacy = "It runs on your own GPU, inside this page. Nothing you type leaves it.";
+  if (!model) {
+    if (loading) return { title: "One moment", text: `${loading.name} is being loaded. ${privacy}`, prompts: [] };
+    return { title: "No model is loaded", text: "Choose one above, or drop a .gguf file on this page.", prompts: [] };
+  }
+  const { name, prompts = [] } = model.source;
+  if (!model.info.model.chatTemplate) {
+    return { title: name, text: `This model has no chat template: it continues a text instead of answering. ${privacy}`, prompts };
+  }
+  return { title: `Chat with ${name}`, text: privacy, prompts };
+}

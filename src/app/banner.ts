@@ -1,0 +1,61 @@
+// Shows errors where they cannot be missed, with their advice, their code and a way on. One of each kind at a time.
+
+import { button, element, icon } from "./dom.ts";
+import { detailLines, headingOf, type Problem } from "./problem.ts";
+
+/** `load`: of a model; `answer`: of a question; `page`: of the page itself. */
+export type BannerKind = "load" | "answer" | "page";
+
+export interface Remedy {
+  readonly label: string;
+  readonly run: () => void;
+}
+
+export interface Banners {
+  readonly root: HTMLElement;
+  /** `state` is a sentence on what the page has now. Remedies close the banner. */
+  readonly show: (kind: BannerKind, problem: Problem, options: { readonly state?: string; readonly remedies?: readonly Remedy[] }) => void;
+  readonly clear: (kind: BannerKind) => void;
+}
+
+export function createBanners(): Banners {
+  const shown = new Map<BannerKind, HTMLElement>();
+  const root = element("div", { class: "banners" });
+  const clear = (kind: BannerKind): void => {
+    shown.get(kind)?.remove();
+    shown.delete(kind);
+  };
+  return {
+    root,
+    clear,
+    show(kind, problem, { state, remedies = [] }) {
+      clear(kind);
+      const lines = detailLines(problem);
+      const details = element("details", {}, [
+        element("summary", {}, ["Details"]),
+        element(
+          "ul",
+          {},
+          [`code: ${problem.code}`, ...lines].map((line) => element("li", {}, [line])),
+        ),
+      ]);
+      const actions = remedies.map(({ label, run }) =>
+        button({ class: "plain small" }, [label], () => {
+          clear(kind);
+          run();
+        }),
+      );
+      const banner = element("div", { class: "banner", role: "alert" }, [
+        element("div", { class: "banner-head" }, [
+          element("div", {}, [element("strong", {}, [headingOf(problem)]), " ", element("code", {}, [problem.code])]),
+          button({ class: "quiet square", "aria-label": "Dismiss" }, [icon("close")], () => clear(kind)),
+        ]),
+        element("p", {}, [problem.message]),
+        ...(state === undefined ? [] : [element("p", { class: "banner-state" }, [state])]),
+        element("div", { class: "banner-actions" }, [...actions, ...(lines.length > 0 ? [details] : [])]),
+      ]);
+      shown.set(kind, banner);
+      root.append(banner);
+    },
+  };
+}

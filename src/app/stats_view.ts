@@ -1,0 +1,64 @@
+// The line under the composer: which model on which adapter, how much of its context is used, what it takes.
+
+import type { EngineInfo, Usage } from "../index.ts";
+import { element } from "./dom.ts";
+import { formatBytes, formatCount, formatMilliseconds, formatParameters, formatRate } from "./figures.ts";
+
+export interface StatsView {
+  readonly root: HTMLElement;
+  readonly setModel: (info: EngineInfo | undefined) => void;
+  /** Tokens of the context in use; 0 for a new chat. */
+  readonly setContext: (used: number) => void;
+  readonly setMemory: (gpuBytes: number) => void;
+}
+
+/** `64 tokens · 41.2 tokens/s · prompt 310 tokens/s · first token 180 ms`. */
+export function speedLine(usage: Usage): string {
+  const cached = usage.prompt_tokens_details.cached_tokens;
+  const parts = [
+    `${formatCount(usage.completion_tokens)} tokens`,
+    `${formatRate(usage.decode_tokens_per_second)} tokens/s`,
+    `prompt ${formatCount(usage.prompt_tokens)}${cached > 0 ? ` (${formatCount(cached)} reused)` : ""} at ${formatRate(usage.prefill_tokens_per_second)} tokens/s`,
+    `first token ${formatMilliseconds(usage.time_to_first_token_ms)}`,
+  ];
+  return parts.join(" · ");
+}
+
+/** The adapter as people know it. */
+export function adapterName({ description, vendor, architecture, deviceClass }: EngineInfo["adapter"]): string {
+  const name = description || [vendor, architecture].filter((part) => part !== "").join(" ") || "unnamed adapter";
+  return deviceClass === "cpu" ? `${name}, on the CPU` : name;
+}
+
+function fact(label: string): { readonly root: HTMLElement; readonly value: HTMLElement } {
+  const value = element("dd");
+  return { value, root: element("div", { class: "fact", hidden: true }, [element("dt", {}, [label]), value]) };
+}
+
+export function createStatsView(): StatsView {
+  const facts = { model: fact("Model"), adapter: fact("Adapter"), context: fact("Context"), memory: fact("GPU memory") };
+  let contextLength = 0;
+  const show = (key: keyof typeof facts, text: string): void => {
+    facts[key].value.textContent = text;
+    facts[key].root.hidden = text === "";
+  };
+  const root = element(
+    "dl",
+    { class: "stats", "aria-label": "Status" },
+    Object.values(facts).map((entry) => entry.root),
+  );
+  return {
+    root,
+    setModel(info) {
+      contextLength = info?.contextLength ?? 0;
+      show("model", info ? `${info.model.architecture}, ${formatParameters(info.model.parameters)} parameters` : "");
+      show("adapter", info ? adapterName(info.adapter) : "");
+      show("context", info ? `0 of ${formatCount(contextLength)}` : "");
+      show("memory", "");
+    },
+    setContext(used) {
+      if (contextLength > 0) show("context", `${formatCount(used)} of ${formatCount(contextLength)}`);
+    },
+    setMemory: (gpuBytes) => show("memory", formatBytes(gpuBytes)),
+  };
+}
