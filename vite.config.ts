@@ -2,7 +2,7 @@
 // Both keep `base` relative, so that they run from any folder of any host.
 import { join } from "node:path";
 import type { UserConfig } from "vite";
-import { compactShaders, keepWorkerEntry, portableTokenizers } from "./scripts/vite_plugins.ts";
+import { compactShaders, keepWorkerEntry, pagePolicy, portableTokenizers } from "./scripts/vite_plugins.ts";
 
 const root = import.meta.dirname;
 const plugins = [compactShaders(), portableTokenizers()];
@@ -13,7 +13,7 @@ const shared: UserConfig = { root, base: "./", worker: { format: "es", plugins: 
 
 const page: UserConfig = {
   ...shared,
-  plugins,
+  plugins: [...plugins, pagePolicy()],
   build: {
     outDir: "dist/page",
     target: "es2023",

@@ -4,6 +4,7 @@ import { createReadStream, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { dirname, extname, join, normalize, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { headerPolicy } from "./page_policy.mjs";
 
 const pageFolder = join(dirname(fileURLToPath(import.meta.url)), "..", "dist", "page");
 
@@ -18,24 +19,6 @@ const types = {
   ".wasm": "application/wasm",
   ".gguf": "application/octet-stream",
 };
-
-/**
- * People type model addresses, so any https host and localhost may be read; nothing but our own files runs.
- * A worker loaded from the network takes its policy from its own response, so every response carries it.
- */
-const contentSecurityPolicy = [
-  "default-src 'none'",
-  "script-src 'self' 'wasm-unsafe-eval'",
-  "worker-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' blob:",
-  "connect-src 'self' blob: https: http://localhost:* http://127.0.0.1:*",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-  "require-trusted-types-for 'script'",
-  "trusted-types default shaderloom",
-].join("; ");
 
 /** `bytes=a-b`, `bytes=a-`, `bytes=-n`. Undefined: send everything; null: cannot be satisfied. */
 function parseRange(header, size) {
@@ -60,7 +43,8 @@ function findFile(folder, url) {
 }
 
 function answer(folder, request, response) {
-  response.setHeader("content-security-policy", contentSecurityPolicy);
+  // A worker loaded from the network takes its policy from its own response, so every response carries it.
+  response.setHeader("content-security-policy", headerPolicy);
   response.setHeader("x-content-type-options", "nosniff");
   response.setHeader("referrer-policy", "no-referrer");
   response.setHeader("cache-control", "no-cache");

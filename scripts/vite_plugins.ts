@@ -1,6 +1,7 @@
 // The Vite plugins that the page, the package and the tests are built with.
 import { readFile } from "node:fs/promises";
 import type { Plugin } from "vite";
+import { metaPolicy } from "./page_policy.mjs";
 import { stripWgsl } from "./strip_wgsl.mjs";
 
 /** Shaders go into builds without comments and blank lines; the dev server and tests keep the file's own lines for messages. */
@@ -13,6 +14,17 @@ export function compactShaders(): Plugin {
       if (!id.endsWith(".wgsl?raw")) return undefined;
       return `export default ${JSON.stringify(stripWgsl(await readFile(id.slice(0, -"?raw".length), "utf8")))}`;
     },
+  };
+}
+
+/** The built page carries its policy; the dev server's own inline scripts would break under it. */
+export function pagePolicy(): Plugin {
+  return {
+    name: "shaderloom-page-policy",
+    apply: "build",
+    transformIndexHtml: () => [
+      { tag: "meta", attrs: { "http-equiv": "Content-Security-Policy", content: metaPolicy }, injectTo: "head-prepend" },
+    ],
   };
 }
 

@@ -1,0 +1,2 @@
+export declare const headerPolicy: string;
+export declare const metaPolicy: string;
