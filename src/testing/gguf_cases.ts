@@ -26,7 +26,7 @@ export const everyValueType: readonly GgufEntry[] = [
   ["b.i32", "i32[]", [-2147483648]],
   ["b.f32", "f32[]", [0.5, -1]],
   ["b.bool", "bool[]", [true, false]],
-  ["b.string", "string[]", ["", "ä"]],
+  ["b.string", "string[]", ["", "ä", "\ufeff", "\ufeffa"]],
   ["b.u64", "u64[]", [1n, 2n ** 60n]],
   ["b.i64", "i64[]", [-1n]],
   ["b.f64", "f64[]", [0.1]],

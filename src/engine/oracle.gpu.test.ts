@@ -1,0 +1,101 @@
+// The whole path against references that are not ours: float64 forwards of trained models and of the canonical random model.
+
+import { describe, expect, test } from "vitest";
+import { readSharedFile, sharedFileOrSkip } from "../testing/files.ts";
+import { gpuOrSkip } from "../testing/gpu.ts";
+import { greedyIds, lastLogprobs, relativeRms } from "../testing/oracle.ts";
+import { peerModelOrSkip, type PeerModelName } from "../testing/peer_model.ts";
+import { loadSession } from "./load.ts";
+
+interface ExpectedCase {
+  readonly prompt: string;
+  readonly prompt_ids: number[];
+  readonly f64_dequant: { readonly logits_last: number[]; readonly greedy_ids: number[]; readonly min_top1_margin: number };
+}
+
+const trained = [
+  "stories260K/stories260K-f32",
+  "tinystories-656k/tinystories-656k-f16",
+  "tinystories-656k/tinystories-656k-q8_0",
+  "tinystories-656k/tinystories-656k-q4_0",
+];
+
+/** `cpu` is what these adapters choose; the GPU program is forced, so that its kernels are held to the same bar. */
+const deviceClasses = ["cpu", "gpu"] as const;
+
+describe("trained models equal their float64 forward", () => {
+  for (const path of trained) {
+    for (const deviceClass of deviceClasses) {
+      test(`${path} with the ${deviceClass} program`, async (context) => {
+        const gpu = await gpuOrSkip(context);
+        const gguf = await sharedFileOrSkip(context, `data/models/${path}.gguf`);
+        const expected = await readSharedFile(`data/models/${path}.expected.json`);
+        const { cases } = JSON.parse(new TextDecoder().decode(expected)) as { cases: ExpectedCase[] };
+        const session = await loadSession({ model: gguf, gpu, deviceClass });
+        try {
+          for (const { prompt_ids: promptIds, f64_dequant: reference } of cases) {
+            expect(relativeRms(await lastLogprobs(session, promptIds), reference.logits_last)).toBeLessThanOrEqual(1e-4);
+            const ids = await greedyIds(session, promptIds, reference.greedy_ids.length);
+            // Margins of these files are 0.01 and more, a hundred times the error.
+            expect(reference.min_top1_margin).toBeGreaterThan(0.002);
+            expect(ids).toEqual(reference.greedy_ids);
+          }
+        } finally {
+          session.destroy();
+        }
+      });
+    }
+  }
+});
+
+const architectures = ["llama", "qwen2", "qwen3"] as const;
+const smallTypes = ["f32", "f16", "q8_0", "q4_0"] as const;
+const peers: PeerModelName[] = architectures.flatMap((arch) => [
+  ...smallTypes.map((type) => ({ shape: "small" as const, arch, type })),
+  { shape: "k256" as const, arch, type: "q4_k" as const },
+]);
+
+async function checkPeer(
+  name: PeerModelName,
+  options: { gpu: GPU; deviceClass: "cpu" | "gpu"; activations: "f32" | "f16"; bound: number },
+  model: { gguf: Uint8Array; ref: { prompt: number[]; logits: number[]; greedy: number[]; top: Array<[number, number]> } },
+): Promise<void> {
+  const { gpu, deviceClass, activations, bound } = options;
+  const session = await loadSession({ model: model.gguf, gpu, deviceClass, activations });
+  try {
+    const error = relativeRms(await lastLogprobs(session, model.ref.prompt), model.ref.logits);
+    expect(error, `${name.shape} ${name.arch} ${name.type}`).toBeLessThanOrEqual(bound);
+    const ids = await greedyIds(session, model.ref.prompt, model.ref.greedy.length);
+    const [[best, first], [, second]] = model.ref.top;
+    // Later margins are not recorded, so equality is asked of the exact class; the first id only needs its own margin.
+    if (activations === "f32") expect(ids).toEqual(model.ref.greedy);
+    else if (first - second > 4 * bound * Math.max(1, Math.abs(first))) expect(ids[0]).toBe(best);
+  } finally {
+    session.destroy();
+  }
+}
+
+describe("the canonical random model equals the independent forward", () => {
+  for (const name of peers) {
+    for (const deviceClass of deviceClasses) {
+      test(`${name.shape} ${name.arch} ${name.type} with the ${deviceClass} program`, async (context) => {
+        const gpu = await gpuOrSkip(context);
+        const model = await peerModelOrSkip(context, name);
+        await checkPeer(name, { gpu, deviceClass, activations: "f32", bound: 1e-4 }, model);
+      });
+    }
+  }
+});
+
+describe("f16 storage stays within its bound", () => {
+  for (const arch of architectures) {
+    test(`small ${arch} q4_0 in f16`, async (context) => {
+      const gpu = await gpuOrSkip(context);
+      const adapter = await gpu.requestAdapter();
+      if (!adapter?.features.has("shader-f16")) context.skip("this adapter has no shader-f16");
+      const name = { shape: "small" as const, arch, type: "q4_0" as const };
+      const model = await peerModelOrSkip(context, name);
+      for (const deviceClass of deviceClasses) await checkPeer(name, { gpu, deviceClass, activations: "f16", bound: 3e-3 }, model);
+    });
+  }
+});

@@ -1,0 +1,64 @@
+import { expect, test } from "vitest";
+import { formatByGgufType } from "../formats/index.ts";
+import type { KernelCall, WeightRange } from "./call.ts";
+import { matrixBytes, planLayout, splitRows } from "./layout.ts";
+
+const q8 = formatByGgufType.get(8);
+if (!q8) throw new Error("Q8_0 is a format");
+
+function call(weights: WeightRange[], vectors: KernelCall["vectors"] = []): KernelCall {
+  const none = { inputs: [], outputs: [], tables: [], layer: undefined, outputSpecs: [], variants: () => [], reference: () => [] };
+  return { kernel: "linear", name: "linear", weights, vectors, ...none };
+}
+
+function range(tensor: string, rows: number, group = tensor, rowStart = 0): WeightRange {
+  return { tensor, ggufType: 8, cols: 64, rowStart, rows, group };
+}
+
+test("tensors of a group share a slab at aligned offsets; equal ranges are placed once", () => {
+  const calls = [call([range("q", 20, "g")]), call([range("k", 12, "g")]), call([range("q", 20, "g")]), call([range("o", 8)])];
+  const layout = planLayout(calls, formatByGgufType, 1 << 20);
+  expect(layout.plan.slabs.map((slab) => slab.name)).toEqual(["g", "o", "vectors"]);
+  const k = layout.matrix(range("k", 12, "g"));
+  expect(k).toMatchObject({ slab: "g", byteOffset: matrixBytes(q8, 20, 64), bytes: matrixBytes(q8, 12, 64) });
+  expect(k.byteOffset % 256).toBe(0);
+});
+
+test("a slab that would outgrow a binding goes on in another", () => {
+  const bytes = matrixBytes(q8, 64, 64);
+  const layout = planLayout([call([range("q", 64, "g"), range("k", 64, "g")])], formatByGgufType, bytes);
+  expect(layout.matrix(range("k", 64, "g"))).toMatchObject({ byteOffset: 0 });
+  expect(layout.matrix(range("k", 64, "g")).slab).not.toBe(layout.matrix(range("q", 64, "g")).slab);
+});
+
+test("splits cover all rows, keep whole aligned row groups and never exceed the limit", () => {
+  for (const maxBindingBytes of [20_000, 65_536, 100_000]) {
+    const splits = splitRows({ format: q8, rows: 1003, cols: 64, maxBindingBytes });
+    expect(splits[0][0]).toBe(0);
+    expect(splits.at(-1)?.[1]).toBe(1003);
+    splits.forEach(([start, end], index) => {
+      expect(start % 128).toBe(0);
+      expect(matrixBytes(q8, end - start, 64)).toBeLessThanOrEqual(maxBindingBytes);
+      if (index > 0) expect(start).toBe(splits[index - 1][1]);
+    });
+  }
+});
+
+test("vectors lie in one slab, padded and aligned", () => {
+  const layout = planLayout(
+    [
+      call([], [{ tensor: "a", length: 33 }]),
+      call(
+        [],
+        [
+          { tensor: "b", length: 3 },
+          { tensor: "a", length: 33 },
+        ],
+      ),
+    ],
+    formatByGgufType,
+    1 << 20,
+  );
+  expect(layout.vector("a")).toEqual({ slab: "vectors", byteOffset: 0, bytes: 256 });
+  expect(layout.vector("b")).toEqual({ slab: "vectors", byteOffset: 256, bytes: 256 });
+});

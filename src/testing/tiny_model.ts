@@ -1,0 +1,113 @@
+// A seeded two-layer model as a GGUF file in memory: every path of the engine on data the repository makes itself.
+
+import { seededRng } from "../base/rng.ts";
+import { formats } from "../formats/index.ts";
+import { type GgufEntry, type GgufTensor, writeGguf } from "./gguf_writer.ts";
+
+export interface TinyModelOptions {
+  readonly architecture?: "llama" | "qwen2" | "qwen3";
+  /** Format of the matrices; rows that do not fill its blocks are f32. */
+  readonly format?: string;
+  readonly layers?: number;
+  readonly hidden?: number;
+  readonly heads?: number;
+  readonly kvHeads?: number;
+  readonly ffn?: number;
+  readonly contextLength?: number;
+  readonly seed?: number;
+  /** Entries added to the metadata, or replacing those of the same key. */
+  readonly metadata?: readonly GgufEntry[];
+}
+
+export const tinySpecials: readonly string[] = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
+export const tinyVocabSize: number = 256 + 4 + tinySpecials.length;
+
+const chatTemplate =
+  "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}{% endfor %}" +
+  "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
+
+/** GPT-2's printable stand-ins for the 256 bytes. */
+export function byteAlphabet(): string[] {
+  const printable = (byte: number): boolean => (byte >= 33 && byte < 127) || (byte >= 161 && byte < 173) || byte >= 174;
+  let next = 256;
+  return Array.from({ length: 256 }, (_, byte) => String.fromCharCode(printable(byte) ? byte : next++));
+}
+
+export function tinyModel(options: TinyModelOptions = {}): Uint8Array<ArrayBuffer> {
+  return writeGguf({ metadata: metadataOf(options), tensors: tensorsOf(options) });
+}
+
+function sizes(options: TinyModelOptions): Required<Pick<TinyModelOptions, "layers" | "hidden" | "heads" | "kvHeads" | "ffn">> {
+  return { layers: 2, hidden: 64, heads: 4, kvHeads: 2, ffn: 172, ...options };
+}
+
+function metadataOf(options: TinyModelOptions): GgufEntry[] {
+  const { architecture = "llama", contextLength = 256 } = options;
+  const { layers, hidden, heads, kvHeads, ffn } = sizes(options);
+  const tokens = [...byteAlphabet(), "th", "he", "an", "in", ...tinySpecials];
+  const end = tokens.length - 1;
+  const entries: GgufEntry[] = [
+    ["general.architecture", "string", architecture],
+    ["general.name", "string", `tiny ${architecture}`],
+    [`${architecture}.block_count`, "u32", layers],
+    [`${architecture}.context_length`, "u32", contextLength],
+    [`${architecture}.embedding_length`, "u32", hidden],
+    [`${architecture}.feed_forward_length`, "u32", ffn],
+    [`${architecture}.attention.head_count`, "u32", heads],
+    [`${architecture}.attention.head_count_kv`, "u32", kvHeads],
+    [`${architecture}.attention.layer_norm_rms_epsilon`, "f32", 1e-6],
+    [`${architecture}.rope.freq_base`, "f32", 10000],
+    ["tokenizer.ggml.model", "string", "gpt2"],
+    ["tokenizer.ggml.pre", "string", "gpt-2"],
+    ["tokenizer.ggml.tokens", "string[]", tokens],
+    ["tokenizer.ggml.token_type", "i32[]", tokens.map((_, id) => (id > end - tinySpecials.length ? 3 : 1))],
+    ["tokenizer.ggml.merges", "string[]", ["t h", "h e", "a n", "i n"]],
+    ["tokenizer.ggml.bos_token_id", "u32", end - 2],
+    ["tokenizer.ggml.eos_token_id", "u32", end],
+    ["tokenizer.ggml.add_bos_token", "bool", false],
+    ["tokenizer.chat_template", "string", chatTemplate],
+  ];
+  const replaced = new Set((options.metadata ?? []).map(([key]) => key));
+  return [...entries.filter(([key]) => !replaced.has(key)), ...(options.metadata ?? [])];
+}
+
+function tensorsOf(options: TinyModelOptions): GgufTensor[] {
+  const { architecture = "llama", format = "f32", seed = 1 } = options;
+  const { layers, hidden, heads, kvHeads, ffn } = sizes(options);
+  const headDim = hidden / heads;
+  const rng = seededRng(seed);
+  const values = (count: number, make: () => number): Float32Array => Float32Array.from({ length: count }, make);
+  const matrix = (name: string, rows: number, cols: number): GgufTensor => {
+    const wanted = formats.find((candidate) => candidate.name === format);
+    const used = wanted?.quantize && cols % wanted.blockSize === 0 ? wanted : formats.find((candidate) => candidate.name === "f32");
+    const data = used?.quantize?.(values(rows * cols, () => rng.normal() / Math.sqrt(cols)));
+    if (!used || !data) throw new Error(`${format} cannot be written`);
+    return { name: `${name}.weight`, shape: [rows, cols], type: used.ggufType, data };
+  };
+  const vector = (name: string, length: number, make: () => number): GgufTensor => ({
+    name,
+    shape: [length],
+    type: 0,
+    data: new Uint8Array(values(length, make).buffer),
+  });
+  const norm = (name: string, length = hidden): GgufTensor => vector(`${name}.weight`, length, () => 1 + 0.1 * rng.normal());
+  const layer = (index: number): GgufTensor[] => {
+    const l = `blk.${index}.`;
+    const widths = { attn_q: heads * headDim, attn_k: kvHeads * headDim, attn_v: kvHeads * headDim };
+    const projections = Object.entries(widths).map(([name, width]) => matrix(l + name, width, hidden));
+    const biases = Object.entries(widths).map(([name, width]) => vector(`${l}${name}.bias`, width, () => 0.25 * rng.normal()));
+    return [
+      norm(`${l}attn_norm`),
+      ...projections,
+      ...(architecture === "qwen2" ? biases : []),
+      ...(architecture === "qwen3" ? [norm(`${l}attn_q_norm`, headDim), norm(`${l}attn_k_norm`, headDim)] : []),
+      matrix(`${l}attn_output`, hidden, heads * headDim),
+      norm(`${l}ffn_norm`),
+      matrix(`${l}ffn_gate`, ffn, hidden),
+      matrix(`${l}ffn_up`, ffn, hidden),
+      matrix(`${l}ffn_down`, hidden, ffn),
+    ];
+  };
+  const layerTensors = Array.from({ length: layers }, (_, index) => layer(index)).flat();
+  return [matrix("token_embd", tinyVocabSize, hidden), ...layerTensors, norm("output_norm")];
+}
