@@ -28,7 +28,10 @@ const ROOMS: Record<string, Room> = {
     mayImport: ["base", "gpu", "text", "sampling", "grammar", "formats", "store", "kernels", "graph", "kv", "weights", "models"],
     sentence: "engine runs everything below it and knows neither API shapes, workers nor the DOM",
   },
-  api: { mayImport: ["base", "engine"], sentence: "api speaks OpenAI's shapes to the engine and never touches the GPU" },
+  api: {
+    mayImport: ["base", "text", "sampling", "engine"],
+    sentence: "api speaks OpenAI's shapes and text to the engine and never touches the GPU",
+  },
   worker: { mayImport: ["base", "api"], sentence: "worker carries the api across a port and knows no engine internals" },
   index: { mayImport: ["base", "api", "worker"], sentence: "index.ts is the public door: it exports and does nothing" },
   app: { mayImport: ["index"], sentence: "app comes in by the public door like any npm user" },

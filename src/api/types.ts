@@ -1,8 +1,8 @@
 // The shapes of requests and responses: OpenAI's field names, exactly, and the few fields beside them that this engine adds.
 
-import type { HubOptions, ModelLocation } from "../weights/source.ts";
+import type { HubOptions, ModelLocation } from "../engine/session.ts";
 
-export type { HubOptions, ModelLocation } from "../weights/source.ts";
+export type { HubOptions, ModelLocation } from "../engine/session.ts";
 
 /** Options of `createEngine`. */
 export interface EngineOptions {

@@ -5,6 +5,8 @@ import type { Tokenizer } from "../text/tokenizer.ts";
 import type { ChatTemplate } from "../text/chat_template.ts";
 import type { SamplingParams } from "../sampling/params.ts";
 
+export type { HubOptions, ModelLocation } from "../weights/source.ts";
+
 /** A request in tokens. */
 export interface GenerateRequest {
   readonly promptIds: readonly number[];

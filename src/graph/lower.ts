@@ -2,8 +2,6 @@
 // choosing the next token. Splits what exceeds a binding.
 
 import { assert } from "../base/errors.ts";
-import type { KvLayout } from "../base/layout.ts";
-import type { WeightFormat } from "../formats/format.ts";
 import { add } from "../kernels/add.ts";
 import { advance } from "../kernels/advance.ts";
 import { argmax } from "../kernels/argmax.ts";
@@ -13,7 +11,6 @@ import { attentionPrefill } from "../kernels/attention_prefill.ts";
 import { embed } from "../kernels/embed.ts";
 import { gatherRows } from "../kernels/gather_rows.ts";
 import { glu } from "../kernels/glu.ts";
-import type { KernelTarget } from "../kernels/kernel.ts";
 import { kvStore } from "../kernels/kv_store.ts";
 import { rmsNorm } from "../kernels/rms_norm.ts";
 import { rope } from "../kernels/rope.ts";
@@ -22,16 +19,8 @@ import { kernelCall, type KernelCall } from "./call.ts";
 import type { Graph, Node, Value } from "./ir.ts";
 import { splitRows } from "./layout.ts";
 import { createLinearLowering } from "./lower_linear.ts";
+import type { LowerOptions, ValueSource } from "./lowering.ts";
 import type { Section } from "./program.ts";
-
-export interface LowerOptions {
-  readonly phase: "prefill" | "decode";
-  readonly target: KernelTarget;
-  readonly kv: KvLayout;
-  readonly formats: ReadonlyMap<number, WeightFormat>;
-  /** Candidates that the `score` section reports for each output row. */
-  readonly scoreTopK: number;
-}
 
 /** A graph as kernel calls, cut into sections: `body`, `head` (logits), `pick` (argmax), then `advance` or `score`. */
 export interface Lowered {
@@ -44,11 +33,6 @@ export interface Lowered {
   readonly scores: Value | undefined;
   /** What the head reads; it must outlive the body. */
   readonly hidden: Value;
-}
-
-/** New values that lowering adds, numbered after the graph's own. */
-export interface ValueSource {
-  make(name: string, like: { rows: Value["rows"]; cols: number; type: Value["type"] }): Value;
 }
 
 export function lower(graph: Graph, options: LowerOptions): Lowered {

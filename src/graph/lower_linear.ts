@@ -7,7 +7,7 @@ import { quantize } from "../kernels/quantize.ts";
 import { kernelCall, type KernelCall } from "./call.ts";
 import type { Node, Value } from "./ir.ts";
 import { splitRows } from "./layout.ts";
-import type { LowerOptions, ValueSource } from "./lower.ts";
+import type { LowerOptions, ValueSource } from "./lowering.ts";
 import { rowStride } from "../base/layout.ts";
 
 type LinearNode = Extract<Node, { op: "linear" }>;

@@ -1,0 +1,20 @@
+// What lowering is given, shared by its files.
+
+import type { KvLayout } from "../base/layout.ts";
+import type { WeightFormat } from "../formats/format.ts";
+import type { KernelTarget } from "../kernels/kernel.ts";
+import type { Value } from "./ir.ts";
+
+export interface LowerOptions {
+  readonly phase: "prefill" | "decode";
+  readonly target: KernelTarget;
+  readonly kv: KvLayout;
+  readonly formats: ReadonlyMap<number, WeightFormat>;
+  /** Candidates that the `score` section reports for each output row. */
+  readonly scoreTopK: number;
+}
+
+/** New values that lowering adds, numbered after the graph's own. */
+export interface ValueSource {
+  make(name: string, like: { rows: Value["rows"]; cols: number; type: Value["type"] }): Value;
+}
