@@ -1,6 +1,7 @@
 // The list of kernels: conformance tests, benches and the "compile everything" test walk it.
 
 import { add } from "./add.ts";
+import { attentionPrefill } from "./attention_prefill.ts";
 import { gatherRows } from "./gather_rows.ts";
 import { glu } from "./glu.ts";
 import type { Kernel } from "./kernel.ts";
@@ -21,6 +22,7 @@ function listed<A>(kernel: Kernel<A>): ListedKernel {
 
 export const kernels: readonly ListedKernel[] = [
   listed(add),
+  listed(attentionPrefill),
   listed(gatherRows),
   listed(glu),
   listed(kvStore),

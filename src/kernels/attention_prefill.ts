@@ -1,0 +1,74 @@
+// Attention of consecutive rows of one sequence over its pages: FlashAttention-2 tiles on GPUs, one thread per query on CPUs.
+
+import { ceilDiv } from "../base/math.ts";
+import { type AttentionAttributes, attentionConsts, attentionParts, attentionReference } from "./attention.ts";
+import type { Kernel, KernelBinding, KernelCase, KernelTarget, Variant } from "./kernel.ts";
+import { kvBindings, testLayout } from "./kv_layout.ts";
+import { makeHeader, supports, variantKey } from "./target.ts";
+
+const bindings: readonly KernelBinding[] = [
+  { name: "q", from: "input0", type: "array<vec4<act_t>>", access: "read" },
+  ...kvBindings("read"),
+  { name: "y", from: "output0", type: "array<vec4<act_t>>", access: "read_write" },
+];
+
+/** Queries and keys of a tile; the shader's mapping of threads relies on both being 32. */
+const tile = 32;
+
+/** Rows that one workgroup of the CPU variant takes: few, so that short prompts reach every core. */
+const cpuRows = 16;
+
+function variants(attributes: AttentionAttributes, target: KernelTarget): readonly Variant[] {
+  const { kv, numHeads } = attributes;
+  if (!supports(target, [kv.type])) return [];
+  const cpu = target.deviceClass === "cpu";
+  // Four query rows a thread; two where the outputs of a head this long would not fit its registers.
+  const rowsPerThread = kv.headDim > 128 ? 2 : 4;
+  const consts: Record<string, number> = cpu
+    ? { WG: cpuRows / 4 }
+    : { WG: (tile / rowsPerThread) * 8, ROWS: rowsPerThread, CHUNKS: ceilDiv(kv.headDim, 32) };
+  const rowsPerWorkgroup = cpu ? cpuRows : tile;
+  return [
+    {
+      key: variantKey(target, "attention_prefill", `kv_${kv.type}`),
+      precision: target.precision,
+      header: makeHeader(target, { ...attentionConsts(attributes), ...consts }, { kv_t: kv.type }),
+      files: [cpu ? "attention_prefill_cpu.wgsl" : "attention_prefill.wgsl", ...attentionParts],
+      bindings,
+      usesStep: true,
+      grid: (step) => [ceilDiv(step.rows, rowsPerWorkgroup), numHeads, 1],
+    },
+  ];
+}
+
+function testCase(
+  name: string,
+  shape: { heads: number; kvHeads: number; headDim: number; pageTokens?: number },
+  step: { rows: number; pastTokens: number; type?: "f16" },
+): KernelCase<AttentionAttributes> {
+  const { heads, kvHeads, headDim, pageTokens = 32 } = shape;
+  const { rows, pastTokens, type = "f32" } = step;
+  const layout = testLayout({ numKvHeads: kvHeads, headDim, pageTokens, tokens: rows + pastTokens });
+  return { name, attributes: { kv: { ...layout, type }, numHeads: heads, scale: 1 / Math.sqrt(headDim) }, rows, pastTokens };
+}
+
+/** y = softmax(q k^T scale) v, causal; q, y [rows, numHeads * headDim]. arXiv:2307.08691 */
+export const attentionPrefill: Kernel<AttentionAttributes> = {
+  name: "attention_prefill",
+  outputs: ({ kv, numHeads }) => [{ rows: "rows", cols: numHeads * kv.headDim, type: "act" }],
+  variants,
+  reference: (attributes, args) => [attentionReference(attributes, args)],
+  operands: ({ kv, numHeads }) => ({ inputs: [{ rows: "rows", cols: numHeads * kv.headDim, type: "act" }], kv }),
+  cases: [
+    testCase("1 token", { heads: 1, kvHeads: 1, headDim: 8, pageTokens: 8 }, { rows: 1, pastTokens: 0 }),
+    testCase("33 tokens, head of 8", { heads: 3, kvHeads: 1, headDim: 8, pageTokens: 8 }, { rows: 33, pastTokens: 0 }),
+    testCase("33 tokens, head of 48", { heads: 2, kvHeads: 2, headDim: 48 }, { rows: 33, pastTokens: 0 }),
+    testCase("1 token after 257", { heads: 4, kvHeads: 2, headDim: 64 }, { rows: 1, pastTokens: 257 }),
+    testCase("33 tokens after 257", { heads: 4, kvHeads: 2, headDim: 64 }, { rows: 33, pastTokens: 257 }),
+    testCase("67 tokens after 31, head of 80", { heads: 7, kvHeads: 1, headDim: 80 }, { rows: 67, pastTokens: 31 }),
+    testCase("37 tokens, head of 96", { heads: 3, kvHeads: 3, headDim: 96 }, { rows: 37, pastTokens: 0 }),
+    testCase("35 tokens after 64, head of 128", { heads: 4, kvHeads: 1, headDim: 128 }, { rows: 35, pastTokens: 64 }),
+    testCase("33 tokens after 5, head of 256", { heads: 2, kvHeads: 1, headDim: 256 }, { rows: 33, pastTokens: 5 }),
+    testCase("33 tokens after 257, f16 pages", { heads: 4, kvHeads: 2, headDim: 64 }, { rows: 33, pastTokens: 257, type: "f16" }),
+  ],
+};
