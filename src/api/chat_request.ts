@@ -1,6 +1,16 @@
 // Validates a request to `chat.completions.create` and copies its messages into plain data. No template is run here.
 
-import { checkArray, checkString, copyJson, optionalBoolean, optionalNumber, readFields, requestError } from "./fields.ts";
+import {
+  checkArray,
+  checkString,
+  copyJson,
+  copyRecord,
+  isRecord,
+  optionalBoolean,
+  optionalNumber,
+  readFields,
+  requestError,
+} from "./fields.ts";
 import type { Fields } from "./fields.ts";
 import { MAX_TEXT_LENGTH, readMaxTokens, readShared, sharedFieldNames } from "./sampling_request.ts";
 import type { RequestLimits, SharedRequest } from "./sampling_request.ts";
@@ -43,8 +53,8 @@ function readContent(value: unknown, path: string, role: string): string | null 
   const texts = checkArray(value, path, 4096).map((part, i) => {
     const partPath = `${path}[${i}]`;
     const fields = readFields(part, partPath, ["type", "text"]);
-    if (fields["type"] !== "text") throw requestError(`${partPath}.type`, '"text", the only kind of content here', fields["type"]);
-    return checkString(fields["text"], `${partPath}.text`, MAX_TEXT_LENGTH);
+    if (fields.get("type") !== "text") throw requestError(`${partPath}.type`, '"text", the only kind of content here', fields.get("type"));
+    return checkString(fields.get("text"), `${partPath}.text`, MAX_TEXT_LENGTH);
   });
   return texts.join("\n");
 }
@@ -53,11 +63,11 @@ function readToolCalls(value: unknown, path: string): unknown[] {
   return checkArray(value, path, 256).map((call, i) => {
     const callPath = `${path}[${i}]`;
     const fields = readFields(call, callPath, ["id", "type", "function"]);
-    const called = readFields(fields["function"], `${callPath}.function`, ["name", "arguments"]);
-    checkString(called["name"], `${callPath}.function.name`, 256);
-    if (fields["id"] !== undefined) checkString(fields["id"], `${callPath}.id`, 256);
-    if (fields["type"] !== undefined && fields["type"] !== "function") {
-      throw requestError(`${callPath}.type`, '"function"', fields["type"]);
+    const called = readFields(fields.get("function"), `${callPath}.function`, ["name", "arguments"]);
+    checkString(called.get("name"), `${callPath}.function.name`, 256);
+    if (fields.get("id") !== undefined) checkString(fields.get("id"), `${callPath}.id`, 256);
+    if (fields.get("type") !== undefined && fields.get("type") !== "function") {
+      throw requestError(`${callPath}.type`, '"function"', fields.get("type"));
     }
     return copyJson(call, callPath);
   });
@@ -67,16 +77,16 @@ const MESSAGE_FIELDS = ["role", "content", "name", "tool_call_id", "tool_calls",
 
 function readMessage(value: unknown, path: string): ChatMessage {
   const fields: Fields = readFields(value, path, MESSAGE_FIELDS);
-  const role = ROLES.find((known) => known === fields["role"]);
-  if (role === undefined) throw requestError(`${path}.role`, `one of ${ROLES.join(", ")}`, fields["role"]);
+  const role = ROLES.find((known) => known === fields.get("role"));
+  if (role === undefined) throw requestError(`${path}.role`, `one of ${ROLES.join(", ")}`, fields.get("role"));
   const text = (name: string): Record<string, string> => {
-    const field = fields[name];
+    const field = fields.get(name);
     return field === undefined || field === null ? {} : { [name]: checkString(field, `${path}.${name}`, MAX_TEXT_LENGTH) };
   };
-  const calls = fields["tool_calls"];
+  const calls = fields.get("tool_calls");
   return {
     role,
-    content: readContent(fields["content"], `${path}.content`, role),
+    content: readContent(fields.get("content"), `${path}.content`, role),
     ...text("name"),
     ...text("tool_call_id"),
     ...text("reasoning_content"),
@@ -95,11 +105,11 @@ export function parseMessages(value: unknown): readonly ChatMessage[] {
 export function parseTemplateKwargs(value: unknown): Readonly<Record<string, unknown>> {
   if (value === undefined || value === null) return {};
   const path = "chat_template_kwargs";
-  if (typeof value !== "object" || Array.isArray(value)) throw requestError(path, "an object of values for the chat template", value);
+  if (!isRecord(value)) throw requestError(path, "an object of values for the chat template", value);
   for (const name of RESERVED_KWARGS) {
     if (Object.hasOwn(value, name)) throw requestError(`${path}.${name}`, "absent, because the engine sets it", "a value");
   }
-  return copyJson(value, path) as Record<string, unknown>;
+  return copyRecord(value, path);
 }
 
 /** @throws {ShaderloomError} REQUEST.<field> */
@@ -115,9 +125,9 @@ export function parseChatRequest(request: unknown, limits: RequestLimits): Parse
   if (top !== undefined && !logprobs) throw requestError("top_logprobs", "left out unless logprobs is true", top);
   return {
     ...readShared(fields, limits),
-    messages: parseMessages(fields["messages"]),
+    messages: parseMessages(fields.get("messages")),
     maxTokens: newName ?? oldName,
     logprobs: logprobs ? (top ?? 0) : undefined,
-    templateKwargs: parseTemplateKwargs(fields["chat_template_kwargs"]),
+    templateKwargs: parseTemplateKwargs(fields.get("chat_template_kwargs")),
   };
 }

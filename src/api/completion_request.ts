@@ -35,7 +35,7 @@ export function parseCompletionRequest(request: unknown, limits: RequestLimits):
   const echo = optionalBoolean(fields, "echo") ?? false;
   return {
     ...readShared(fields, limits),
-    prompt: readPrompt(fields["prompt"], limits.vocabSize),
+    prompt: readPrompt(fields.get("prompt"), limits.vocabSize),
     // Without an echo an answer of no tokens would be no answer.
     maxTokens: readMaxTokens(fields, "max_tokens", echo ? 0 : 1) ?? DEFAULT_MAX_TOKENS,
     echo,

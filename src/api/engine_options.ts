@@ -16,7 +16,7 @@ function isModelLocation(value: unknown): boolean {
 }
 
 function checkChoice(fields: Fields, name: string, choices: readonly string[]): void {
-  const value = fields[name];
+  const value = fields.get(name);
   if (value === undefined || (typeof value === "string" && choices.includes(value))) return;
   throw requestError(name, `one of ${choices.map((choice) => JSON.stringify(choice)).join(", ")}`, value);
 }
@@ -28,35 +28,35 @@ function checkChoice(fields: Fields, name: string, choices: readonly string[]): 
  */
 export function checkEngineOptions(options: EngineOptions): EngineOptions {
   const fields = readFields(options, "", OPTION_NAMES);
-  if (!isModelLocation(fields["model"])) {
+  if (!isModelLocation(fields.get("model"))) {
     throw requestError(
       "model",
       'a URL, an "hf:owner/repo/file.gguf" path, a File, a Blob, an ArrayBuffer or a Uint8Array',
-      fields["model"],
+      fields.get("model"),
     );
   }
-  if (fields["worker"] !== undefined && typeof fields["worker"] !== "boolean")
-    throw requestError("worker", "true or false", fields["worker"]);
-  if (fields["gpu"] !== undefined && fields["worker"] === true) {
+  if (fields.get("worker") !== undefined && typeof fields.get("worker") !== "boolean")
+    throw requestError("worker", "true or false", fields.get("worker"));
+  if (fields.get("gpu") !== undefined && fields.get("worker") === true) {
     throw requestError("worker", "left out or false when gpu is given, because a GPU object cannot go to a worker", true);
   }
-  if (fields["contextLength"] !== undefined)
-    checkNumber(fields["contextLength"], "contextLength", { min: 1, max: MAX_CONTEXT, integer: true });
+  if (fields.get("contextLength") !== undefined)
+    checkNumber(fields.get("contextLength"), "contextLength", { min: 1, max: MAX_CONTEXT, integer: true });
   checkChoice(fields, "activations", ["f32", "f16", "int8"]);
   checkChoice(fields, "deviceClass", ["gpu", "cpu"]);
-  if (fields["onProgress"] !== undefined && typeof fields["onProgress"] !== "function") {
-    throw requestError("onProgress", "a function", fields["onProgress"]);
+  if (fields.get("onProgress") !== undefined && typeof fields.get("onProgress") !== "function") {
+    throw requestError("onProgress", "a function", fields.get("onProgress"));
   }
-  if (fields["signal"] !== undefined && !(fields["signal"] instanceof AbortSignal))
-    throw requestError("signal", "an AbortSignal", fields["signal"]);
-  if (fields["hub"] !== undefined) checkHub(fields["hub"]);
-  return { ...(fields as unknown as EngineOptions) };
+  if (fields.get("signal") !== undefined && !(fields.get("signal") instanceof AbortSignal))
+    throw requestError("signal", "an AbortSignal", fields.get("signal"));
+  if (fields.get("hub") !== undefined) checkHub(fields.get("hub"));
+  return { ...options };
 }
 
 function checkHub(value: unknown): void {
   const hub = readFields(value, "hub", ["endpoint", "token"]);
   for (const name of ["endpoint", "token"]) {
-    if (hub[name] !== undefined) checkString(hub[name], `hub.${name}`, 4096);
+    if (hub.get(name) !== undefined) checkString(hub.get(name), `hub.${name}`, 4096);
   }
 }
 

@@ -3,8 +3,8 @@
 
 import { ShaderloomError } from "../base/errors.ts";
 
-/** Own enumerable fields of a record, read once; a null prototype keeps `__proto__` and friends ordinary. */
-export type Fields = Readonly<Record<string, unknown>>;
+/** Own fields of a record by name, read once; a Map has no prototype to reach through. */
+export type Fields = ReadonlyMap<string, unknown>;
 
 /** A value for a message: short, and never a way to run its code. */
 function show(value: unknown): string {
@@ -20,18 +20,13 @@ function show(value: unknown): string {
  * @param expected what it must be, completing "must be"
  */
 export function requestError(path: string, expected: string, got: unknown): ShaderloomError {
-  const name = /^[^.[]*/.exec(path)?.[0] ?? path;
-  return new ShaderloomError(
-    ("REQUEST." + (name as `${string}`)) as `REQUEST.${string}`,
-    `${path} must be ${expected}, got ${show(got)}. Correct the field, or leave it out if it is optional.`,
-    {
-      detail: { param: path, got: show(got) },
-    },
-  );
+  const code: `REQUEST.${string}` = `REQUEST.${/^[^.[]*/.exec(path)?.[0] ?? path}`;
+  const message = `${path} must be ${expected}, got ${show(got)}. Correct the field, or leave it out if it is optional.`;
+  return new ShaderloomError(code, message, { detail: { param: path, got: show(got) } });
 }
 
 /** Whether a value is a record: an object of no class, of this realm or another. */
-function isRecord(value: unknown): value is object {
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
@@ -46,7 +41,7 @@ function isRecord(value: unknown): value is object {
  */
 export function readFields(value: unknown, path: string, allowed: readonly string[]): Fields {
   if (!isRecord(value)) throw requestError(path === "" ? "request" : path, "an object of fields", value);
-  const fields: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+  const entries: Array<[string, unknown]> = [];
   for (const key of Reflect.ownKeys(value)) {
     const name = String(key);
     if (typeof key === "symbol" || !allowed.includes(key)) {
@@ -57,9 +52,9 @@ export function readFields(value: unknown, path: string, allowed: readonly strin
         { detail: { param: where, allowed: [...allowed] } },
       );
     }
-    fields[key] = (value as Record<string, unknown>)[key];
+    entries.push([key, value[key]]);
   }
-  return fields;
+  return new Map(entries);
 }
 
 /** A range of numbers; both ends belong to it unless `above` is given. */
@@ -87,12 +82,12 @@ export function checkNumber(value: unknown, path: string, rule: NumberRule): num
 
 /** The number of a field, or undefined when it is absent or null. */
 export function optionalNumber(fields: Fields, name: string, rule: NumberRule): number | undefined {
-  const value = fields[name];
+  const value = fields.get(name);
   return value === undefined || value === null ? undefined : checkNumber(value, name, rule);
 }
 
 export function optionalBoolean(fields: Fields, name: string): boolean | undefined {
-  const value = fields[name];
+  const value = fields.get(name);
   if (value === undefined || value === null) return undefined;
   if (typeof value !== "boolean") throw requestError(name, "true or false", value);
   return value;
@@ -106,7 +101,7 @@ export function checkString(value: unknown, path: string, maxLength: number): st
 /** An array's elements, copied; holes and extra properties do not survive. */
 export function checkArray(value: unknown, path: string, maxLength: number): unknown[] {
   if (!Array.isArray(value) || value.length > maxLength) throw requestError(path, `an array of at most ${maxLength} elements`, value);
-  return Array.from(value as unknown[]);
+  return Array.from<unknown>(value);
 }
 
 const MAX_JSON_DEPTH = 32;
@@ -120,14 +115,26 @@ const MAX_JSON_DEPTH = 32;
 export function copyJson(value: unknown, path: string, depth = 0): unknown {
   if (value === null || typeof value === "boolean" || typeof value === "string") return value;
   if (typeof value === "number" && Number.isFinite(value)) return value;
-  if (depth >= MAX_JSON_DEPTH) throw requestError(path, `nested at most ${MAX_JSON_DEPTH} levels`, value);
-  if (Array.isArray(value)) return Array.from(value as unknown[], (item, i) => copyJson(item, `${path}[${i}]`, depth + 1));
+  if (Array.isArray(value)) {
+    checkDepth(value, path, depth);
+    return Array.from(value, (item: unknown, i) => copyJson(item, `${path}[${i}]`, depth + 1));
+  }
+  return copyRecord(value, path, depth);
+}
+
+/** `copyJson` of a record. */
+export function copyRecord(value: unknown, path: string, depth = 0): Record<string, unknown> {
   if (!isRecord(value)) throw requestError(path, "plain data (null, boolean, finite number, string, array or object)", value);
+  checkDepth(value, path, depth);
   const copy: Record<string, unknown> = {};
   for (const key of Object.keys(value)) {
     if (key === "__proto__") throw requestError(`${path}.__proto__`, "absent", "a field");
-    const item = (value as Record<string, unknown>)[key];
+    const item = value[key];
     if (item !== undefined) copy[key] = copyJson(item, `${path}.${key}`, depth + 1);
   }
   return copy;
+}
+
+function checkDepth(value: unknown, path: string, depth: number): void {
+  if (depth >= MAX_JSON_DEPTH) throw requestError(path, `nested at most ${MAX_JSON_DEPTH} levels`, value);
 }

@@ -3,11 +3,11 @@
 
 import { pcgHash } from "../base/rng.ts";
 import type { SamplingParams } from "../sampling/params.ts";
-import { checkArray, checkNumber, checkString, optionalBoolean, optionalNumber, readFields, requestError } from "./fields.ts";
+import { checkArray, checkNumber, checkString, isRecord, optionalBoolean, optionalNumber, readFields, requestError } from "./fields.ts";
 import type { Fields } from "./fields.ts";
 
 /** Names of the fields read here. */
-export const sharedFieldNames = [
+export const sharedFieldNames: readonly string[] = [
   "model",
   "n",
   "stream",
@@ -24,10 +24,10 @@ export const sharedFieldNames = [
   "seed",
   "stop",
   "ignore_eos",
-] as const;
+];
 
 /** Longest text of a prompt or message, in UTF-16 units; longer than any context in tokens. */
-export const MAX_TEXT_LENGTH = 1 << 24;
+export const MAX_TEXT_LENGTH: number = 1 << 24;
 
 const MAX_STOP_STRINGS = 16;
 const MAX_STOP_LENGTH = 1024;
@@ -57,12 +57,12 @@ function foldSeed(seed: number): number {
 function readLogitBias(value: unknown, vocabSize: number): ReadonlyMap<number, number> {
   const biases = new Map<number, number>();
   if (value === undefined || value === null) return biases;
-  if (typeof value !== "object" || Array.isArray(value)) throw requestError("logit_bias", "an object from token ids to numbers", value);
+  if (!isRecord(value)) throw requestError("logit_bias", "an object from token ids to numbers", value);
   for (const key of Object.keys(value)) {
     const path = `logit_bias.${key.slice(0, 40)}`;
     const id = Number(key);
     if (!/^\d{1,10}$/.test(key) || id >= vocabSize) throw requestError(path, `under a token id from 0 to ${vocabSize - 1}`, key);
-    biases.set(id, checkNumber((value as Record<string, unknown>)[key], path, { min: -100, max: 100 }));
+    biases.set(id, checkNumber(value[key], path, { min: -100, max: 100 }));
   }
   return biases;
 }
@@ -89,24 +89,29 @@ function readSampling(fields: Fields, limits: RequestLimits): SamplingParams {
     repetitionPenalty: optionalNumber(fields, "repetition_penalty", { min: 0, max: 10, above: true }) ?? 1,
     frequencyPenalty: optionalNumber(fields, "frequency_penalty", { min: -2, max: 2 }) ?? 0,
     presencePenalty: optionalNumber(fields, "presence_penalty", { min: -2, max: 2 }) ?? 0,
-    logitBias: readLogitBias(fields["logit_bias"], limits.vocabSize),
+    logitBias: readLogitBias(fields.get("logit_bias"), limits.vocabSize),
     seed: seed === undefined ? limits.freshSeed : foldSeed(seed),
   };
+}
+
+function readIncludeUsage(value: unknown): boolean {
+  if (value === undefined || value === null) return false;
+  const include = readFields(value, "stream_options", ["include_usage"]).get("include_usage") ?? false;
+  if (typeof include !== "boolean") throw requestError("stream_options.include_usage", "true or false", include);
+  return include;
 }
 
 /** @throws {ShaderloomError} REQUEST.<field> */
 export function readShared(fields: Fields, limits: RequestLimits): SharedRequest {
   // One answer per request: more would need as many sequences in flight.
   optionalNumber(fields, "n", { min: 1, max: 1, integer: true });
-  for (const name of ["model", "user"]) if (fields[name] !== undefined) checkString(fields[name], name, 4096);
-  const options = fields["stream_options"];
-  const streamFields = options === undefined || options === null ? {} : readFields(options, "stream_options", ["include_usage"]);
+  for (const name of ["model", "user"]) if (fields.get(name) !== undefined) checkString(fields.get(name), name, 4096);
   return {
     sampling: readSampling(fields, limits),
-    stop: readStop(fields["stop"]),
+    stop: readStop(fields.get("stop")),
     ignoreEos: optionalBoolean(fields, "ignore_eos") ?? false,
     stream: optionalBoolean(fields, "stream") ?? false,
-    includeUsage: optionalBoolean(streamFields, "include_usage") ?? false,
+    includeUsage: readIncludeUsage(fields.get("stream_options")),
   };
 }
 

@@ -9,15 +9,20 @@ export interface StreamSource<T> {
   readonly queue: TurnQueue;
   /** Any of them ends the stream. */
   readonly signals: readonly AbortSignal[];
-  /** Runs once the turn is taken; its `signal` is one for all. */
-  readonly body: (signal: AbortSignal) => AsyncGenerator<T, void, undefined>;
+  /**
+   * Runs once the turn is taken.
+   * @param signal one for all of `signals`
+   * @param askedMs when the stream began to wait for its turn
+   */
+  readonly body: (signal: AbortSignal, askedMs: number) => AsyncGenerator<T, void, undefined>;
 }
 
 async function* holdTurn<T>(source: StreamSource<T>, signal: AbortSignal): AsyncGenerator<T, void, undefined> {
+  const askedMs = performance.now();
   const release = await source.queue.take(signal);
   try {
     throwIfAborted(signal);
-    yield* source.body(signal);
+    yield* source.body(signal, askedMs);
   } finally {
     release();
   }
