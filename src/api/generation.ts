@@ -84,6 +84,10 @@ class AnswerText {
   }
 }
 
+function perSecond(count: number, ms: number): number {
+  return count > 0 && ms > 0 ? (count * 1000) / ms : 0;
+}
+
 /** Counts and times of one call. */
 class UsageMeter {
   readonly #plan: GenerationPlan;
@@ -112,7 +116,6 @@ class UsageMeter {
 
   usage(): Usage {
     const prompt = this.#plan.promptIds.length;
-    const perSecond = (count: number, ms: number): number => (count > 0 && ms > 0 ? (count * 1000) / ms : 0);
     const totalMs = performance.now() - this.#startMs;
     return {
       prompt_tokens: prompt,

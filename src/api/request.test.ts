@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { ShaderloomError } from "../base/errors.ts";
 import { seededRng } from "../base/rng.ts";
+import { refusal } from "../testing/refusal.ts";
 import { parseChatRequest } from "./chat_request.ts";
 import { parseCompletionRequest } from "./completion_request.ts";
-import { checkEngineOptions } from "./engine_options.ts";
 
 const limits = { vocabSize: 100, freshSeed: 7 };
 const messages = [{ role: "user", content: "Hi" }];
@@ -11,15 +11,7 @@ const messages = [{ role: "user", content: "Hi" }];
 const chat = (changes: object): unknown => parseChatRequest({ messages, ...changes }, limits);
 const complete = (changes: object): unknown => parseCompletionRequest({ prompt: "Hi", ...changes }, limits);
 
-function refusal(call: () => unknown): ShaderloomError {
-  try {
-    call();
-  } catch (error) {
-    expect(error).toBeInstanceOf(ShaderloomError);
-    if (error instanceof ShaderloomError) return error;
-  }
-  throw new Error("nothing was thrown");
-}
+const seedOf = (seed: number): number => parseCompletionRequest({ prompt: "a", seed }, limits).sampling.seed;
 
 describe("fields of both endpoints", () => {
   const bad: Array<[string, unknown]> = [
@@ -27,7 +19,7 @@ describe("fields of both endpoints", () => {
       [Number.NaN, Infinity, -Infinity, -2.5, 11, "1", true, [], {}, 1n].map((value): [string, unknown] => [name, value]),
     ),
     ...["top_k", "seed", "max_tokens"].flatMap((name) =>
-      [Number.NaN, 1.5, Infinity, 2 ** 60, "1", [1], null === 0].map((value): [string, unknown] => [name, value]),
+      [Number.NaN, 1.5, Infinity, 2 ** 60, "1", [1], false].map((value): [string, unknown] => [name, value]),
     ),
     ["repetition_penalty", 0],
     ["top_k", -1],
@@ -132,7 +124,6 @@ describe("fields of both endpoints", () => {
   });
 
   test("seeds of any size and sign fold into 32 bits, small ones unchanged", () => {
-    const seedOf = (seed: number): number => parseCompletionRequest({ prompt: "a", seed }, limits).sampling.seed;
     expect(seedOf(0)).toBe(0);
     expect(seedOf(2 ** 32 - 1)).toBe(2 ** 32 - 1);
     const folded = [2 ** 32, 2 ** 33, -1, -5, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER].map(seedOf);
@@ -188,7 +179,7 @@ describe("completions", () => {
   test("prompts are strings or ids of the vocabulary", () => {
     expect(complete({ prompt: "" })).toMatchObject({ prompt: "" });
     expect(complete({ prompt: [0, 99] })).toMatchObject({ prompt: [0, 99] });
-    for (const prompt of [[], [100], [-1], [1.5], ["a"], [Number.NaN], [[1]], null, 5, {}, undefined, new Array(3)]) {
+    for (const prompt of [[], [100], [-1], [1.5], ["a"], [Number.NaN], [[1]], null, 5, {}, undefined, Array.from({ length: 3 })]) {
       expect(refusal(() => complete({ prompt })).code).toBe("REQUEST.prompt");
     }
   });
@@ -198,102 +189,6 @@ describe("completions", () => {
   });
   test.each([-1, 101, 1.5, true, "5"])("logprobs %o is refused", (logprobs) => {
     expect(refusal(() => complete({ logprobs })).code).toBe("REQUEST.logprobs");
-  });
-});
-
-describe("chat", () => {
-  const codeOf = (value: unknown): ShaderloomError => refusal(() => parseChatRequest({ messages: value }, limits));
-
-  test("messages are copied into plain data", () => {
-    const given = [
-      { role: "system", content: "s" },
-      { role: "user", content: [{ type: "text", text: "a" }, { type: "text", text: "b" }], name: "me" }, // prettier-ignore
-      { role: "assistant", content: null, tool_calls: [{ id: "1", type: "function", function: { name: "f", arguments: "{}" } }] },
-      { role: "tool", content: "4", tool_call_id: "1" },
-      { role: "assistant", content: "c", reasoning_content: "r" },
-    ];
-    const parsed = parseChatRequest({ messages: given }, limits).messages;
-    expect(parsed).toEqual([given[0], { role: "user", content: "a\nb", name: "me" }, given[2], given[3], given[4]]);
-    expect(parsed[0]).not.toBe(given[0]);
-  });
-
-  const bad: Array<[string, unknown]> = [
-    ["messages", undefined],
-    ["messages", []],
-    ["messages", "Hi"],
-    ["messages", { length: 1, 0: messages[0] }],
-    ["messages[0]", [null]],
-    ["messages[0]", ["Hi"]],
-    ["messages[0].role", [{ role: "root", content: "a" }]],
-    ["messages[0].role", [{ content: "a" }]],
-    ["messages[0].role", [{ role: ["user"], content: "a" }]],
-    ["messages[0].content", [{ role: "user", content: null }]],
-    ["messages[0].content", [{ role: "user" }]],
-    ["messages[0].content", [{ role: "user", content: 5 }]],
-    ["messages[0].content[0].type", [{ role: "user", content: [{ type: "image_url", text: "a" }] }]],
-    ["messages[0].content[0].image_url", [{ role: "user", content: [{ type: "image_url", image_url: {} }] }]],
-    ["messages[0].content[0].text", [{ role: "user", content: [{ type: "text", text: 5 }] }]],
-    ["messages[1].secret", [messages[0], { role: "user", content: "a", secret: 1 }]],
-    ["messages[0].__proto__", [JSON.parse('{"role":"user","content":"a","__proto__":{"x":1}}')]],
-    ["messages[0].name", [{ role: "user", content: "a", name: 5 }]],
-    ["messages[0].tool_calls", [{ role: "assistant", content: null, tool_calls: {} }]],
-    ["messages[0].tool_calls[0].function", [{ role: "assistant", content: null, tool_calls: [{}] }]],
-    ["messages[0].tool_calls[0].function.name", [{ role: "assistant", content: null, tool_calls: [{ function: { name: 5 } }] }]],
-    ["messages[0].tool_calls[0].type", [{ role: "assistant", content: null, tool_calls: [{ type: "x", function: { name: "f" } }] }]],
-    [
-      "messages[0].tool_calls[0].function.arguments.__proto__",
-      [
-        {
-          role: "assistant",
-          content: null,
-          tool_calls: [{ function: { name: "f", arguments: JSON.parse('{"__proto__":1}') as unknown } }],
-        },
-      ],
-    ],
-  ];
-  test.each(bad)("%s names the place", (path, value) => {
-    const error = codeOf(value);
-    expect(error.code).toBe("REQUEST.messages");
-    expect(error.detail["param"]).toBe(path);
-  });
-
-  test("top_logprobs needs logprobs; both names of the token limit agree", () => {
-    expect(chat({ logprobs: true })).toMatchObject({ logprobs: 0 });
-    expect(chat({ logprobs: true, top_logprobs: 20 })).toMatchObject({ logprobs: 20 });
-    expect(chat({ logprobs: false })).toMatchObject({ logprobs: undefined });
-    expect(refusal(() => chat({ top_logprobs: 3 })).code).toBe("REQUEST.top_logprobs");
-    expect(refusal(() => chat({ logprobs: true, top_logprobs: 21 })).code).toBe("REQUEST.top_logprobs");
-    expect(chat({ max_completion_tokens: 9 })).toMatchObject({ maxTokens: 9 });
-    expect(chat({ max_completion_tokens: 9, max_tokens: 9 })).toMatchObject({ maxTokens: 9 });
-    expect(refusal(() => chat({ max_completion_tokens: 9, max_tokens: 8 })).code).toBe("REQUEST.max_tokens");
-    expect(chat({})).toMatchObject({ maxTokens: undefined });
-  });
-
-  test("template arguments are plain data and cannot replace the engine's own", () => {
-    expect(chat({ chat_template_kwargs: { enable_thinking: false, deep: { list: [1, null, "a"] } } })).toMatchObject({
-      templateKwargs: { enable_thinking: false, deep: { list: [1, null, "a"] } },
-    });
-    let deep: unknown = 1;
-    for (let i = 0; i < 50; i++) deep = [deep];
-    const cycle: Record<string, unknown> = {};
-    cycle["self"] = cycle;
-    for (const kwargs of [
-      5,
-      [],
-      { messages: [] },
-      { add_generation_prompt: false },
-      { bos_token: "x" },
-      { f: () => 1 },
-      { d: new Date() },
-      { n: Number.NaN },
-      { deep },
-      cycle,
-      JSON.parse('{"__proto__": 1}'),
-      JSON.parse('{"a": {"__proto__": 1}}'),
-    ]) {
-      expect(refusal(() => chat({ chat_template_kwargs: kwargs })).code).toBe("REQUEST.chat_template_kwargs");
-    }
-    expect(Object.keys(Object.prototype)).toEqual([]);
   });
 });
 
@@ -343,43 +238,4 @@ test("random requests give a parse or a REQUEST error, never anything else", () 
   }
   expect(refused).toBeGreaterThan(20_000);
   expect(refused).toBeLessThan(40_000);
-});
-
-describe("engine options", () => {
-  const check = (changes: object): unknown => checkEngineOptions({ model: "model.gguf", ...changes });
-
-  test("all kinds of model pass", () => {
-    for (const model of ["hf:a/b/c.gguf", new URL("https://example.test/m.gguf"), new Blob(), new ArrayBuffer(1), new Uint8Array(1)]) {
-      expect(check({ model })).toMatchObject({ model });
-    }
-  });
-  test.each([
-    ["model", undefined],
-    ["model", ""],
-    ["model", 5],
-    ["model", {}],
-    ["worker", "yes"],
-    ["contextLength", 0],
-    ["contextLength", -1],
-    ["contextLength", 1.5],
-    ["contextLength", Number.NaN],
-    ["contextLength", "4096"],
-    ["activations", "f64"],
-    ["deviceClass", "tpu"],
-    ["onProgress", 5],
-    ["signal", {}],
-    ["hub", "token"],
-    ["hub", { password: "x" }],
-    ["hub", { token: 5 }],
-    ["unknown", 1],
-  ])("%s refuses %o", (name, value) => {
-    expect(refusal(() => check({ [name]: value })).code).toBe(`REQUEST.${name}`);
-  });
-  test("gpu and worker: true exclude each other", () => {
-    expect(refusal(() => check({ gpu: {}, worker: true })).code).toBe("REQUEST.worker");
-    expect(check({ gpu: {}, worker: false })).toBeDefined();
-  });
-  test("no options at all", () => {
-    expect(refusal(() => checkEngineOptions(undefined as never)).code).toBe("REQUEST.request");
-  });
 });
