@@ -1,24 +1,13 @@
 // The engine of a worker with the interface of an engine here. Owns the worker: when the engine is unloaded or the worker
 // fails, the worker is terminated and every open call is told.
 
-import type {
-  CallOptions,
-  ChatCompletion,
-  ChatCompletionChunk,
-  ChatCompletionRequest,
-  Completion,
-  CompletionRequest,
-  Engine,
-  EngineInfo,
-  EngineOptions,
-  EngineStats,
-  ModelLocation,
-} from "../api/types.ts";
-import { ShaderloomError, abortError } from "../base/errors.ts";
-import { unloadedError } from "../api/engine_state.ts";
-import { ask, connect } from "./connection.ts";
+import { unloadedError } from "../api/engine_options.ts";
+import type { CallOptions, ChatCompletion, ChatCompletionChunk, Completion, Engine, EngineOptions, ModelLocation } from "../api/types.ts";
+import { ShaderloomError, asShaderloomError } from "../base/errors.ts";
+import { ask, connect, malformedError } from "./connection.ts";
 import type { Connection, HeartbeatOptions } from "./connection.ts";
-import type { CallMethod, Port, WireOptions } from "./protocol.ts";
+import { isAnswer } from "./protocol.ts";
+import type { CallMethod, Calls, Port, Streams, ToWorker, WireOptions } from "./protocol.ts";
 import { openRemoteStream } from "./remote_stream.ts";
 
 /** Time the worker gets to free its device in order before it is terminated. */
@@ -55,75 +44,78 @@ function wireOptions(options: EngineOptions, model: ModelLocation): WireOptions 
   return { ...rest, model };
 }
 
-/** A loaded engine in a worker. */
-class RemoteEngine implements Engine {
-  readonly chat: Engine["chat"];
-  readonly completions: Engine["completions"];
-  readonly #connection: Connection;
-  #unloading: Promise<void> | undefined;
+async function callWorker<M extends CallMethod>(
+  connection: Connection,
+  method: M,
+  message: (id: number) => ToWorker,
+  signal?: AbortSignal,
+): Promise<Calls[M]["value"]> {
+  const value = await ask(connection, message, { signal });
+  if (!isAnswer(method, value)) throw malformedError();
+  return value;
+}
 
-  constructor(connection: Connection) {
-    this.#connection = connection;
-    this.chat = { completions: { create: this.#create<ChatCompletionRequest, ChatCompletion, ChatCompletionChunk>("chat") } };
-    this.completions = { create: this.#create<CompletionRequest, Completion, Completion>("completions") };
-  }
+/** Whether a caller wants chunks. Anything that is no request goes to the worker's validation as it is. */
+function wantsStream<R extends { readonly stream?: boolean | null }>(request: R): request is R & { readonly stream: true } {
+  return typeof request === "object" && request !== null && request.stream === true;
+}
 
-  #create<Request extends { readonly stream?: boolean | null }, Answer, Chunk>(method: "chat" | "completions") {
-    const create = async (request: Request, options: CallOptions = {}): Promise<Answer | AsyncIterable<Chunk>> => {
-      // Anything that is no request goes to the worker's validation as it is.
-      const stream = typeof request === "object" && request !== null && request.stream === true;
-      if (stream) return openRemoteStream<Chunk>(this.#connection, method, request, options.signal);
-      return (await this.#call(method, [request], options.signal)) as Answer;
-    };
-    return create as {
-      (request: Request & { readonly stream: true }, options?: CallOptions): Promise<AsyncIterable<Chunk>>;
-      (request: Request & { readonly stream?: false | null }, options?: CallOptions): Promise<Answer>;
-    };
+function remoteChat(connection: Connection): Engine["chat"] {
+  type Whole = Calls["chat"]["args"][0];
+  type Chunked = Streams["chat"]["request"];
+  function create(request: Chunked, options?: CallOptions): Promise<AsyncIterable<ChatCompletionChunk>>;
+  function create(request: Whole, options?: CallOptions): Promise<ChatCompletion>;
+  function create(request: Whole | Chunked, { signal }: CallOptions = {}): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>> {
+    if (wantsStream(request)) {
+      return openRemoteStream(connection, { method: "chat", message: (id) => ({ kind: "stream", id, method: "chat", request }), signal });
+    }
+    return callWorker(connection, "chat", (id) => ({ kind: "call", id, method: "chat", args: [request] }), signal);
   }
+  return { completions: { create } };
+}
 
-  #call(method: CallMethod, args: readonly unknown[], signal?: AbortSignal): Promise<unknown> {
-    return ask(this.#connection, (id) => ({ kind: "call", id, method, args }), { signal });
+function remoteCompletions(connection: Connection): Engine["completions"] {
+  type Whole = Calls["completions"]["args"][0];
+  type Chunked = Streams["completions"]["request"];
+  function create(request: Chunked, options?: CallOptions): Promise<AsyncIterable<Completion>>;
+  function create(request: Whole, options?: CallOptions): Promise<Completion>;
+  function create(request: Whole | Chunked, { signal }: CallOptions = {}): Promise<Completion | AsyncIterable<Completion>> {
+    const method = "completions";
+    if (wantsStream(request)) {
+      return openRemoteStream(connection, { method, message: (id) => ({ kind: "stream", id, method, request }), signal });
+    }
+    return callWorker(connection, method, (id) => ({ kind: "call", id, method, args: [request] }), signal);
   }
+  return { create };
+}
 
-  async tokenize(text: string): Promise<number[]> {
-    return (await this.#call("tokenize", [text])) as number[];
-  }
+async function unloadWorker(connection: Connection): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, UNLOAD_TIMEOUT_MS);
+  });
+  // A worker that fails while it unloads is as good as unloaded.
+  const unloaded = ask(connection, (id) => ({ kind: "call", id, method: "unload", args: [] })).catch(() => undefined);
+  await Promise.race([unloaded, late]);
+  clearTimeout(timer);
+  connection.end(unloadedError());
+}
 
-  async detokenize(ids: readonly number[]): Promise<string> {
-    return (await this.#call("detokenize", [ids])) as string;
-  }
-
-  async applyChatTemplate(...args: Parameters<Engine["applyChatTemplate"]>): Promise<string> {
-    return (await this.#call("applyChatTemplate", args)) as string;
-  }
-
-  async info(): Promise<EngineInfo> {
-    return (await this.#call("info", [])) as EngineInfo;
-  }
-
-  async stats(): Promise<EngineStats> {
-    return (await this.#call("stats", [])) as EngineStats;
-  }
-
-  unload(): Promise<void> {
-    this.#unloading ??= this.#unload();
-    return this.#unloading;
-  }
-
-  async #unload(): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, UNLOAD_TIMEOUT_MS);
-    });
-    // A worker that fails while it unloads is as good as unloaded.
-    await Promise.race([this.#call("unload", []).catch(() => undefined), late]);
-    clearTimeout(timer);
-    this.#connection.end(unloadedError());
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.unload();
-  }
+function remoteEngine(connection: Connection): Engine {
+  let unloading: Promise<void> | undefined;
+  const unload = (): Promise<void> => (unloading ??= unloadWorker(connection));
+  return {
+    chat: remoteChat(connection),
+    completions: remoteCompletions(connection),
+    tokenize: (text) => callWorker(connection, "tokenize", (id) => ({ kind: "call", id, method: "tokenize", args: [text] })),
+    detokenize: (ids) => callWorker(connection, "detokenize", (id) => ({ kind: "call", id, method: "detokenize", args: [ids] })),
+    applyChatTemplate: (messages, kwargs) =>
+      callWorker(connection, "applyChatTemplate", (id) => ({ kind: "call", id, method: "applyChatTemplate", args: [messages, kwargs] })),
+    info: () => callWorker(connection, "info", (id) => ({ kind: "call", id, method: "info", args: [] })),
+    stats: () => callWorker(connection, "stats", (id) => ({ kind: "call", id, method: "stats", args: [] })),
+    unload,
+    [Symbol.asyncDispose]: unload,
+  };
 }
 
 /** How the client treats its worker; tests shorten the times. */
@@ -157,8 +149,8 @@ export async function createRemoteEngine(worker: WorkerLike, options: EngineOpti
     await ask(connection, (id) => ({ kind: "load", id, options: load }), { signal, onProgress, transfer });
   } catch (error) {
     // Ends the worker too: a half-loaded engine holds GPU memory.
-    connection.end(error instanceof ShaderloomError ? error : abortError());
+    connection.end(asShaderloomError(error));
     throw error;
   }
-  return new RemoteEngine(connection);
+  return remoteEngine(connection);
 }

@@ -8,6 +8,8 @@ import type { FromWorker, Port, ToWorker } from "./protocol.ts";
 
 /** A call that has not ended. */
 export interface OpenCall {
+  /** Its result only says that chunks may follow. */
+  readonly isStream?: boolean;
   readonly onResult: (value: unknown) => void;
   readonly onError: (error: ShaderloomError) => void;
   readonly onChunk?: (value: unknown) => void;
@@ -112,8 +114,7 @@ function receive(state: State, message: FromWorker): void {
     case "chunk":
       return call.onChunk?.(message.value);
     case "result":
-      // A stream's result only says that it is open.
-      if (call.onEnd === undefined) closeCall(state, message.id);
+      if (call.isStream !== true) closeCall(state, message.id);
       return call.onResult(message.value);
     case "end":
       closeCall(state, message.id);
@@ -186,6 +187,11 @@ export interface AskOptions {
   readonly transfer?: Transferable[];
 }
 
+/** The error of an answer that does not have its method's shape. */
+export function malformedError(): ShaderloomError {
+  return new ShaderloomError("WORKER.message", "The engine's worker gave an answer that makes no sense. Create the engine again.");
+}
+
 /**
  * One call with one answer. An abort rejects at once and tells the worker; the worker's own answer is then dropped.
  *
@@ -202,15 +208,15 @@ export async function ask(connection: Connection, message: (id: number) => ToWor
       connection.send({ kind: "abort", id });
       reject(abortError());
     };
+    const settle = (): void => signal?.removeEventListener("abort", onAbort);
     signal?.addEventListener("abort", onAbort, { once: true });
-    const settled = (): void => signal?.removeEventListener("abort", onAbort);
     connection.open(id, {
       onResult: (value) => {
-        settled();
+        settle();
         resolve(value);
       },
       onError: (error) => {
-        settled();
+        settle();
         reject(error);
       },
       ...(onProgress === undefined ? {} : { onProgress }),

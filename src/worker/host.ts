@@ -1,10 +1,10 @@
 // The worker's side: one engine behind a port. Calls come in as messages, answers, chunks and errors go out. Streams are
 // pulled only while the page has given credit, so a slow consumer pauses generation instead of filling memory.
 
-import type { CompletionRequest, ChatCompletionRequest, ChatCompletionMessageParam, Engine, EngineOptions } from "../api/types.ts";
+import type { Engine, EngineOptions } from "../api/types.ts";
 import { ShaderloomError, asShaderloomError } from "../base/errors.ts";
 import { parseToWorker, wrap } from "./protocol.ts";
-import type { CallMethod, FromWorker, Port, ToWorker } from "./protocol.ts";
+import type { FromWorker, Port, ToWorker } from "./protocol.ts";
 
 /** A stream and how far the page has let it run. */
 interface OpenStream {
@@ -50,27 +50,35 @@ async function load(host: Host, message: Extract<ToWorker, { kind: "load" }>, si
   }
 }
 
-// The engine checks every field of a request itself; the casts only pass what arrived on to those checks.
-const calls: Readonly<Record<CallMethod, (engine: Engine, args: readonly unknown[], signal: AbortSignal) => Promise<unknown>>> = {
-  chat: (engine, [request], signal) =>
-    engine.chat.completions.create(request as ChatCompletionRequest & { readonly stream?: false }, { signal }),
-  completions: (engine, [request], signal) =>
-    engine.completions.create(request as CompletionRequest & { readonly stream?: false }, { signal }),
-  tokenize: (engine, [text]) => engine.tokenize(text as string),
-  detokenize: (engine, [ids]) => engine.detokenize(ids as readonly number[]),
-  applyChatTemplate: (engine, [messages, kwargs]) =>
-    engine.applyChatTemplate(messages as readonly ChatCompletionMessageParam[], kwargs as Readonly<Record<string, unknown>> | undefined),
-  info: async (engine) => ({ ...(await engine.info()), worker: true }),
-  stats: (engine) => engine.stats(),
-  unload: (engine) => engine.unload(),
-};
+/** The arguments are whatever came over the wire; the engine checks them as it checks any caller's. */
+async function call(engine: Engine, message: Extract<ToWorker, { kind: "call" }>, signal: AbortSignal): Promise<unknown> {
+  switch (message.method) {
+    case "chat":
+      return engine.chat.completions.create(message.args[0], { signal });
+    case "completions":
+      return engine.completions.create(message.args[0], { signal });
+    case "tokenize":
+      return engine.tokenize(message.args[0]);
+    case "detokenize":
+      return engine.detokenize(message.args[0]);
+    case "applyChatTemplate":
+      return engine.applyChatTemplate(...message.args);
+    case "info":
+      return { ...(await engine.info()), worker: true };
+    case "stats":
+      return engine.stats();
+    case "unload":
+      await engine.unload();
+  }
+  return undefined;
+}
 
 async function openStream(host: Host, message: Extract<ToWorker, { kind: "stream" }>, signal: AbortSignal): Promise<void> {
   const engine = engineOf(host);
   const stream: AsyncIterable<unknown> =
     message.method === "chat"
-      ? await engine.chat.completions.create(message.request as ChatCompletionRequest & { readonly stream: true }, { signal })
-      : await engine.completions.create(message.request as CompletionRequest & { readonly stream: true }, { signal });
+      ? await engine.chat.completions.create(message.request, { signal })
+      : await engine.completions.create(message.request, { signal });
   host.streams.set(message.id, { iterator: stream[Symbol.asyncIterator](), credit: 0, pumping: false });
 }
 
@@ -123,9 +131,7 @@ async function answer(host: Host, message: Extract<ToWorker, { kind: "load" | "c
       return;
     }
     const value =
-      message.kind === "load"
-        ? await load(host, message, controller.signal)
-        : await calls[message.method](engineOf(host), message.args, controller.signal);
+      message.kind === "load" ? await load(host, message, controller.signal) : await call(engineOf(host), message, controller.signal);
     endCall(host, id);
     post(host, { kind: "result", id, value });
   } catch (thrown) {

@@ -2,7 +2,18 @@
 // (a forged message, an extension's, a late one of another version) is dropped by the receiver and counted.
 // Errors cross as plain objects, because postMessage keeps only the message of an Error subclass.
 
-import type { EngineOptions, LoadProgress } from "../api/types.ts";
+import type {
+  ChatCompletion,
+  ChatCompletionChunk,
+  ChatCompletionMessageParam,
+  ChatCompletionRequest,
+  Completion,
+  CompletionRequest,
+  EngineInfo,
+  EngineOptions,
+  EngineStats,
+  LoadProgress,
+} from "../api/types.ts";
 import { isErrorCode } from "../base/errors.ts";
 import type { PlainError } from "../base/errors.ts";
 
@@ -15,15 +26,44 @@ export const STREAM_WINDOW = 8;
 /** Engine options that can cross; `model` is an absolute address, `hf:` path, Blob or bytes. */
 export type WireOptions = Omit<EngineOptions, "worker" | "onProgress" | "signal" | "gpu">;
 
-/** Methods answered with one value. `chat` and `completions` here are the calls without a stream. */
-export const callMethods = ["chat", "completions", "tokenize", "detokenize", "applyChatTemplate", "info", "stats", "unload"] as const;
-export type CallMethod = (typeof callMethods)[number];
+/** Methods answered with one value: what goes and what comes. `chat` and `completions` here are the calls without a stream. */
+export interface Calls {
+  readonly chat: { readonly args: readonly [ChatCompletionRequest & { readonly stream?: false | null }]; readonly value: ChatCompletion };
+  readonly completions: { readonly args: readonly [CompletionRequest & { readonly stream?: false | null }]; readonly value: Completion };
+  readonly tokenize: { readonly args: readonly [string]; readonly value: number[] };
+  readonly detokenize: { readonly args: readonly [readonly number[]]; readonly value: string };
+  readonly applyChatTemplate: {
+    readonly args: readonly [readonly ChatCompletionMessageParam[], Readonly<Record<string, unknown>> | undefined];
+    readonly value: string;
+  };
+  readonly info: { readonly args: readonly []; readonly value: EngineInfo };
+  readonly stats: { readonly args: readonly []; readonly value: EngineStats };
+  readonly unload: { readonly args: readonly []; readonly value: undefined };
+}
+export type CallMethod = keyof Calls;
 
-/** Page to worker. `id` names a call for its whole life; the page never uses one twice. */
+/** Methods answered with chunks. */
+export interface Streams {
+  readonly chat: { readonly request: ChatCompletionRequest & { readonly stream: true }; readonly chunk: ChatCompletionChunk };
+  readonly completions: { readonly request: CompletionRequest & { readonly stream: true }; readonly chunk: Completion };
+}
+export type StreamMethod = keyof Streams;
+
+type CallMessage = {
+  [M in CallMethod]: { readonly kind: "call"; readonly id: number; readonly method: M; readonly args: Calls[M]["args"] };
+}[CallMethod];
+type StreamMessage = {
+  [M in StreamMethod]: { readonly kind: "stream"; readonly id: number; readonly method: M; readonly request: Streams[M]["request"] };
+}[StreamMethod];
+
+/**
+ * Page to worker. `args` and `request` are whatever the caller gave: the engine checks them. `id` names a call for its whole life; the page
+ * never uses one twice.
+ */
 export type ToWorker =
   | { readonly kind: "load"; readonly id: number; readonly options: WireOptions }
-  | { readonly kind: "call"; readonly id: number; readonly method: CallMethod; readonly args: readonly unknown[] }
-  | { readonly kind: "stream"; readonly id: number; readonly method: "chat" | "completions"; readonly request: unknown }
+  | CallMessage
+  | StreamMessage
   /** Allows `count` more chunks. The worker pulls nothing from a stream before the first one. */
   | { readonly kind: "credit"; readonly id: number; readonly count: number }
   | { readonly kind: "abort"; readonly id: number }
@@ -59,13 +99,14 @@ export interface Port {
 }
 
 type Loose = Readonly<Record<string, unknown>>;
+type Check = (message: Loose) => boolean;
 
 function isObject(value: unknown): value is Loose {
   return typeof value === "object" && value !== null;
 }
 
 function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
 function isPlainError(value: unknown): value is PlainError {
@@ -78,21 +119,40 @@ function isPlainError(value: unknown): value is PlainError {
   );
 }
 
-function unwrap(data: unknown): Loose | undefined {
-  if (!isObject(data) || data["shaderloom"] !== PROTOCOL_VERSION) return undefined;
-  return isObject(data["message"]) ? data["message"] : undefined;
+const isIdArray = (value: unknown): boolean => Array.isArray(value) && value.every(isCount);
+const hasChoices = (value: unknown): boolean => isObject(value) && Array.isArray(value["choices"]);
+const isString = (value: unknown): boolean => typeof value === "string";
+
+/** Whether a method's answer has the shape that the method gives. */
+const answerChecks: Readonly<Record<CallMethod, (value: unknown) => boolean>> = {
+  chat: hasChoices,
+  completions: hasChoices,
+  tokenize: isIdArray,
+  detokenize: isString,
+  applyChatTemplate: isString,
+  info: (value) => isObject(value) && isObject(value["model"]),
+  stats: (value) => isObject(value) && isObject(value["gpuBytes"]),
+  unload: (value) => value === undefined,
+};
+
+export function isAnswer<M extends CallMethod>(method: M, value: unknown): value is Calls[M]["value"] {
+  return answerChecks[method](value);
 }
 
-const toWorkerChecks: Readonly<Record<ToWorker["kind"], (m: Loose) => boolean>> = {
+export function isChunk<M extends StreamMethod>(_method: M, value: unknown): value is Streams[M]["chunk"] {
+  return hasChoices(value);
+}
+
+const toWorkerChecks: Readonly<Record<ToWorker["kind"], Check>> = {
   load: (m) => isObject(m["options"]),
-  call: (m) => (callMethods as readonly unknown[]).includes(m["method"]) && Array.isArray(m["args"]),
+  call: (m) => typeof m["method"] === "string" && Object.hasOwn(answerChecks, m["method"]) && Array.isArray(m["args"]),
   stream: (m) => m["method"] === "chat" || m["method"] === "completions",
   credit: (m) => isCount(m["count"]) && m["count"] <= STREAM_WINDOW,
   abort: () => true,
   ping: () => true,
 };
 
-const fromWorkerChecks: Readonly<Record<FromWorker["kind"], (m: Loose) => boolean>> = {
+const fromWorkerChecks: Readonly<Record<FromWorker["kind"], Check>> = {
   hello: (m) => typeof m["webgpu"] === "boolean",
   progress: (m) => isCount(m["id"]) && isObject(m["progress"]),
   result: (m) => isCount(m["id"]),
@@ -103,19 +163,31 @@ const fromWorkerChecks: Readonly<Record<FromWorker["kind"], (m: Loose) => boolea
   fault: (m) => isPlainError(m["error"]),
 };
 
+function passes(checks: Readonly<Record<string, Check>>, message: Loose): boolean {
+  const kind = message["kind"];
+  return typeof kind === "string" && Object.hasOwn(checks, kind) && checks[kind](message);
+}
+
+function isToWorker(message: unknown): message is ToWorker {
+  return isObject(message) && isCount(message["id"]) && passes(toWorkerChecks, message);
+}
+
+function isFromWorker(message: unknown): message is FromWorker {
+  return isObject(message) && passes(fromWorkerChecks, message);
+}
+
+function unwrap(data: unknown): unknown {
+  return isObject(data) && data["shaderloom"] === PROTOCOL_VERSION ? data["message"] : undefined;
+}
+
 /** The message in an event's data, or undefined when it is not one of ours. */
 export function parseToWorker(data: unknown): ToWorker | undefined {
   const message = unwrap(data);
-  const kind = message?.["kind"];
-  if (message === undefined || typeof kind !== "string" || !Object.hasOwn(toWorkerChecks, kind)) return undefined;
-  const known = isCount(message["id"]) && toWorkerChecks[kind as ToWorker["kind"]](message);
-  return known ? (message as unknown as ToWorker) : undefined;
+  return isToWorker(message) ? message : undefined;
 }
 
 /** The message in an event's data, or undefined when it is not one of ours. */
 export function parseFromWorker(data: unknown): FromWorker | undefined {
   const message = unwrap(data);
-  const kind = message?.["kind"];
-  if (message === undefined || typeof kind !== "string" || !Object.hasOwn(fromWorkerChecks, kind)) return undefined;
-  return fromWorkerChecks[kind as FromWorker["kind"]](message) ? (message as unknown as FromWorker) : undefined;
+  return isFromWorker(message) ? message : undefined;
 }

@@ -1,92 +1,121 @@
 // A stream of the worker's engine as an async iterator in the page. Asks for chunks by credit, only as they are consumed.
 
 import { ShaderloomError, abortError, throwIfAborted } from "../base/errors.ts";
-import { ask } from "./connection.ts";
+import { malformedError } from "./connection.ts";
 import type { Connection } from "./connection.ts";
-import { STREAM_WINDOW } from "./protocol.ts";
-import type { ToWorker } from "./protocol.ts";
+import { STREAM_WINDOW, isChunk } from "./protocol.ts";
+import type { StreamMethod, Streams, ToWorker } from "./protocol.ts";
 
-interface Pending<T> {
-  readonly resolve: (result: IteratorResult<T, undefined>) => void;
+type Result<T> = IteratorResult<T, undefined>;
+
+interface Consumer<T> {
+  readonly resolve: (result: Result<T>) => void;
   readonly reject: (error: ShaderloomError) => void;
 }
 
-/** One stream's state in the page. */
-interface RemoteStream<T> {
-  readonly connection: Connection;
-  readonly id: number;
-  readonly buffer: T[];
+const DONE: Result<never> = { done: true, value: undefined };
+
+/** The page's half of one stream. */
+class RemoteStream<T> implements AsyncIterableIterator<T, undefined> {
+  readonly #connection: Connection;
+  readonly #id: number;
+  readonly #onEnd: () => void;
+  /** Chunks that came before they were asked for; at most a window of them. */
+  readonly #buffer: T[] = [];
   /** Consumers that asked before there was a chunk. */
-  readonly pending: Pending<T>[];
-  started: boolean;
-  /** Chunks taken since credit was last given. */
-  owed: number;
-  /** How the stream ended; `null` is well. */
-  ended: ShaderloomError | null | undefined;
-}
+  readonly #consumers: Consumer<T>[] = [];
+  #started = false;
+  /** Chunks consumed since credit was last given. */
+  #owed = 0;
+  #ended = false;
+  /** Why the stream ended, until a consumer has heard of it. */
+  #error: ShaderloomError | undefined;
 
-const DONE: IteratorResult<never, undefined> = { done: true, value: undefined };
+  /** @param onEnd called once, when nothing more can come */
+  constructor(connection: Connection, id: number, onEnd: () => void) {
+    this.#connection = connection;
+    this.#id = id;
+    this.#onEnd = onEnd;
+  }
 
-function finish<T>(stream: RemoteStream<T>, error: ShaderloomError | null): void {
-  if (stream.ended !== undefined) return;
-  stream.ended = error;
-  const waiting = stream.pending.splice(0);
-  for (const [i, consumer] of waiting.entries()) {
-    // One consumer hears of the error; an iterator that has thrown is done.
-    if (i === 0 && error !== null) {
-      stream.ended = null;
-      consumer.reject(error);
-    } else consumer.resolve(DONE);
+  deliver(chunk: T): void {
+    const consumer = this.#consumers.shift();
+    if (consumer === undefined) {
+      this.#buffer.push(chunk);
+      return;
+    }
+    this.#consumed();
+    consumer.resolve({ done: false, value: chunk });
+  }
+
+  end(error?: ShaderloomError): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#error = error;
+    this.#onEnd();
+    for (const consumer of this.#consumers.splice(0)) {
+      const reason = this.#takeError();
+      if (reason === undefined) consumer.resolve(DONE);
+      else consumer.reject(reason);
+    }
+  }
+
+  /** Ends the stream here and in the worker; what was not consumed is dropped. */
+  cancel(error?: ShaderloomError): void {
+    this.#buffer.length = 0;
+    if (this.#ended) return;
+    this.#connection.close(this.#id);
+    if (this.#connection.ended === undefined) this.#connection.send({ kind: "abort", id: this.#id });
+    this.end(error);
+  }
+
+  next(): Promise<Result<T>> {
+    const chunk = this.#buffer.shift();
+    if (chunk !== undefined) {
+      this.#consumed();
+      return Promise.resolve({ done: false, value: chunk });
+    }
+    const error = this.#takeError();
+    if (error !== undefined) return Promise.reject(error);
+    if (this.#ended) return Promise.resolve(DONE);
+    if (!this.#started) {
+      this.#started = true;
+      this.#connection.send({ kind: "credit", id: this.#id, count: STREAM_WINDOW });
+    }
+    return new Promise((resolve, reject) => void this.#consumers.push({ resolve, reject }));
+  }
+
+  return(): Promise<Result<T>> {
+    this.cancel();
+    this.#error = undefined;
+    return Promise.resolve(DONE);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** An iterator that has thrown is done: the error is given once. */
+  #takeError(): ShaderloomError | undefined {
+    const error = this.#error;
+    this.#error = undefined;
+    return error;
+  }
+
+  /** Half a window of credit at a time: a message per chunk would double the traffic. */
+  #consumed(): void {
+    this.#owed++;
+    if (this.#owed < STREAM_WINDOW / 2 || this.#ended) return;
+    this.#connection.send({ kind: "credit", id: this.#id, count: this.#owed });
+    this.#owed = 0;
   }
 }
 
-function grant<T>(stream: RemoteStream<T>): void {
-  if (!stream.started) {
-    stream.started = true;
-    stream.connection.send({ kind: "credit", id: stream.id, count: STREAM_WINDOW });
-    return;
-  }
-  stream.owed++;
-  // Half a window at a time: a message per chunk would double the traffic.
-  if (stream.owed >= STREAM_WINDOW / 2 && stream.ended === undefined) {
-    stream.connection.send({ kind: "credit", id: stream.id, count: stream.owed });
-    stream.owed = 0;
-  }
-}
-
-function take<T>(stream: RemoteStream<T>): Promise<IteratorResult<T, undefined>> {
-  if (stream.buffer.length > 0) {
-    const value = stream.buffer.shift() as T;
-    grant(stream);
-    return Promise.resolve({ done: false, value });
-  }
-  if (stream.ended instanceof ShaderloomError) {
-    const error = stream.ended;
-    stream.ended = null;
-    return Promise.reject(error);
-  }
-  if (stream.ended === null) return Promise.resolve(DONE);
-  if (!stream.started) grant(stream);
-  return new Promise((resolve, reject) => void stream.pending.push({ resolve, reject }));
-}
-
-function deliver<T>(stream: RemoteStream<T>, value: T): void {
-  const consumer = stream.pending.shift();
-  if (consumer === undefined) {
-    stream.buffer.push(value);
-    return;
-  }
-  grant(stream);
-  consumer.resolve({ done: false, value });
-}
-
-/** Stops the worker's side; nothing of the stream is delivered after this. */
-function cancel<T>(stream: RemoteStream<T>, error: ShaderloomError | null): void {
-  if (stream.ended !== undefined) return;
-  stream.buffer.length = 0;
-  stream.connection.close(stream.id);
-  if (stream.connection.ended === undefined) stream.connection.send({ kind: "abort", id: stream.id });
-  finish(stream, error);
+/** What names a stream in a message. */
+export interface StreamCall<M extends StreamMethod> {
+  readonly method: M;
+  readonly message: (id: number) => Extract<ToWorker, { kind: "stream" }>;
+  readonly signal: AbortSignal | undefined;
 }
 
 /**
@@ -94,50 +123,34 @@ function cancel<T>(stream: RemoteStream<T>, error: ShaderloomError | null): void
  *
  * @throws {ShaderloomError} REQUEST.*, CONTEXT, TEMPLATE, AbortError, WORKER.*
  */
-export async function openRemoteStream<T>(
+export async function openRemoteStream<M extends StreamMethod>(
   connection: Connection,
-  method: "chat" | "completions",
-  request: unknown,
-  signal: AbortSignal | undefined,
-): Promise<AsyncIterableIterator<T>> {
+  call: StreamCall<M>,
+): Promise<AsyncIterableIterator<Streams[M]["chunk"]>> {
+  const { method, message, signal } = call;
   throwIfAborted(signal);
   const id = connection.nextId();
-  const stream: RemoteStream<T> = { connection, id, buffer: [], pending: [], started: false, owed: 0, ended: undefined };
-  let refuse: (error: ShaderloomError) => void = () => {};
-  const onAbort = (): void => {
-    cancel(stream, abortError());
-    refuse(abortError());
-  };
-  const settled = (): void => signal?.removeEventListener("abort", onAbort);
-  connection.send({ kind: "stream", id, method, request });
-  signal?.addEventListener("abort", onAbort, { once: true });
-  await new Promise<void>((resolve, reject) => {
-    refuse = reject;
+  connection.send(message(id));
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      stream.cancel(abortError());
+      // Settles the opening; once open, only the iterator speaks.
+      reject(abortError());
+    };
+    const stream = new RemoteStream<Streams[M]["chunk"]>(connection, id, () => signal?.removeEventListener("abort", onAbort));
+    signal?.addEventListener("abort", onAbort, { once: true });
     connection.open(id, {
-      onResult: () => resolve(),
+      isStream: true,
+      onResult: () => resolve(stream),
       onError: (error) => {
-        settled();
-        finish(stream, error);
+        stream.end(error);
         reject(error);
       },
-      onChunk: (value) => deliver(stream, value as T),
-      onEnd: () => {
-        settled();
-        finish(stream, null);
+      onChunk: (value) => {
+        if (isChunk(method, value)) stream.deliver(value);
+        else stream.cancel(malformedError());
       },
+      onEnd: () => stream.end(),
     });
   });
-  return {
-    next: () => take(stream),
-    return() {
-      settled();
-      cancel(stream, null);
-      stream.buffer.length = 0;
-      stream.ended = null;
-      return Promise.resolve(DONE);
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
 }

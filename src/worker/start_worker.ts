@@ -10,29 +10,44 @@ const POLICY_NAME = "shaderloom";
 /** Long enough for a script from a slow host; after it a page should rather load the engine itself. */
 const START_TIMEOUT_MS = 30_000;
 
-/** What this module uses of the Trusted Types API, which TypeScript's DOM types lack. */
-interface ScriptUrlPolicy {
-  createScriptURL(input: string): unknown;
+/** What this module uses of the Trusted Types API, which TypeScript's DOM types lack. The result stands for an address. */
+interface AddressPolicy {
+  createScriptURL(input: string): string;
 }
-interface TrustedTypesHolder {
-  readonly trustedTypes?: { createPolicy(name: string, rules: ScriptUrlPolicy): ScriptUrlPolicy };
-  /** A policy can be made once per page, so it is kept with the page and not with a copy of this module. */
-  [policySlot]?: ScriptUrlPolicy;
+interface PolicyFactory {
+  createPolicy(name: string, rules: AddressPolicy): AddressPolicy;
 }
-const policySlot: unique symbol = Symbol.for("shaderloom.trustedTypesPolicy") as never;
+
+/** A name can be taken once per page, so the policy is kept with the page and not with a copy of this module. */
+const POLICY_SLOT = Symbol.for("shaderloom.trustedTypesPolicy");
+
+function isFactory(value: unknown): value is PolicyFactory {
+  return typeof value === "object" && value !== null && "createPolicy" in value;
+}
+
+function isPolicy(value: unknown): value is AddressPolicy {
+  return typeof value === "object" && value !== null && "createScriptURL" in value;
+}
+
+function policyFor(factory: PolicyFactory, address: string): AddressPolicy {
+  const kept: unknown = Reflect.get(globalThis, POLICY_SLOT);
+  if (isPolicy(kept)) return kept;
+  const policy = factory.createPolicy(POLICY_NAME, {
+    createScriptURL: (input) => {
+      if (input !== address) throw new TypeError("the shaderloom policy makes the address of its worker only");
+      return input;
+    },
+  });
+  Reflect.set(globalThis, POLICY_SLOT, policy);
+  return policy;
+}
 
 /** The address in the form the Worker constructor accepts under Trusted Types. The policy makes this address only. */
 function trusted(address: string): string {
-  const holder = globalThis as TrustedTypesHolder;
-  if (holder.trustedTypes === undefined) return address;
+  const factory: unknown = Reflect.get(globalThis, "trustedTypes");
+  if (!isFactory(factory)) return address;
   try {
-    holder[policySlot] ??= holder.trustedTypes.createPolicy(POLICY_NAME, {
-      createScriptURL: (input) => {
-        if (input !== address) throw new TypeError("the shaderloom policy makes the address of its worker only");
-        return input;
-      },
-    });
-    return holder[policySlot].createScriptURL(address) as string;
+    return policyFor(factory, address).createScriptURL(address);
   } catch {
     // The page's list of policies does not have ours. Where Trusted Types are enforced the constructor will say so.
     return address;
@@ -51,15 +66,15 @@ function sameOriginAddress(url: URL): string {
  *
  * Bundlers find a worker's script only in the literal expression `new Worker(new URL("…", import.meta.url), …)`, so that is
  * how it is written; but Trusted Types and other origins need the address in another form. While the literal is evaluated
- * the name `Worker` therefore stands for a function that takes the address. The swap lasts for one synchronous expression.
+ * the name `Worker` therefore stands for a subclass that rewrites the address. The swap lasts for one synchronous expression.
  */
 function constructWorker(): Worker {
   const NativeWorker = globalThis.Worker;
-  const construct = function construct(url: string | URL, options?: WorkerOptions): Worker {
-    const address = sameOriginAddress(new URL(url, globalThis.location.href));
-    return new NativeWorker(trusted(address), options);
+  globalThis.Worker = class extends NativeWorker {
+    constructor(url: string | URL, options?: WorkerOptions) {
+      super(trusted(sameOriginAddress(new URL(url, globalThis.location.href))), options);
+    }
   };
-  globalThis.Worker = construct as unknown as typeof Worker;
   try {
     return new Worker(new URL("./entry.ts", import.meta.url), { type: "module", name: "shaderloom" });
   } finally {
