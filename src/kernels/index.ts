@@ -2,10 +2,12 @@
 
 import { add } from "./add.ts";
 import { attentionPrefill } from "./attention_prefill.ts";
+import { embed } from "./embed.ts";
 import { gatherRows } from "./gather_rows.ts";
 import { glu } from "./glu.ts";
 import type { Kernel } from "./kernel.ts";
 import { kvStore } from "./kv_store.ts";
+import { linear } from "./linear.ts";
 import { rmsNorm } from "./rms_norm.ts";
 import { rope } from "./rope.ts";
 
@@ -23,9 +25,11 @@ function listed<A>(kernel: Kernel<A>): ListedKernel {
 export const kernels: readonly ListedKernel[] = [
   listed(add),
   listed(attentionPrefill),
+  listed(embed),
   listed(gatherRows),
   listed(glu),
   listed(kvStore),
+  listed(linear),
   listed(rmsNorm),
   listed(rope),
 ];

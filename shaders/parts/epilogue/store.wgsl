@@ -1,0 +1,12 @@
+// Stores a result column of a matrix product.
+// Bindings: y array<y_t>. Consts: Y_STRIDE, OUT_START (elements), TAIL_START: where the padding to zero begins.
+
+fn finish(row: u32, col: u32, value: f32) {
+  y[row * Y_STRIDE + OUT_START + col] = y_t(value);
+}
+
+fn zero_tail(row: u32) {
+  for (var col = TAIL_START; col < Y_STRIDE; col++) {
+    y[row * Y_STRIDE + col] = y_t(0.0);
+  }
+}

@@ -1,0 +1,33 @@
+// What every weight part and matrix kernel shares: 32 consecutive values of a row in registers, and exact f16 scales.
+// Members instead of an array, because CPU drivers spend about 30 cycles on each access to an indexed private array.
+
+struct Block32 {
+  v0: vec4<f32>,
+  v1: vec4<f32>,
+  v2: vec4<f32>,
+  v3: vec4<f32>,
+  v4: vec4<f32>,
+  v5: vec4<f32>,
+  v6: vec4<f32>,
+  v7: vec4<f32>,
+}
+
+/// The value of the f16 in the low 16 bits, exact for subnormals too: scales of K-quants often are, and unpack2x16float may
+/// flush them. No intermediate is a subnormal f32.
+fn f16_value(bits: u32) -> f32 {
+  let magnitude = (bits & 0x7fffu) << 13u;
+  let normal = bitcast<f32>(magnitude + 0x38000000u);
+  let subnormal = bitcast<f32>(magnitude + 0x38800000u) - bitcast<f32>(0x38800000u);
+  let value = select(normal, subnormal, magnitude < 0x00800000u);
+  return select(value, -value, (bits & 0x8000u) != 0u);
+}
+
+/// Bytes of four codes stay where they are in the word and are converted as they stand; these factors bring them back.
+/// A shift for each code would cost as much as the rest of the decoding. Powers of two, so the result is exact.
+const BYTE_STEPS: vec4<f32> = vec4<f32>(1.0, 0.00390625, 0.0000152587890625, 0.000000059604644775390625);
+
+/// code * step + offset for the low nibbles of four bytes; `step` already times BYTE_STEPS.
+fn nibbles4(word: u32, step: vec4<f32>, offset: vec4<f32>) -> vec4<f32> {
+  let codes = vec4<i32>(vec4<u32>(word) & vec4<u32>(0x0000000fu, 0x00000f00u, 0x000f0000u, 0x0f000000u));
+  return fma(vec4<f32>(codes), step, offset);
+}

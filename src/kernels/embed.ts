@@ -1,0 +1,87 @@
+// Rows of the token embedding.
+
+import { blockWidth, rowStride } from "../base/layout.ts";
+import { ceilDiv } from "../base/math.ts";
+import { bf16, f16, f32 } from "../formats/float.ts";
+import type { WeightFormat } from "../formats/format.ts";
+import { q4_0 } from "../formats/q4_0.ts";
+import { q4_k } from "../formats/q4_k.ts";
+import { q6_k } from "../formats/q6_k.ts";
+import { q8_0 } from "../formats/q8_0.ts";
+import type { CpuArgs, CpuTensor, Kernel, KernelCase, KernelTarget, Variant } from "./kernel.ts";
+import { weightFiles } from "./matrix.ts";
+import { makeHeader, supports, variantKey } from "./target.ts";
+
+export interface EmbedAttributes {
+  readonly format: WeightFormat;
+  readonly cols: number;
+  /** First token that weight0 holds. */
+  readonly rowStart: number;
+  /** Tokens that weight0 holds. */
+  readonly rowCount: number;
+}
+
+function variants({ format, cols, rowStart, rowCount }: EmbedAttributes, target: KernelTarget): readonly Variant[] {
+  if (!supports(target)) return [];
+  const workgroupSize = target.deviceClass === "cpu" ? 8 : 32;
+  const blocks = rowStride(cols) / blockWidth;
+  return [
+    {
+      key: variantKey(target, "embed", format.name),
+      precision: target.precision,
+      header: makeHeader(target, {
+        WG: workgroupSize,
+        BLOCKS: blocks,
+        ROW_START: rowStart,
+        ROW_COUNT: rowCount,
+        ...format.constants(cols),
+      }),
+      files: ["embed.wgsl", ...weightFiles(format)],
+      bindings: [
+        { name: "w", from: "weight0", type: "array<vec4<u32>>", access: "read" },
+        { name: "y", from: "output0", type: "array<vec4<act_t>>", access: "read_write" },
+      ],
+      usesStep: true,
+      grid: (step) => [ceilDiv(blocks, workgroupSize), step.rows, 1],
+    },
+  ];
+}
+
+function reference({ cols, rowStart, rowCount }: EmbedAttributes, args: CpuArgs): readonly CpuTensor[] {
+  const [table] = args.weights;
+  // NaN marks the rows that another part of a split table writes.
+  const data = new Float32Array(args.rows.length * cols).fill(Number.NaN);
+  for (const [index, { token }] of args.rows.entries()) {
+    const row = token - rowStart;
+    if (row >= 0 && row < rowCount) data.set(table.data.subarray(row * cols, (row + 1) * cols), index * cols);
+  }
+  return [{ rows: args.rows.length, cols, data }];
+}
+
+function caseOf(format: WeightFormat, cols: number): KernelCase<EmbedAttributes> {
+  return { name: `${format.name} 33x${cols}`, attributes: { format, cols, rowStart: 0, rowCount: 67 }, rows: 33 };
+}
+
+/** y[t] = weight[token(t) - rowStart], for tokens in [rowStart, rowStart + rowCount); other rows stay. y [rows, cols]. */
+export const embed: Kernel<EmbedAttributes> = {
+  name: "embed",
+  outputs: ({ cols }) => [{ rows: "rows", cols, type: "act" }],
+  variants,
+  reference,
+  operands: ({ format, cols, rowStart, rowCount }) => ({
+    weights: [{ format, rows: rowCount, cols }],
+    // Half the tokens of a split table lie in another part.
+    tokenCount: rowStart + rowCount * (rowStart > 0 ? 2 : 1),
+  }),
+  cases: [
+    { name: "1 element", attributes: { format: f32, cols: 1, rowStart: 0, rowCount: 3 }, rows: 1 },
+    caseOf(f32, 172),
+    caseOf(f16, 100),
+    caseOf(bf16, 33),
+    caseOf(q8_0, 288),
+    caseOf(q4_0, 288),
+    caseOf(q4_k, 1280),
+    caseOf(q6_k, 1280),
+    { name: "one part of a split table", attributes: { format: q8_0, cols: 64, rowStart: 64, rowCount: 64 }, rows: 33 },
+  ],
+};

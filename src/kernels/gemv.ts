@@ -1,0 +1,47 @@
+// Variants of `linear` for few activation rows: every weight is read once for up to 8 of them.
+
+import { rowGroupSize } from "../base/layout.ts";
+import { ceilDiv } from "../base/math.ts";
+import type { KernelTarget, Variant } from "./kernel.ts";
+import { type LinearAttributes, productVariant } from "./matrix.ts";
+import { variantKey } from "./target.ts";
+
+/** Activation rows that the kernel for real GPUs takes at once. */
+export const gemvColumns = 8;
+
+/** Lanes of a CPU driver's vector unit, twice SwiftShader's. */
+const cpuLanes = 8;
+
+/** Dispatches are limited to 65,535 workgroups per dimension; larger ones fold. */
+const maxGrid = 65535;
+
+/** Row per thread as far as it pays: more share the loads of x, fewer leave every core something to do. */
+function cpuRows(n: number): number {
+  if (n >= 512) return 8;
+  return n >= 256 ? 4 : 2;
+}
+
+export function gemvCpu(attributes: LinearAttributes, target: KernelTarget): Variant {
+  const rows = cpuRows(attributes.n);
+  const { over, n, format } = attributes;
+  return productVariant(attributes, target, {
+    key: variantKey(target, "gemv", format.name),
+    file: "gemv_cpu.wgsl",
+    consts: { WG: cpuLanes, ROWS: rows },
+    grid: (step) => [ceilDiv(ceilDiv(n, rows), cpuLanes), step[over], 1],
+  });
+}
+
+export function gemvGpu(attributes: LinearAttributes, target: KernelTarget): Variant {
+  const { over, n, k, format } = attributes;
+  const cols = Math.min(target.maxRows, gemvColumns);
+  const groups = ceilDiv(n, rowGroupSize);
+  const gridX = Math.min(groups, maxGrid);
+  return productVariant(attributes, target, {
+    key: variantKey(target, "gemv", format.name),
+    file: "gemv.wgsl",
+    // Lanes beyond the blocks of a row would idle.
+    consts: { WG: k >= 2048 ? 256 : k >= 1024 ? 128 : 64, COLS: cols, GRID_X: gridX },
+    grid: (step) => [gridX, ceilDiv(groups, gridX), ceilDiv(step[over], cols)],
+  });
+}
