@@ -150,10 +150,20 @@ export class App {
       const question = this.#chat.takeBackFailed();
       if (question !== undefined) this.#ask(question);
     };
+    // The question goes back to where it was typed, so that it is not lost with the chat or the engine.
+    const takeBack = (): void => this.#composer.setText(this.#chat.takeBackFailed() ?? "");
+    const startOver = (): void => {
+      takeBack();
+      this.#newChat();
+    };
+    const reload = (): void => {
+      takeBack();
+      this.#open(model.source);
+    };
     const remedies = {
       retry: { label: "Ask again", run: askAgain },
-      "new chat": { label: "New chat", run: () => this.#newChat() },
-      reload: { label: "Load the model again", run: () => this.#open(model.source) },
+      "new chat": { label: "New chat", run: startOver },
+      reload: { label: "Load the model again", run: reload },
     };
     if (endsEngine(problem) && this.#host.current === model) {
       void this.#host.drop();

@@ -44,7 +44,7 @@ export function createStatsView(): StatsView {
   };
   const root = element(
     "dl",
-    { class: "stats", "aria-label": "Status" },
+    { class: "stats" },
     Object.values(facts).map((entry) => entry.root),
   );
   return {

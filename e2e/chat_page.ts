@@ -1,0 +1,149 @@
+// The chat page as a person sees it, by roles and names, and a watch over what it must never do: log an error or ask another host.
+
+import { readFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import {
+  expect,
+  test as base,
+  type Locator,
+  type Page,
+  type PlaywrightTestArgs,
+  type PlaywrightTestOptions,
+  type PlaywrightWorkerArgs,
+  type PlaywrightWorkerOptions,
+  type TestType,
+} from "@playwright/test";
+
+const bundledFile = join(import.meta.dirname, "..", "public", "models", "shaderloom-tiny.gguf");
+
+/** The bytes of the bundled model. */
+export function bundledModel(): Buffer {
+  return readFileSync(bundledFile);
+}
+
+export class ChatPage {
+  readonly page: Page;
+  /** Everything that broke the page's promises so far. */
+  readonly faults: string[] = [];
+  readonly #allowedErrors: RegExp[] = [];
+  readonly #allowedOrigins = new Set<string>();
+
+  constructor(page: Page, origin: string) {
+    this.page = page;
+    this.#allowedOrigins.add(origin);
+    page.on("pageerror", (error) => this.faults.push(`thrown: ${error.message}`));
+    page.on("console", (message) => {
+      if (message.type() !== "error" && message.type() !== "warning") return;
+      if (!this.#allowedErrors.some((allowed) => allowed.test(message.text()))) this.faults.push(`console: ${message.text()}`);
+    });
+    page.context().on("request", (request) => {
+      const { protocol, origin: target } = new URL(request.url());
+      if (protocol.startsWith("http") && !this.#allowedOrigins.has(target)) this.faults.push(`request: ${request.url()}`);
+    });
+  }
+
+  allowOrigin(origin: string): void {
+    this.#allowedOrigins.add(origin);
+  }
+
+  /** The browser itself logs failed requests. */
+  allowConsole(pattern: RegExp): void {
+    this.#allowedErrors.push(pattern);
+  }
+
+  get question(): Locator {
+    return this.page.getByRole("textbox", { name: "Your message" });
+  }
+  get answers(): Locator {
+    return this.page.getByRole("article", { name: "Answer" });
+  }
+  get banner(): Locator {
+    return this.page.locator(".banner");
+  }
+  get modelButton(): Locator {
+    return this.page.locator("button.model");
+  }
+  get stop(): Locator {
+    return this.page.getByRole("button", { name: "Stop" });
+  }
+
+  answerText(index: number): Locator {
+    return this.answers.nth(index).locator(".answer-text");
+  }
+
+  async open(): Promise<void> {
+    await this.page.goto("./");
+    await this.ready();
+  }
+
+  /** Waits until a model can be asked. */
+  async ready(): Promise<void> {
+    await expect(this.question).toHaveAttribute("placeholder", "Ask something", { timeout: 90_000 });
+  }
+
+  async ask(question: string): Promise<void> {
+    await this.question.fill(question);
+    await this.question.press("Enter");
+  }
+
+  /** Asks, waits for the end, and returns the answer. */
+  async askFully(question: string): Promise<string> {
+    const index = await this.answers.count();
+    await this.ask(question);
+    await expect(this.answers.nth(index)).not.toHaveAttribute("aria-busy", /.*/, { timeout: 90_000 });
+    return (await this.answerText(index).textContent()) ?? "";
+  }
+
+  async choose(file: { name: string; buffer: Buffer }): Promise<void> {
+    await this.modelButton.click();
+    await this.page.getByLabel("Model file").setInputFiles({ ...file, mimeType: "application/octet-stream" });
+  }
+
+  async loadAddress(address: string): Promise<void> {
+    await this.modelButton.click();
+    await this.page.getByLabel("From an address").fill(address);
+    await this.page.getByRole("button", { name: "Load", exact: true }).click();
+  }
+}
+
+/** A page that is checked, at the end of each test, for errors and for requests to other hosts. */
+export const test: TestType<
+  PlaywrightTestArgs & PlaywrightTestOptions & { chat: ChatPage },
+  PlaywrightWorkerArgs & PlaywrightWorkerOptions
+> = base.extend<{ chat: ChatPage }>({
+  chat: async ({ page, baseURL }, use) => {
+    const chat = new ChatPage(page, new URL(baseURL ?? "").origin);
+    await use(chat);
+    expect(chat.faults).toEqual([]);
+  },
+});
+
+/** Another host for models: `/model.gguf` as a whole (no ranges), `/stalled.gguf` without an answer, nothing else. */
+export interface ModelHost {
+  readonly origin: string;
+  close(): Promise<void>;
+}
+
+export async function startModelHost(model: Buffer): Promise<ModelHost> {
+  const server: Server = createServer((request, response) => {
+    response.setHeader("access-control-allow-origin", "*");
+    response.setHeader("access-control-allow-headers", "*");
+    response.setHeader("access-control-expose-headers", "*");
+    if (request.method === "OPTIONS") response.writeHead(204).end();
+    else if (request.url === "/stalled.gguf") return;
+    else if (request.url === "/model.gguf") response.writeHead(200, { "content-length": model.length }).end(model);
+    else response.writeHead(404).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    origin: `http://127.0.0.1:${port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
