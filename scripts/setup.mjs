@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { findChromium } from "./find_chromium.mjs";
 import { ensureLavapipe } from "./lavapipe.mjs";
+import { ensureLlamacpp } from "./peer_packages.mjs";
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
@@ -84,8 +85,7 @@ export function ensureTestMachine() {
   } catch (error) {
     missing.push(`Chromium: ${error.message}`);
   }
-  const reason = ensureLavapipe(log);
-  if (reason) missing.push(reason);
+  for (const reason of [ensureLavapipe(log), ensureLlamacpp(log)]) if (reason) missing.push(reason);
   for (const line of missing) log(line);
   return missing;
 }

@@ -1,0 +1,55 @@
+// Our logits against llama.cpp's on bit-identical weights: another engine, written by others, that reads the same file.
+// Its KV cache is f16 and it quantizes activations to 8 bit for quantized weights, hence the bounds; greedy ids are compared
+// where it does neither to the weights' products.
+
+import { describe, expect, test } from "vitest";
+import { gpuOrSkip } from "../testing/gpu.ts";
+import { compareWithLlamacpp, llamacppOrSkip, type LogitsToCompare } from "../testing/llamacpp.ts";
+import { greedyIds, lastLogprobs } from "../testing/oracle.ts";
+import { peerModelOrSkip, type PeerModelName } from "../testing/peer_model.ts";
+import { loadSession } from "./load.ts";
+import type { Session } from "./session.ts";
+
+const bounds: Readonly<Record<string, number>> = { f32: 1e-3, f16: 1e-3, q4_0: 3e-2, q8_0: 3e-2, q4_k: 5e-2 };
+
+const models: PeerModelName[] = [
+  ...["f32", "f16", "q8_0", "q4_0"].map((type) => ({ shape: "small", arch: "qwen2", type })),
+  { shape: "k256", arch: "qwen2", type: "q4_k" },
+  { shape: "small", arch: "llama", type: "q8_0" },
+  { shape: "small", arch: "qwen3", type: "q8_0" },
+];
+
+/**
+ * A token whose row in the canonical model's embedding, which is also its head, is zero: its logit is 0 in every engine. That
+ * recovers the constant which log-probabilities lose.
+ */
+const zeroLogitToken = 200;
+
+async function measure(session: Session, prompt: readonly number[]): Promise<LogitsToCompare> {
+  const logprobs = await lastLogprobs(session, prompt);
+  const logits = Array.from(logprobs, (value) => value - logprobs[zeroLogitToken]);
+  const greedy = await greedyIds(session, prompt, 8);
+  const best = logits.reduce((at, value, id) => (value > logits[at] ? id : at), 0);
+  return { prompt, logits, greedy, top: [[best, logits[best]]] };
+}
+
+describe("logits agree with llama.cpp", () => {
+  for (const name of models) {
+    test(`${name.shape} ${name.arch} ${name.type}`, async (context) => {
+      const gpu = await gpuOrSkip(context);
+      await llamacppOrSkip(context);
+      const { gguf, ref } = await peerModelOrSkip(context, name);
+      const session = await loadSession({ model: gguf, gpu });
+      try {
+        const ours = await measure(session, ref.prompt);
+        const { relRms, greedyMatch } = await compareWithLlamacpp(name, ours);
+        expect(relRms, "relative RMS").toBeLessThanOrEqual(bounds[name.type]);
+        // Two forwards that are the same bit for bit would mean that nothing was compared.
+        expect(relRms).toBeGreaterThan(0);
+        if (name.type === "f32" || name.type === "f16") expect(greedyMatch).toBe(true);
+      } finally {
+        session.destroy();
+      }
+    });
+  }
+});
