@@ -5,6 +5,7 @@ import { greedySampling } from "../sampling/params.ts";
 import { countGpuCalls } from "../testing/gpu_counters.ts";
 import { gpuOrSkip } from "../testing/gpu.ts";
 import { tinyModel } from "../testing/tiny_model.ts";
+import { watchGpu } from "../testing/watched_gpu.ts";
 import { loadSession } from "./load.ts";
 
 let stopCounting: (() => void) | undefined;
@@ -15,26 +16,10 @@ afterEach(() => {
 
 /** Counts of each token's step, prefill first, over 80 tokens: two page borders and no growth. */
 async function countSteps(gpu: GPU, sampled: boolean): Promise<ReturnType<ReturnType<typeof countGpuCalls>["take"]>[]> {
-  let device: GPUDevice | undefined;
-  const adapter = await gpu.requestAdapter();
-  if (!adapter) throw new Error("the adapter was there a moment ago");
-  // A view of the GPU object that lets the test see the device and the limits it was asked for.
-  const watching = {
-    requestAdapter: async () =>
-      new Proxy(adapter, {
-        get(target, key) {
-          const value = Reflect.get(target, key, target) as unknown;
-          if (key !== "requestDevice") return typeof value === "function" ? (value.bind(target) as unknown) : value;
-          return async (descriptor: GPUDeviceDescriptor) => {
-            device = await target.requestDevice(descriptor);
-            expect(device.limits.maxStorageBuffersPerShaderStage).toBe(8);
-            return device;
-          };
-        },
-      }),
-  };
-  const session = await loadSession({ model: tinyModel(), gpu: watching as unknown as GPU });
-  if (!device) throw new Error("the session opened no device");
+  const watched = await watchGpu(gpu);
+  const session = await loadSession({ model: tinyModel(), gpu: watched.gpu });
+  const device = watched.device();
+  expect(device.limits.maxStorageBuffersPerShaderStage).toBe(8);
   const counter = countGpuCalls(device);
   stopCounting = counter.stop;
   const steps = [];

@@ -63,7 +63,7 @@ export class GraphBuilder {
 
   /** The same values seen as `heads` heads. */
   heads(value: Value, heads: number): Value {
-    assert(value.cols % heads === 0, `${value.name} has ${value.cols} columns, not whole heads of ${heads}`);
+    if (value.cols % heads !== 0) throw headsError(value, heads);
     return { ...value, heads };
   }
 
@@ -92,7 +92,7 @@ export class GraphBuilder {
   attention(query: Value, key: Value, value: Value, options: { layer: number; scale?: number }): Value {
     assert(query.heads !== undefined && key.heads !== undefined && value.cols === key.cols, "attention needs heads");
     const headDim = query.cols / query.heads;
-    assert(key.cols / key.heads === headDim && query.heads % key.heads === 0, "query heads are whole groups of KV heads");
+    if (key.cols / key.heads !== headDim) throw headsError(key, key.heads);
     const output = this.#value(`blk.${options.layer}.attention`, "rows", query.cols);
     const shape = { numHeads: query.heads, numKvHeads: key.heads, headDim, scale: options.scale ?? 1 / Math.sqrt(headDim) };
     this.#nodes.push({ op: "attention", query, key, value, layer: options.layer, ...shape, output });
@@ -152,6 +152,16 @@ function shapeError(weight: Weight, problem: string): ShaderloomError {
   return new ShaderloomError("MODEL.shape", `Tensor ${weight.name} ${problem}. The file is damaged or not of its stated architecture.`, {
     detail: { tensor: weight.name },
   });
+}
+
+function headsError(value: Value, heads: number): ShaderloomError {
+  return new ShaderloomError(
+    "MODEL.shape",
+    `${value.name} has ${value.cols} columns, which are not ${heads} heads of the model's size. The file is damaged or not of its stated architecture.`,
+    {
+      detail: { tensor: value.name },
+    },
+  );
 }
 
 function matrixShape(weight: Weight): { rows: number; cols: number } {
