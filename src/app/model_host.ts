@@ -55,9 +55,10 @@ export class ModelHost {
 
   /** Loads a model; a load under way is given up for it. Never rejects: the outcome goes to the events. */
   async load(source: ModelSource): Promise<void> {
-    this.#load?.controller.abort();
     const load: Load = { controller: new AbortController(), source };
+    const givenUp = this.#load;
     this.#load = load;
+    givenUp?.controller.abort();
     this.#events.onStart(source);
     try {
       const model = await this.#open(load);

@@ -1,0 +1,37 @@
+import { expect, test } from "vitest";
+import { bytesLine } from "./load_view.ts";
+import { adapterName, speedLine } from "./stats_view.ts";
+
+const progress = { phase: "weights", file: "m", progress: 0.5, text: "Reading" } as const;
+
+test("a load tells bytes, total and speed as far as they are known", () => {
+  expect(bytesLine({ ...progress, loaded: 1.2e6, total: 3.9e6, bytesPerSecond: 12e6, fromCache: false })).toBe(
+    "1.2 MB of 3.9 MB · 12.0 MB/s",
+  );
+  expect(bytesLine({ ...progress, loaded: 5e6, total: 0, bytesPerSecond: 0, fromCache: false })).toBe("5.0 MB");
+  expect(bytesLine({ ...progress, loaded: 9, total: 9, bytesPerSecond: 5, fromCache: true })).toBe(
+    "9 B of 9 B · from this browser's storage",
+  );
+  expect(bytesLine({ ...progress, loaded: 0, total: 0, bytesPerSecond: 0, fromCache: false })).toBe("");
+});
+
+test("an answer tells its speed, and what of the prompt was reused", () => {
+  const usage = {
+    prompt_tokens: 42,
+    completion_tokens: 64,
+    total_tokens: 106,
+    prompt_tokens_details: { cached_tokens: 12 },
+    prefill_tokens_per_second: 312.4,
+    decode_tokens_per_second: 43.21,
+    time_to_first_token_ms: 181,
+    total_ms: 1700,
+  };
+  expect(speedLine(usage)).toBe("64 tokens · 43.2 tokens/s · prompt 42 (12 reused) at 312 tokens/s · first token 181 ms");
+});
+
+test("an adapter is named by what it says of itself", () => {
+  const adapter = { vendor: "google", architecture: "swiftshader", description: "", deviceClass: "cpu", f16: false } as const;
+  expect(adapterName(adapter)).toBe("google swiftshader, on the CPU");
+  expect(adapterName({ ...adapter, description: "SwiftShader Device", deviceClass: "gpu" })).toBe("SwiftShader Device");
+  expect(adapterName({ ...adapter, vendor: "", architecture: "", deviceClass: "gpu" })).toBe("unnamed adapter");
+});

@@ -1,0 +1,43 @@
+import { expect, test } from "vitest";
+import { answerRemedy, asProblem, detailLines, headingOf, type Problem } from "./problem.ts";
+
+function problem(code: string, detail: Problem["detail"] = {}): Problem {
+  return { code, message: "It failed. Do something.", retryable: false, detail };
+}
+
+test("an engine's error keeps its code, message and facts", () => {
+  const thrown = Object.assign(new Error("Too long. Start a new chat."), { code: "CONTEXT", retryable: true, detail: { have: 9, max: 8 } });
+  expect(asProblem(thrown)).toEqual({
+    code: "CONTEXT",
+    message: "Too long. Start a new chat.",
+    retryable: true,
+    detail: { have: 9, max: 8 },
+  });
+});
+
+test.each([[new TypeError("x is undefined.")], ["text"], [undefined], [{ code: "GPU" }]])(
+  "%s, thrown by the page, is told as its fault",
+  (thrown) => {
+    expect(asProblem(thrown)).toMatchObject({ code: "PAGE", retryable: false });
+    expect(asProblem(thrown).message).toContain("report");
+  },
+);
+
+test("headings follow the room of the code, and unknown rooms have one too", () => {
+  expect(headingOf(problem("FORMAT.truncated"))).toBe("This file cannot be read");
+  expect(headingOf(problem("NEW.kind"))).toBe("Something went wrong");
+});
+
+test("the way on fits the error", () => {
+  expect(
+    ["GPU.lost", "WORKER.internal", "CONTEXT", "CONTEXT.full", "GPU.numeric", "REQUEST"].map((code) => answerRemedy(problem(code))),
+  ).toEqual(["reload", "reload", "new chat", "new chat", "retry", "retry"]);
+});
+
+test("facts are lines; empty ones are left out", () => {
+  expect(detailLines(problem("X", { have: 9, at: 0, names: ["a", "b"], none: null, blank: "" }))).toEqual([
+    "have: 9",
+    "at: 0",
+    "names: a, b",
+  ]);
+});
