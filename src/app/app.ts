@@ -210,18 +210,20 @@ export class App {
   }
 }
 
-function welcome(
-  model: LoadedModel | undefined,
-  loading: ModelSource | undefined,
-): { title: string; text: string; prompts: readonly string[] } {
-  const privacy = "It runs on your own GPU, inside this page. Nothing you type leaves it.";
+interface Welcome {
+  readonly title: string;
+  readonly text: string;
+  readonly prompts: readonly string[];
+}
+
+function welcome(model: LoadedModel | undefined, loading: ModelSource | undefined): Welcome {
   if (!model) {
-    if (loading) return { title: "One moment", text: `${loading.name} is being loaded. ${privacy}`, prompts: [] };
+    if (loading) return { title: "One moment", text: `${loading.name} is being loaded.`, prompts: [] };
     return { title: "No model is loaded", text: "Choose one above, or drop a .gguf file on this page.", prompts: [] };
   }
   const { name, prompts = [] } = model.source;
-  if (!model.info.model.chatTemplate) {
-    return { title: name, text: `This model has no chat template: it continues a text instead of answering. ${privacy}`, prompts };
-  }
-  return { title: `Chat with ${name}`, text: privacy, prompts };
+  const place = model.info.adapter.deviceClass === "gpu" ? "on your own GPU" : "on your own processor";
+  const text = `It runs ${place}, inside this page. Nothing you type leaves it.`;
+  if (model.info.model.chatTemplate) return { title: `Chat with ${name}`, text, prompts };
+  return { title: name, text: `This model has no chat template: it continues a text instead of answering. ${text}`, prompts };
 }
