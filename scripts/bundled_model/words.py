@@ -44,7 +44,7 @@ the hospital,at,0;the office,in,0""".replace("\n", ";").split(";")]
 TOWNS = """Paris London Rome Oslo Lima Tokyo Berlin Madrid Cairo Delhi Boston Chicago Dublin Vienna Prague Athens Lisbon
 Seoul Sydney Toronto Denver Dallas Miami Nairobi Lagos Milan Geneva Bergen Kyoto Quito Havana Warsaw Zurich Austin Seattle
 Portland Helsinki Bangkok Mumbai Texas Spain Canada Brazil Japan Italy Norway Kenya India""".split()
-HOMES = ["a small house near {p}", "a little town", "a small village", "a cozy cottage by a river", "a quiet street",
+HOMES = ["a small house near {p}", "a little town", "a small village", "a cozy cottage by a river", "a village by the sea",
          "a tall house on a hill", "a farm", "a house with a red door", "a valley full of flowers", "a city by the sea"]
 WILD_HOMES = ["a deep forest", "a hole under a big tree", "a cozy den", "a green valley", "a forest near a river",
               "a small cave", "a quiet meadow", "a big old tree", "a warm nest of leaves", "a garden behind a house"]
@@ -52,8 +52,8 @@ WILD_HOMES = ["a deep forest", "a hole under a big tree", "a cozy den", "a green
 # singular, plural: things that can be counted, gathered and given away
 COUNTED = [tuple(x.split(",")) for x in """apple,apples;shell,shells;flower,flowers;stone,stones;egg,eggs;nut,nuts
 berry,berries;leaf,leaves;coin,coins;cookie,cookies;pear,pears;carrot,carrots;button,buttons;feather,feathers
-pumpkin,pumpkins;orange,oranges;marble,marbles;acorn,acorns;plum,plums;mushroom,mushrooms;peach,peaches;lemon,lemons
-balloon,balloons;sticker,stickers;candle,candles;potato,potatoes;tomato,tomatoes;strawberry,strawberries
+pumpkin,pumpkins;orange,oranges;acorn,acorns;plum,plums;mushroom,mushrooms;peach,peaches;lemon,lemons
+potato,potatoes;tomato,tomatoes;strawberry,strawberries
 cherry,cherries;banana,bananas""".replace("\n", ";").split(";")]
 SEEN = """ducks birds cats dogs horses boats cars trees kites stars fish sheep cows frogs bees rabbits trains bikes books
 hats goats swans lamps houses tents pigeons tickets cups chairs bags pencils dolls cakes sandwiches postcards maps boxes
@@ -84,7 +84,7 @@ STUCK = [("in the mud", "pulled"), ("in a net", "cut the net and pulled"), ("in 
          ("behind a fence", "opened the gate and freed"), ("in a box", "opened the box and helped"),
          ("on a small rock in the water", "swam out and carried")]
 KIN = ["mother", "father", "grandma", "grandpa", "mom", "dad", "aunt", "uncle", "brother", "sister"]
-FEEL_GOOD = ["happy", "proud", "glad", "very happy", "warm inside", "full of joy", "excited"]
-FEEL_BAD = ["sad", "worried", "upset", "lonely", "very sad", "scared"]
+FEEL_GOOD = ["happy", "proud", "glad", "cheerful", "joyful", "excited"]
+FEEL_BAD = ["sad", "worried", "upset", "lonely", "unhappy", "hurt"]
 NUMBERS = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
 eighteen nineteen twenty""".split()
