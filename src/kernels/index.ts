@@ -1,6 +1,8 @@
 // The list of kernels: conformance tests, benches and the "compile everything" test walk it.
 
 import { add } from "./add.ts";
+import { advance } from "./advance.ts";
+import { argmax } from "./argmax.ts";
 import { attentionPrefill } from "./attention_prefill.ts";
 import { embed } from "./embed.ts";
 import { gatherRows } from "./gather_rows.ts";
@@ -10,6 +12,7 @@ import { kvStore } from "./kv_store.ts";
 import { linear } from "./linear.ts";
 import { rmsNorm } from "./rms_norm.ts";
 import { rope } from "./rope.ts";
+import { topK } from "./top_k.ts";
 
 /** A kernel whose attributes the caller need not know: its own cases bring them. */
 export interface ListedKernel {
@@ -24,6 +27,8 @@ function listed<A>(kernel: Kernel<A>): ListedKernel {
 
 export const kernels: readonly ListedKernel[] = [
   listed(add),
+  listed(advance),
+  listed(argmax),
   listed(attentionPrefill),
   listed(embed),
   listed(gatherRows),
@@ -32,4 +37,5 @@ export const kernels: readonly ListedKernel[] = [
   listed(linear),
   listed(rmsNorm),
   listed(rope),
+  listed(topK),
 ];
