@@ -7,12 +7,12 @@ const failed: Turn = { question: "When?", answer: "", state: "failed" };
 const asked: Turn = { question: "Why?", answer: "", state: "waiting" };
 
 test("roles alternate, partial answers stay, questions without any answer are left out", () => {
-  expect(requestMessages([done, failed, stopped, asked], "").map(({ role, content }) => `${role}: ${String(content)}`)).toEqual([
-    "user: Who?",
-    "assistant: Mia.",
-    "user: Where?",
-    "assistant: In the",
-    "user: Why?",
+  expect(requestMessages([done, failed, stopped, asked], "")).toEqual([
+    { role: "user", content: "Who?" },
+    { role: "assistant", content: "Mia." },
+    { role: "user", content: "Where?" },
+    { role: "assistant", content: "In the" },
+    { role: "user", content: "Why?" },
   ]);
 });
 

@@ -7,10 +7,11 @@ function setUp(create: (options: EngineOptions) => Promise<void>): { host: Model
   const log: string[] = [];
   const createEngine: CreateEngine = async (options) => {
     await create(options);
+    const name = typeof options.model === "string" ? options.model : "";
     const engine = {
-      info: () => Promise.resolve({ name: options.model }),
+      info: () => Promise.resolve({ name }),
       unload: () => {
-        log.push(`unload ${String(options.model)}`);
+        log.push(`unload ${name}`);
         return Promise.resolve();
       },
     };
