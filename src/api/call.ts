@@ -12,8 +12,8 @@ import { createTurnStream } from "./turn_stream.ts";
 export interface EngineParts {
   readonly session: Session;
   readonly queue: TurnQueue;
-  /** Fires at `unload()`. */
-  readonly closing: AbortSignal;
+  /** What `unload()` calls to end the streams that run or wait. */
+  readonly closers: Set<() => void>;
 }
 
 export function requestLimits(session: Session): RequestLimits {
@@ -48,7 +48,8 @@ export function runPlan(parts: EngineParts, plan: GenerationPlan, signal: AbortS
   throwIfAborted(signal);
   return createTurnStream({
     queue: parts.queue,
-    signals: signal === undefined ? [parts.closing] : [parts.closing, signal],
+    signal,
+    closers: parts.closers,
     body: (combined, askedMs) => generateText(parts.session, plan, combined, askedMs),
   });
 }

@@ -62,6 +62,8 @@ class AnswerText {
     this.#decoded += text.length;
     this.#pending.push({ id, offset, score, end: this.#decoded });
     const match = this.#matcher.push(text);
+    // Tokens that are a part of a character wait for its text, so that no chunk is empty.
+    if (match.text === "" && !match.stopped) return { text: "", tokens: [], stopped: false };
     return this.#release(match.text, match.stopped);
   }
 
@@ -157,6 +159,7 @@ export async function* generateText(
   const answer = new AnswerText(plan.detokenizer, plan.stop);
   const meter = new UsageMeter(plan, startMs);
   const isEnd = (id: number): boolean => !plan.ignoreEos && session.tokenizer.endOfGeneration.has(id);
+  const isWorthGiving = ({ text, tokens }: Piece): boolean => text !== "" || (tokens.length > 0 && plan.logprobs !== undefined);
   let reason: FinishReason | undefined;
   let resumedMs = performance.now();
   for await (const event of start(session, plan, signal)) {
@@ -167,7 +170,7 @@ export async function* generateText(
       meter.token(performance.now() - resumedMs);
       if (!isEnd(event.id)) {
         const piece = answer.push(event.id, event.score);
-        if (piece.text !== "" || piece.tokens.length > 0) yield { kind: "text", text: piece.text, tokens: piece.tokens };
+        if (isWorthGiving(piece)) yield { kind: "text", text: piece.text, tokens: piece.tokens };
         if (piece.stopped) reason = "stop";
       }
     } else reason = event.reason;
@@ -176,6 +179,6 @@ export async function* generateText(
   }
   assert(reason !== undefined, "a session's events close with an end");
   const rest = answer.finish();
-  if (rest.text !== "" || rest.tokens.length > 0) yield { kind: "text", text: rest.text, tokens: rest.tokens };
+  if (isWorthGiving(rest)) yield { kind: "text", text: rest.text, tokens: rest.tokens };
   yield { kind: "end", reason: rest.stopped ? "stop" : reason, usage: meter.usage() };
 }

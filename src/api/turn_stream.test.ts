@@ -9,11 +9,13 @@ const settle = (): Promise<void> => new Promise((resolve) => void setTimeout(res
 function setUp(count: number, options: { failAt?: number; hangAt?: number } = {}) {
   const queue = createTurnQueue();
   const user = new AbortController();
-  const engine = new AbortController();
+  const closers = new Set<() => void>();
+  const engine = { abort: (): void => [...closers].forEach((close) => close()) };
   const log = { begun: 0, freed: 0, made: 0 };
   const stream = createTurnStream<number>({
     queue,
-    signals: [user.signal, engine.signal],
+    signal: user.signal,
+    closers,
     async *body(signal) {
       log.begun++;
       try {
@@ -35,9 +37,10 @@ function setUp(count: number, options: { failAt?: number; hangAt?: number } = {}
   const expectFree = async (): Promise<void> => {
     const release = await Promise.race([queue.take(), settle().then(() => undefined)]);
     expect(release, "the engine is free").toBeDefined();
+    expect(closers.size, "nothing is left behind").toBe(0);
     release?.();
   };
-  return { queue, user, engine, stream, log, expectFree };
+  return { queue, closers, user, engine, stream, log, expectFree };
 }
 
 describe("a stream frees the engine", () => {

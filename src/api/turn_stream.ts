@@ -7,11 +7,13 @@ import type { TurnQueue } from "./queue.ts";
 /** What a stream runs on. */
 export interface StreamSource<T> {
   readonly queue: TurnQueue;
-  /** Any of them ends the stream. */
-  readonly signals: readonly AbortSignal[];
+  /** The caller's. */
+  readonly signal: AbortSignal | undefined;
+  /** Called when the engine closes; the stream is among them while it runs or waits. */
+  readonly closers: Set<() => void>;
   /**
    * Runs once the turn is taken.
-   * @param signal one for all of `signals`
+   * @param signal fires for the caller's abort and for the engine's end
    * @param askedMs when the stream began to wait for its turn
    */
   readonly body: (signal: AbortSignal, askedMs: number) => AsyncGenerator<T, void, undefined>;
@@ -37,8 +39,13 @@ export function createTurnStream<T>(source: StreamSource<T>): AsyncIterableItera
   const controller = new AbortController();
   const inner = holdTurn(source, controller.signal);
   let state: "new" | "open" | "aborted" | "ended" = "new";
+  const unlisten = (): void => {
+    source.closers.delete(onAbort);
+    source.signal?.removeEventListener("abort", onAbort);
+  };
   const onAbort = (): void => {
     state = "aborted";
+    unlisten();
     controller.abort();
     // A generator that rests at a yield sees no signal; this runs its `finally`. What that throws has no one to hear it.
     inner.return().catch(() => undefined);
@@ -46,12 +53,13 @@ export function createTurnStream<T>(source: StreamSource<T>): AsyncIterableItera
   // At the first `next()` and not before, so that a stream that nobody reads leaves nothing behind.
   const start = (): void => {
     state = "open";
-    for (const signal of source.signals) signal.addEventListener("abort", onAbort, { once: true });
-    if (source.signals.some((signal) => signal.aborted)) onAbort();
+    source.closers.add(onAbort);
+    source.signal?.addEventListener("abort", onAbort, { once: true });
+    if (source.signal?.aborted === true) onAbort();
   };
   const end = (): void => {
     state = "ended";
-    for (const signal of source.signals) signal.removeEventListener("abort", onAbort);
+    unlisten();
   };
   const isAborted = (): boolean => state === "aborted";
   return {

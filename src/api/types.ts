@@ -40,6 +40,7 @@ export interface LoadProgress {
   readonly text: string;
 }
 
+/** One message of a conversation. `content` is null only beside tool calls of the assistant; text parts are joined by newlines. */
 export interface ChatCompletionMessageParam {
   readonly role: "system" | "developer" | "user" | "assistant" | "tool";
   readonly content: string | null | ReadonlyArray<{ readonly type: "text"; readonly text: string }>;
@@ -66,6 +67,7 @@ export interface SamplingRequest {
   readonly ignore_eos?: boolean;
 }
 
+/** A request to `chat.completions.create`. Without `max_tokens` the answer may fill what is left of the context. */
 export interface ChatCompletionRequest extends SamplingRequest {
   readonly messages: readonly ChatCompletionMessageParam[];
   readonly model?: string;
@@ -81,6 +83,10 @@ export interface ChatCompletionRequest extends SamplingRequest {
   readonly chat_template_kwargs?: Readonly<Record<string, unknown>>;
 }
 
+/**
+ * A request to `completions.create`. A string gets the model's beginning of sequence and never yields control tokens; ids are taken
+ * as they are. `max_tokens` defaults to 16; 0 with `echo` scores the prompt only.
+ */
 export interface CompletionRequest extends SamplingRequest {
   readonly prompt: string | readonly number[];
   readonly model?: string;
@@ -96,12 +102,14 @@ export interface CompletionRequest extends SamplingRequest {
 /** `stop`: end of generation or a stop string; `length`: max tokens or a full context. */
 export type FinishReason = "stop" | "length";
 
+/** Natural logarithm of a token's probability. `bytes` because a token can be part of a character; null for control tokens. */
 export interface TokenLogprob {
   readonly token: string;
   readonly logprob: number;
   readonly bytes: number[] | null;
 }
 
+/** Log-probabilities of an answer's tokens, each with the most likely alternatives. */
 export interface ChatLogprobs {
   readonly content: Array<TokenLogprob & { readonly top_logprobs: TokenLogprob[] }>;
 }
@@ -114,16 +122,19 @@ export interface TopToken {
   readonly logprob: number;
 }
 
+/** Log-probabilities of a completion's tokens, and of the prompt's with `echo`; one entry per token in every list. */
 export interface CompletionLogprobs {
   readonly tokens: string[];
   /** Null for the first token of an echoed prompt. */
   readonly token_logprobs: Array<number | null>;
   readonly top_logprobs: Array<Record<string, number> | null>;
+  /** Where each token's text begins in the returned text, in UTF-16 units. */
   readonly text_offset: number[];
   /** Beside OpenAI's fields: ids and bytes, because different tokens can have the same text. Empty for the first. */
   readonly top: TopToken[][];
 }
 
+/** Token counts and times of one call. */
 export interface Usage {
   readonly prompt_tokens: number;
   readonly completion_tokens: number;
@@ -136,6 +147,7 @@ export interface Usage {
   readonly total_ms: number;
 }
 
+/** An answer of `chat.completions.create`. */
 export interface ChatCompletion {
   readonly id: string;
   readonly object: "chat.completion";
@@ -150,6 +162,7 @@ export interface ChatCompletion {
   readonly usage: Usage;
 }
 
+/** A part of a streamed answer. The first has the role, the last with a choice has `finish_reason`. */
 export interface ChatCompletionChunk {
   readonly id: string;
   readonly object: "chat.completion.chunk";
@@ -161,10 +174,11 @@ export interface ChatCompletionChunk {
     readonly logprobs: ChatLogprobs | null;
     readonly finish_reason: FinishReason | null;
   }>;
-  /** On the last chunk when `stream_options.include_usage` is set. */
+  /** With `stream_options.include_usage`: null, and on one last chunk without choices the counts. */
   readonly usage?: Usage | null;
 }
 
+/** An answer of `completions.create`, or a part of one. */
 export interface Completion {
   readonly id: string;
   readonly object: "text_completion";
@@ -224,11 +238,19 @@ export interface EngineStats {
   readonly queued: number;
 }
 
+/** Options of one call. `signal` aborts it, whether it waits or runs. */
 export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A loaded model. The same interface in a worker, in the page and in Node. */
+/**
+ * A loaded model. The same interface in a worker, in the page and in Node.
+ *
+ * One call runs at a time; up to 64 wait their turn, first in, first out, and more are refused with BUSY. `create` checks the
+ * request and makes the prompt at once, so a bad request fails there. A stream takes its turn at the first `next()`: one that
+ * nobody reads holds nothing. Generation goes only as fast as the stream is read, and the engine is free for the next call
+ * when the stream ends, fails, is aborted or is left (`break`, `return`, `throw`).
+ */
 export interface Engine extends AsyncDisposable {
   readonly chat: {
     readonly completions: {
@@ -243,7 +265,9 @@ export interface Engine extends AsyncDisposable {
     create(request: CompletionRequest & { readonly stream: true }, options?: CallOptions): Promise<AsyncIterable<Completion>>;
     create(request: CompletionRequest & { readonly stream?: false | null }, options?: CallOptions): Promise<Completion>;
   };
+  /** Ids of a user's text: without a beginning of sequence, and never control tokens. */
   tokenize(text: string): Promise<number[]>;
+  /** Text of ids, control tokens by their names. */
   detokenize(ids: readonly number[]): Promise<string>;
   /** The prompt the model's own template makes of the messages. */
   applyChatTemplate(messages: readonly ChatCompletionMessageParam[], kwargs?: Readonly<Record<string, unknown>>): Promise<string>;

@@ -23,6 +23,8 @@ export const errorCodes = [
   "WORKER",
   "AbortError",
 ] as const;
+
+/** One of the codes. */
 export type ErrorCode = (typeof errorCodes)[number];
 
 /** A code, or a code with a sub-code: `GPU.oom`. */

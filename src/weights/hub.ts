@@ -2,6 +2,7 @@
 
 import { ShaderloomError } from "../base/errors.ts";
 
+/** How to reach a model hub. */
 export interface HubOptions {
   /** Where the hub is; a mirror may have a path. `https://huggingface.co` unless told. */
   readonly endpoint?: string;

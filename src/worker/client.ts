@@ -3,7 +3,7 @@
 
 import { unloadedError } from "../api/engine_options.ts";
 import type { CallOptions, ChatCompletion, ChatCompletionChunk, Completion, Engine, EngineOptions, ModelLocation } from "../api/types.ts";
-import { ShaderloomError, asShaderloomError } from "../base/errors.ts";
+import { ShaderloomError, abortError, asShaderloomError } from "../base/errors.ts";
 import { ask, connect, malformedError } from "./connection.ts";
 import type { Connection, HeartbeatOptions } from "./connection.ts";
 import { isAnswer } from "./protocol.ts";
@@ -98,7 +98,7 @@ async function unloadWorker(connection: Connection): Promise<void> {
   const unloaded = ask(connection, (id) => ({ kind: "call", id, method: "unload", args: [] })).catch(() => undefined);
   await Promise.race([unloaded, late]);
   clearTimeout(timer);
-  connection.end(unloadedError());
+  connection.end(unloadedError(), abortError());
 }
 
 function remoteEngine(connection: Connection): Engine {

@@ -38,8 +38,12 @@ export interface Connection {
   send(message: ToWorker, transfer?: Transferable[]): void;
   open(id: number, call: OpenCall): void;
   close(id: number): void;
-  /** Ends the connection: every open call gets the error, later ones too. Idempotent; the first error stands. */
-  end(error: ShaderloomError): void;
+  /**
+   * Ends the connection. Idempotent; the first end stands.
+   * @param error of every later call
+   * @param openError of the calls that are open, where it is another
+   */
+  end(error: ShaderloomError, openError?: ShaderloomError): void;
   readonly ended: ShaderloomError | undefined;
   /** Messages that were none of ours or belong to no open call. */
   readonly dropped: number;
@@ -84,14 +88,14 @@ function startHeartbeat(state: State): void {
   state.timer = setInterval(() => beat(state), state.heartbeat.intervalMs);
 }
 
-function endConnection(state: State, error: ShaderloomError): void {
+function endConnection(state: State, error: ShaderloomError, openError = error): void {
   if (state.ended !== undefined) return;
   state.ended = error;
   stopHeartbeat(state);
   const calls = [...state.calls.values()];
   state.calls.clear();
   state.onEnd(error);
-  for (const call of calls) call.onError(error);
+  for (const call of calls) call.onError(openError);
 }
 
 function closeCall(state: State, id: number): void {
@@ -170,7 +174,7 @@ export function connect(port: Port, onEnd: (error: ShaderloomError) => void, hea
       startHeartbeat(state);
     },
     close: (id) => closeCall(state, id),
-    end: (error) => endConnection(state, error),
+    end: (error, openError) => endConnection(state, error, openError),
     get ended() {
       return state.ended;
     },

@@ -1,0 +1,106 @@
+// The engine around a loaded session: the queue before it and the methods a caller sees. Loads nothing.
+
+import { abortError } from "../base/errors.ts";
+import type { Session } from "../engine/session.ts";
+import type { EngineParts } from "./call.ts";
+import { createChatCompletion } from "./chat.ts";
+import { renderMessages } from "./chat_prompt.ts";
+import { parseMessages, parseTemplateKwargs } from "./chat_request.ts";
+import { createCompletion } from "./completions.ts";
+import { unloadedError } from "./engine_options.ts";
+import { checkArray, checkNumber, checkString, requestError } from "./fields.ts";
+import { createTurnQueue } from "./queue.ts";
+import { MAX_TEXT_LENGTH } from "./sampling_request.ts";
+import type {
+  CallOptions,
+  ChatCompletion,
+  ChatCompletionChunk,
+  ChatCompletionRequest,
+  Completion,
+  CompletionRequest,
+  Engine,
+  EngineInfo,
+} from "./types.ts";
+
+/** How long a running call may take to notice that the engine is going. */
+const UNLOAD_PATIENCE_MS = 5000;
+
+const MAX_IDS = 1 << 24;
+
+function checkSignal(signal: unknown): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw requestError("signal", "an AbortSignal", signal);
+}
+
+/** Runs a call unless the engine is unloaded. */
+type Guard = <T>(call: () => T | Promise<T>) => Promise<T>;
+
+function chatMethods(parts: EngineParts, guard: Guard): Engine["chat"] {
+  function create(
+    request: ChatCompletionRequest & { readonly stream: true },
+    options?: CallOptions,
+  ): Promise<AsyncIterable<ChatCompletionChunk>>;
+  function create(request: ChatCompletionRequest & { readonly stream?: false | null }, options?: CallOptions): Promise<ChatCompletion>;
+  function create(request: ChatCompletionRequest, options: CallOptions = {}): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>> {
+    return guard(() => {
+      checkSignal(options.signal);
+      return createChatCompletion(parts, request, options);
+    });
+  }
+  return { completions: { create } };
+}
+
+function completionMethods(parts: EngineParts, guard: Guard): Engine["completions"] {
+  function create(request: CompletionRequest & { readonly stream: true }, options?: CallOptions): Promise<AsyncIterable<Completion>>;
+  function create(request: CompletionRequest & { readonly stream?: false | null }, options?: CallOptions): Promise<Completion>;
+  function create(request: CompletionRequest, options: CallOptions = {}): Promise<Completion | AsyncIterable<Completion>> {
+    return guard(() => {
+      checkSignal(options.signal);
+      return createCompletion(parts, request, options);
+    });
+  }
+  return { create };
+}
+
+function engineInfo(session: Session): EngineInfo {
+  const { adapter, contextLength, activations, ...model } = session.info();
+  return { model: { ...model, chatTemplate: session.chatTemplate !== undefined }, adapter, contextLength, activations, worker: false };
+}
+
+function checkIds(ids: unknown, vocabSize: number): number[] {
+  return checkArray(ids, "ids", MAX_IDS).map((id, i) => checkNumber(id, `ids[${i}]`, { min: 0, max: vocabSize - 1, integer: true }));
+}
+
+async function closeSession({ session, queue, closers }: EngineParts): Promise<void> {
+  queue.close(abortError());
+  for (const close of closers) close();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, UNLOAD_PATIENCE_MS);
+  });
+  // Whoever still runs after this loses the device under it and ends with that error.
+  await Promise.race([queue.idle(), late]);
+  clearTimeout(timer);
+  session.destroy();
+}
+
+/** The engine of a loaded session. Owns the session. */
+export function createSessionEngine(session: Session): Engine {
+  const parts: EngineParts = { session, queue: createTurnQueue(), closers: new Set() };
+  let unloading: Promise<void> | undefined;
+  const unload = (): Promise<void> => (unloading ??= closeSession(parts));
+  const guard: Guard = async (call) => {
+    if (unloading !== undefined) throw unloadedError();
+    return call();
+  };
+  return {
+    chat: chatMethods(parts, guard),
+    completions: completionMethods(parts, guard),
+    tokenize: (text) => guard(() => session.tokenizer.encode(checkString(text, "text", MAX_TEXT_LENGTH))),
+    detokenize: (ids) => guard(() => session.tokenizer.decode(checkIds(ids, session.info().vocabSize))),
+    applyChatTemplate: (messages, kwargs) => guard(() => renderMessages(session, parseMessages(messages), parseTemplateKwargs(kwargs))),
+    info: () => guard(() => engineInfo(session)),
+    stats: () => guard(() => ({ ...session.stats(), queued: parts.queue.waiting })),
+    unload,
+    [Symbol.asyncDispose]: unload,
+  };
+}
