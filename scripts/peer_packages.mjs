@@ -62,6 +62,9 @@ export function ensurePeerPackages(wanted, log) {
   return done.status === 0 ? undefined : `${names.join(" ")} cannot be installed: ${reasonOf(done)}`;
 }
 
+/** onnxruntime-web and the browser driver that its runner wants. */
+export const onnxruntimePackages = { "onnxruntime-web": "1.30.0", "playwright-core": "1.65.1" };
+
 /** llama.cpp, for the test that compares with it. @returns undefined, or the reason why it is not there */
 export function ensureLlamacpp(log) {
   if (!existsSync(join(peerScripts, "llamacpp_node.mjs"))) return "llama.cpp is not installed: ../shared/peers is absent";

@@ -1,0 +1,56 @@
+// Wall-clock times of GPU work: many repetitions in one submit, so that neither submitting nor a coarse clock shows; works that
+// are compared take turns.
+
+/** Encodes one repetition; `repetition` counts from 0, for works that rotate over several buffers. */
+export type Work = (pass: GPUComputePassEncoder, repetition: number) => void;
+
+export interface TimingOptions {
+  /** A timed submit lasts at least this long. */
+  readonly leastMs?: number;
+  /** Timed submits of each work, after one that is dropped. */
+  readonly rounds?: number;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+async function submit(device: GPUDevice, work: Work, repetitions: number): Promise<number> {
+  const start = performance.now();
+  const encoder = device.createCommandEncoder({ label: "bench" });
+  const pass = encoder.beginComputePass();
+  for (let repetition = 0; repetition < repetitions; repetition++) work(pass, repetition);
+  pass.end();
+  device.queue.submit([encoder.finish()]);
+  await device.queue.onSubmittedWorkDone();
+  return performance.now() - start;
+}
+
+/** Repetitions that last `leastMs`, found by doubling. */
+async function calibrate(device: GPUDevice, work: Work, leastMs: number): Promise<number> {
+  await submit(device, work, 1); // compiles and touches the memory
+  let repetitions = 1;
+  for (;;) {
+    const ms = await submit(device, work, repetitions);
+    if (ms >= leastMs || repetitions >= 16384) return repetitions;
+    const factor = ms > 0 ? Math.ceil((leastMs * 1.1) / ms) : 16;
+    repetitions *= Math.min(16, Math.max(2, factor));
+  }
+}
+
+/** Median milliseconds of one repetition of each work; the works take turns, and the first round is dropped. */
+export async function timeWorks(device: GPUDevice, works: readonly Work[], options: TimingOptions = {}): Promise<number[]> {
+  const { leastMs = 100, rounds = 5 } = options;
+  const repetitions: number[] = [];
+  for (const work of works) repetitions.push(await calibrate(device, work, leastMs));
+  const times: number[][] = works.map(() => []);
+  for (let round = 0; round <= rounds; round++) {
+    for (const [index, work] of works.entries()) {
+      const ms = await submit(device, work, repetitions[index]);
+      if (round > 0) times[index].push(ms / repetitions[index]);
+    }
+  }
+  return times.map((one) => median(one));
+}

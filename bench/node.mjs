@@ -1,0 +1,47 @@
+// Runs the built bench in Node on Dawn (npm `webgpu`), on whatever Vulkan adapter there is or on one of the software drivers.
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { findLavapipe, findSwiftshader } from "../scripts/find_vulkan.mjs";
+import { benchFolder } from "./build.mjs";
+
+const drivers = { lavapipe: findLavapipe, swiftshader: findSwiftshader };
+const marker = "SHADERLOOM_BENCH_DRIVER";
+
+/**
+ * The loader reads a driver's variables when a process starts, so a named driver needs another process.
+ * @returns the exit status of that process, or undefined when this one is it
+ */
+export function respawnOn(driver) {
+  if (driver === "any" || process.env[marker] === driver) return undefined;
+  const find = drivers[driver];
+  if (find === undefined) throw new Error(`no driver ${driver}: any, ${Object.keys(drivers).join(", ")}`);
+  const { env, reason } = find();
+  if (env === undefined) throw new Error(reason);
+  const done = spawnSync(process.execPath, process.argv.slice(1), { stdio: "inherit", env: { ...process.env, ...env, [marker]: driver } });
+  return done.status ?? 1;
+}
+
+/** From node_modules, or on a bare machine from the folder that GPU_BENCH_MODULES names. */
+async function importDawn() {
+  const folder = process.env.GPU_BENCH_MODULES;
+  if (folder === undefined) return import("webgpu");
+  return import(pathToFileURL(createRequire(join(folder, "webgpu", "package.json")).resolve("./index.js")).href);
+}
+
+/** As `runInBrowser`. */
+export async function runInNode(options, say) {
+  const { create, globals } = await importDawn();
+  Object.assign(globalThis, globals);
+  const gpu = create([]);
+  // Dawn crashes the process when the object that made the devices is collected.
+  globalThis.shaderloomBenchGpu = gpu;
+  const { runSuite } = await import(pathToFileURL(join(benchFolder, "bench.js")).href);
+  const models = options.models.map((model) => {
+    return model.kind === "file" ? { ...model, bytes: new Uint8Array(readFileSync(model.path)) } : model;
+  });
+  const result = await runSuite(gpu, { ...options, models, onProgress: say });
+  return { result, browser: null };
+}

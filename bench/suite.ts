@@ -1,0 +1,45 @@
+// The whole bench on one GPU object: what a page or Node calls, and all of the bench that is built.
+
+import { openDevice } from "../src/gpu/device.ts";
+import type { Caps } from "../src/gpu/caps.ts";
+import { type CopyResult, measureCopy } from "./copy.ts";
+import { measureModel, type ModelSpec, type ModelSpeed, type SpeedOptions } from "./model_speed.ts";
+
+export interface SuiteOptions extends SpeedOptions {
+  readonly copy: boolean;
+  readonly models: readonly ModelSpec[];
+  readonly onProgress?: (line: string) => void;
+}
+
+export interface SuiteResult {
+  readonly adapter: Pick<Caps, "vendor" | "architecture" | "description" | "deviceClass" | "f16" | "subgroups">;
+  readonly copy?: CopyResult;
+  readonly models: readonly ModelSpeed[];
+}
+
+/**
+ * Measures in the order bandwidth, kernels, models; nothing else should run meanwhile.
+ * @param gpu  `navigator.gpu`, or Dawn's in Node
+ */
+export async function runSuite(gpu: GPU, options: SuiteOptions): Promise<SuiteResult> {
+  const say = options.onProgress ?? ((): void => undefined);
+  const opened = await openDevice(gpu, { deviceClass: options.deviceClass });
+  const { device, caps } = opened;
+  const { vendor, architecture, description, deviceClass, f16, subgroups } = caps;
+  const adapter = { vendor, architecture, description, deviceClass, f16, subgroups };
+  let copy: CopyResult | undefined;
+  try {
+    if (options.copy) {
+      say("copy");
+      copy = await measureCopy(device, caps);
+    }
+  } finally {
+    opened.destroy();
+  }
+  const models: ModelSpeed[] = [];
+  for (const spec of options.models) {
+    say(spec.kind === "file" ? spec.name : `random ${spec.shape} ${spec.format}`);
+    models.push(await measureModel(spec, { ...options, gpu }));
+  }
+  return { adapter, ...(copy ? { copy } : {}), models };
+}
