@@ -33,7 +33,7 @@ function variants(attributes: AttentionAttributes, target: KernelTarget): readon
       key: variantKey(target, "attention_prefill", `kv_${kv.type}`),
       precision: target.precision,
       header: makeHeader(target, { ...attentionConsts(attributes), ...consts }, { kv_t: kv.type }),
-      files: [cpu ? "attention_prefill_cpu.wgsl" : "attention_prefill.wgsl", ...attentionParts],
+      files: [...(cpu ? ["attention_prefill_cpu.wgsl", "parts/attend/four.wgsl"] : ["attention_prefill.wgsl"]), ...attentionParts],
       bindings,
       usesStep: true,
       grid: (step) => [ceilDiv(step.rows, rowsPerWorkgroup), numHeads, 1],

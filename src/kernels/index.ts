@@ -3,6 +3,8 @@
 import { add } from "./add.ts";
 import { advance } from "./advance.ts";
 import { argmax } from "./argmax.ts";
+import { attentionDecode } from "./attention_decode.ts";
+import { attentionMerge } from "./attention_merge.ts";
 import { attentionPrefill } from "./attention_prefill.ts";
 import { embed } from "./embed.ts";
 import { gatherRows } from "./gather_rows.ts";
@@ -29,6 +31,8 @@ export const kernels: readonly ListedKernel[] = [
   listed(add),
   listed(advance),
   listed(argmax),
+  listed(attentionDecode),
+  listed(attentionMerge),
   listed(attentionPrefill),
   listed(embed),
   listed(gatherRows),

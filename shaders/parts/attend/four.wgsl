@@ -1,0 +1,139 @@
+// Attention of four queries of one kv head over keys [keys.x, keys.y), by one thread of a CPU driver, with a running softmax.
+// keys.x is a multiple of 8, and so are pages. Eight keys at a time in named registers: on these drivers a load costs as much
+// as some sixteen products, and arrays indexed in a loop are loads too.
+// Leaves attend_top (largest score) and attend_sum (of exp(score - top)); attend_each gives the sums of exp(score - top) v.
+// Workgroup memory: none.
+// Needs q (vec4 array), kv and `fn attend_write(at: u32, value: vec4<f32>)`. Consts: D4, LOWEST. Parts: kv, mask, score.
+// Paper: arXiv:1805.02867.
+
+const ATTEND_QUERIES = 4u;
+
+var<private> attend_top: vec4<f32>;
+var<private> attend_sum: vec4<f32>;
+var<private> attend_acc0: array<vec4<f32>, D4>;
+var<private> attend_acc1: array<vec4<f32>, D4>;
+var<private> attend_acc2: array<vec4<f32>, D4>;
+var<private> attend_acc3: array<vec4<f32>, D4>;
+
+fn attend_masked(s: vec4<f32>, position: u32, key: u32, end: u32) -> vec4<f32> {
+  return vec4<f32>(
+    select(LOWEST, score(s.x), (key < end) & mask_allows(position, key)),
+    select(LOWEST, score(s.y), (key + 1 < end) & mask_allows(position, key + 1)),
+    select(LOWEST, score(s.z), (key + 2 < end) & mask_allows(position, key + 2)),
+    select(LOWEST, score(s.w), (key + 3 < end) & mask_allows(position, key + 3)),
+  );
+}
+
+fn attend_max(s: vec4<f32>, t: vec4<f32>) -> f32 {
+  let m = max(s, t);
+  return max(max(m.x, m.y), max(m.z, m.w));
+}
+
+/// `queries`: index in q of the first vec4 of each query; `positions`: theirs, for the mask.
+fn attend(slot: u32, kv_head: u32, keys: vec2<u32>, positions: vec4<u32>, queries: vec4<u32>) {
+  attend_top = vec4<f32>(LOWEST);
+  attend_sum = vec4<f32>();
+  for (var i = 0u; i < D4; i++) {
+    attend_acc0[i] = vec4<f32>();
+    attend_acc1[i] = vec4<f32>();
+    attend_acc2[i] = vec4<f32>();
+    attend_acc3[i] = vec4<f32>();
+  }
+  let last = keys.y - 1;
+  for (var key = keys.x; key < keys.y; key += 8) {
+    // Keys past the last one stand in its vector, which is always readable.
+    let left = last - key;
+    let k0 = kv_index(slot, key, kv_head);
+    let k1 = k0 + min(left, 1) * D4;
+    let k2 = k0 + min(left, 2) * D4;
+    let k3 = k0 + min(left, 3) * D4;
+    let k4 = k0 + min(left, 4) * D4;
+    let k5 = k0 + min(left, 5) * D4;
+    let k6 = k0 + min(left, 6) * D4;
+    let k7 = k0 + min(left, 7) * D4;
+    var s0 = vec4<f32>();
+    var t0 = vec4<f32>();
+    var s1 = vec4<f32>();
+    var t1 = vec4<f32>();
+    var s2 = vec4<f32>();
+    var t2 = vec4<f32>();
+    var s3 = vec4<f32>();
+    var t3 = vec4<f32>();
+    for (var i = 0u; i < D4; i++) {
+      let a0 = vec4<f32>(q[queries.x + i]);
+      let a1 = vec4<f32>(q[queries.y + i]);
+      let a2 = vec4<f32>(q[queries.z + i]);
+      let a3 = vec4<f32>(q[queries.w + i]);
+      let b0 = vec4<f32>(kv[k0 + i]);
+      let b1 = vec4<f32>(kv[k1 + i]);
+      let b2 = vec4<f32>(kv[k2 + i]);
+      let b3 = vec4<f32>(kv[k3 + i]);
+      s0 += vec4<f32>(dot(a0, b0), dot(a0, b1), dot(a0, b2), dot(a0, b3));
+      s1 += vec4<f32>(dot(a1, b0), dot(a1, b1), dot(a1, b2), dot(a1, b3));
+      s2 += vec4<f32>(dot(a2, b0), dot(a2, b1), dot(a2, b2), dot(a2, b3));
+      s3 += vec4<f32>(dot(a3, b0), dot(a3, b1), dot(a3, b2), dot(a3, b3));
+      let b4 = vec4<f32>(kv[k4 + i]);
+      let b5 = vec4<f32>(kv[k5 + i]);
+      let b6 = vec4<f32>(kv[k6 + i]);
+      let b7 = vec4<f32>(kv[k7 + i]);
+      t0 += vec4<f32>(dot(a0, b4), dot(a0, b5), dot(a0, b6), dot(a0, b7));
+      t1 += vec4<f32>(dot(a1, b4), dot(a1, b5), dot(a1, b6), dot(a1, b7));
+      t2 += vec4<f32>(dot(a2, b4), dot(a2, b5), dot(a2, b6), dot(a2, b7));
+      t3 += vec4<f32>(dot(a3, b4), dot(a3, b5), dot(a3, b6), dot(a3, b7));
+    }
+    s0 = attend_masked(s0, positions.x, key, keys.y);
+    t0 = attend_masked(t0, positions.x, key + 4, keys.y);
+    s1 = attend_masked(s1, positions.y, key, keys.y);
+    t1 = attend_masked(t1, positions.y, key + 4, keys.y);
+    s2 = attend_masked(s2, positions.z, key, keys.y);
+    t2 = attend_masked(t2, positions.z, key + 4, keys.y);
+    s3 = attend_masked(s3, positions.w, key, keys.y);
+    t3 = attend_masked(t3, positions.w, key + 4, keys.y);
+    let top = max(attend_top, vec4<f32>(attend_max(s0, t0), attend_max(s1, t1), attend_max(s2, t2), attend_max(s3, t3)));
+    let fade = exp(attend_top - top);
+    attend_top = top;
+    s0 = exp(s0 - top.x);
+    t0 = exp(t0 - top.x);
+    s1 = exp(s1 - top.y);
+    t1 = exp(t1 - top.y);
+    s2 = exp(s2 - top.z);
+    t2 = exp(t2 - top.z);
+    s3 = exp(s3 - top.w);
+    t3 = exp(t3 - top.w);
+    attend_sum = attend_sum * fade + vec4<f32>(dot(s0 + t0, vec4<f32>(1.0)), dot(s1 + t1, vec4<f32>(1.0)), dot(s2 + t2, vec4<f32>(1.0)), dot(s3 + t3, vec4<f32>(1.0)));
+    for (var i = 0u; i < D4; i++) {
+      let v0 = vec4<f32>(kv[k0 + KV_VALUES + i]);
+      let v1 = vec4<f32>(kv[k1 + KV_VALUES + i]);
+      let v2 = vec4<f32>(kv[k2 + KV_VALUES + i]);
+      let v3 = vec4<f32>(kv[k3 + KV_VALUES + i]);
+      let v4 = vec4<f32>(kv[k4 + KV_VALUES + i]);
+      let v5 = vec4<f32>(kv[k5 + KV_VALUES + i]);
+      let v6 = vec4<f32>(kv[k6 + KV_VALUES + i]);
+      let v7 = vec4<f32>(kv[k7 + KV_VALUES + i]);
+      attend_acc0[i] = attend_acc0[i] * fade.x + s0.x * v0 + s0.y * v1 + s0.z * v2 + s0.w * v3
+        + t0.x * v4 + t0.y * v5 + t0.z * v6 + t0.w * v7;
+      attend_acc1[i] = attend_acc1[i] * fade.y + s1.x * v0 + s1.y * v1 + s1.z * v2 + s1.w * v3
+        + t1.x * v4 + t1.y * v5 + t1.z * v6 + t1.w * v7;
+      attend_acc2[i] = attend_acc2[i] * fade.z + s2.x * v0 + s2.y * v1 + s2.z * v2 + s2.w * v3
+        + t2.x * v4 + t2.y * v5 + t2.z * v6 + t2.w * v7;
+      attend_acc3[i] = attend_acc3[i] * fade.w + s3.x * v0 + s3.y * v1 + s3.z * v2 + s3.w * v3
+        + t3.x * v4 + t3.y * v5 + t3.z * v6 + t3.w * v7;
+    }
+  }
+}
+
+/// Hands every vec4 of the first `count` outputs, times its query's `share`, to attend_write, queries `pitch` apart from `at`.
+fn attend_each(at: u32, pitch: u32, count: u32, share: vec4<f32>) {
+  for (var i = 0u; i < D4; i++) {
+    attend_write(at + i, attend_acc0[i] * share.x);
+    if (count > 1) {
+      attend_write(at + 1 * pitch + i, attend_acc1[i] * share.y);
+    }
+    if (count > 2) {
+      attend_write(at + 2 * pitch + i, attend_acc2[i] * share.z);
+    }
+    if (count > 3) {
+      attend_write(at + 3 * pitch + i, attend_acc3[i] * share.w);
+    }
+  }
+}

@@ -1,0 +1,91 @@
+// Attention of one query of one kv head over keys [keys.x, keys.y), by one thread of a CPU driver, with a running softmax.
+// keys.x is a multiple of 8, and so are pages. Eight keys at a time in named registers: on these drivers a load costs as much
+// as some sixteen products, and arrays indexed in a loop are loads too. Only the first component of the vectors of queries counts.
+// Leaves attend_top (largest score) and attend_sum (of exp(score - top)); attend_each gives the sums of exp(score - top) v.
+// Workgroup memory: none.
+// Needs q (vec4 array), kv and `fn attend_write(at: u32, value: vec4<f32>)`. Consts: D4, LOWEST. Parts: kv, mask, score.
+// Paper: arXiv:1805.02867.
+
+const ATTEND_QUERIES = 1u;
+
+var<private> attend_top: vec4<f32>;
+var<private> attend_sum: vec4<f32>;
+var<private> attend_acc0: array<vec4<f32>, D4>;
+
+fn attend_masked(s: vec4<f32>, position: u32, key: u32, end: u32) -> vec4<f32> {
+  return vec4<f32>(
+    select(LOWEST, score(s.x), (key < end) & mask_allows(position, key)),
+    select(LOWEST, score(s.y), (key + 1 < end) & mask_allows(position, key + 1)),
+    select(LOWEST, score(s.z), (key + 2 < end) & mask_allows(position, key + 2)),
+    select(LOWEST, score(s.w), (key + 3 < end) & mask_allows(position, key + 3)),
+  );
+}
+
+fn attend_max(s: vec4<f32>, t: vec4<f32>) -> f32 {
+  let m = max(s, t);
+  return max(max(m.x, m.y), max(m.z, m.w));
+}
+
+/// `queries`: index in q of the first vec4 of each query; `positions`: theirs, for the mask.
+fn attend(slot: u32, kv_head: u32, keys: vec2<u32>, positions: vec4<u32>, queries: vec4<u32>) {
+  attend_top = vec4<f32>(LOWEST);
+  attend_sum = vec4<f32>();
+  for (var i = 0u; i < D4; i++) {
+    attend_acc0[i] = vec4<f32>();
+  }
+  let last = keys.y - 1;
+  for (var key = keys.x; key < keys.y; key += 8) {
+    // Keys past the last one stand in its vector, which is always readable.
+    let left = last - key;
+    let k0 = kv_index(slot, key, kv_head);
+    let k1 = k0 + min(left, 1) * D4;
+    let k2 = k0 + min(left, 2) * D4;
+    let k3 = k0 + min(left, 3) * D4;
+    let k4 = k0 + min(left, 4) * D4;
+    let k5 = k0 + min(left, 5) * D4;
+    let k6 = k0 + min(left, 6) * D4;
+    let k7 = k0 + min(left, 7) * D4;
+    var s0 = vec4<f32>();
+    var t0 = vec4<f32>();
+    for (var i = 0u; i < D4; i++) {
+      let a0 = vec4<f32>(q[queries.x + i]);
+      let b0 = vec4<f32>(kv[k0 + i]);
+      let b1 = vec4<f32>(kv[k1 + i]);
+      let b2 = vec4<f32>(kv[k2 + i]);
+      let b3 = vec4<f32>(kv[k3 + i]);
+      s0 += vec4<f32>(dot(a0, b0), dot(a0, b1), dot(a0, b2), dot(a0, b3));
+      let b4 = vec4<f32>(kv[k4 + i]);
+      let b5 = vec4<f32>(kv[k5 + i]);
+      let b6 = vec4<f32>(kv[k6 + i]);
+      let b7 = vec4<f32>(kv[k7 + i]);
+      t0 += vec4<f32>(dot(a0, b4), dot(a0, b5), dot(a0, b6), dot(a0, b7));
+    }
+    s0 = attend_masked(s0, positions.x, key, keys.y);
+    t0 = attend_masked(t0, positions.x, key + 4, keys.y);
+    let top = max(attend_top, vec4<f32>(attend_max(s0, t0), LOWEST, LOWEST, LOWEST));
+    let fade = exp(attend_top - top);
+    attend_top = top;
+    s0 = exp(s0 - top.x);
+    t0 = exp(t0 - top.x);
+    attend_sum = attend_sum * fade + vec4<f32>(dot(s0 + t0, vec4<f32>(1.0)), 0.0, 0.0, 0.0);
+    for (var i = 0u; i < D4; i++) {
+      let v0 = vec4<f32>(kv[k0 + KV_VALUES + i]);
+      let v1 = vec4<f32>(kv[k1 + KV_VALUES + i]);
+      let v2 = vec4<f32>(kv[k2 + KV_VALUES + i]);
+      let v3 = vec4<f32>(kv[k3 + KV_VALUES + i]);
+      let v4 = vec4<f32>(kv[k4 + KV_VALUES + i]);
+      let v5 = vec4<f32>(kv[k5 + KV_VALUES + i]);
+      let v6 = vec4<f32>(kv[k6 + KV_VALUES + i]);
+      let v7 = vec4<f32>(kv[k7 + KV_VALUES + i]);
+      attend_acc0[i] = attend_acc0[i] * fade.x + s0.x * v0 + s0.y * v1 + s0.z * v2 + s0.w * v3
+        + t0.x * v4 + t0.y * v5 + t0.z * v6 + t0.w * v7;
+    }
+  }
+}
+
+/// Hands every vec4 of the first `count` outputs, times its query's `share`, to attend_write, queries `pitch` apart from `at`.
+fn attend_each(at: u32, pitch: u32, count: u32, share: vec4<f32>) {
+  for (var i = 0u; i < D4; i++) {
+    attend_write(at + i, attend_acc0[i] * share.x);
+  }
+}

@@ -1,0 +1,127 @@
+// Attention of sequences that each add one row, over ranges of their pages that run side by side; attention_merge joins them.
+
+import type { KvLayout } from "../base/layout.ts";
+import { ceilDiv } from "../base/math.ts";
+import { attentionConsts, attentionParts, partialCols, partialsReference, type SplitAttributes } from "./attention.ts";
+import type { Kernel, KernelBinding, KernelCase, KernelTarget, Variant } from "./kernel.ts";
+import { kvBindings, testLayout } from "./kv_layout.ts";
+import { makeHeader, supports, variantKey } from "./target.ts";
+
+const bindings: readonly KernelBinding[] = [
+  { name: "q", from: "input0", type: "array<vec4<act_t>>", access: "read" },
+  ...kvBindings("read"),
+  { name: "partials", from: "output0", type: "array<vec4<f32>>", access: "read_write" },
+];
+
+/** Threads of a workgroup on GPUs. */
+const gpuThreads = 128;
+
+/** Lanes of a CPU driver's vector unit. */
+const cpuLanes = 4;
+
+/** Workgroup memory every adapter has. */
+const portableStorageBytes = 16384;
+
+/**
+ * How to cut contexts of up to `maxTokens`: ranges short enough to occupy the adapter, long enough that merging them costs
+ * a few percent.
+ */
+export function chooseSplits(target: KernelTarget, kv: KvLayout, maxTokens: number): { splits: number; splitTokens: number } {
+  const shortest = target.deviceClass === "cpu" ? 64 : 128;
+  // Partials grow with the number of ranges; beyond 128 of them no adapter gets busier.
+  const splitTokens = Math.max(shortest, kv.pageTokens * ceilDiv(maxTokens, 128 * kv.pageTokens));
+  return { splits: ceilDiv(maxTokens, splitTokens), splitTokens };
+}
+
+/** Query heads of one workgroup: the most that divide the group and fit workgroup memory, at most 8. */
+function headsPerWorkgroup({ kv, numHeads, splitTokens }: SplitAttributes): number {
+  const group = numHeads / kv.numKvHeads;
+  const fits = (heads: number): boolean => heads * (kv.headDim + splitTokens) * 4 + gpuThreads * 20 <= portableStorageBytes;
+  let heads = Math.min(group, 8);
+  while (heads > 1 && (group % heads !== 0 || !fits(heads))) heads--;
+  return heads;
+}
+
+function variants(attributes: SplitAttributes, target: KernelTarget): readonly Variant[] {
+  const { kv, numHeads, splits, splitTokens } = attributes;
+  if (!supports(target, [kv.type])) return [];
+  const cpu = target.deviceClass === "cpu";
+  const group = numHeads / kv.numKvHeads;
+  // Heads of a group share their keys, so a CPU thread takes four at once.
+  const heads = cpu ? (group === 1 ? 1 : 4) : headsPerWorkgroup(attributes);
+  const sets = kv.numKvHeads * ceilDiv(group, heads);
+  const consts = {
+    ...attentionConsts(attributes),
+    WG: cpu ? cpuLanes : gpuThreads,
+    SPLITS: splits,
+    SPLIT_TOKENS: splitTokens,
+    SETS: sets,
+    ...(!cpu && { SET_HEADS: heads }),
+    PARTIAL_STRIDE: partialCols(attributes) / 4,
+  };
+  const attend = heads === 1 ? "parts/attend/one.wgsl" : "parts/attend/four.wgsl";
+  return [
+    {
+      key: variantKey(target, "attention_decode", `kv_${kv.type}`),
+      precision: target.precision,
+      header: makeHeader(target, consts, { kv_t: kv.type }),
+      files: [...(cpu ? ["attention_decode_cpu.wgsl", attend] : ["attention_decode.wgsl"]), ...attentionParts],
+      bindings,
+      usesStep: true,
+      grid: (step) => {
+        const active = Math.min(splits, ceilDiv(step.contextTokens, splitTokens));
+        return cpu ? [ceilDiv(sets * active, cpuLanes), step.rows, 1] : [sets, active, step.rows];
+      },
+    },
+  ];
+}
+
+function testCase(
+  name: string,
+  shape: { heads: number; kvHeads: number; headDim: number; splitTokens?: number },
+  step: { rows: number; pastTokens: number; type?: "f16" },
+): KernelCase<SplitAttributes> {
+  const { heads, kvHeads, headDim, splitTokens = 64 } = shape;
+  const { rows, pastTokens, type = "f32" } = step;
+  const kv = { ...testLayout({ numKvHeads: kvHeads, headDim, pageTokens: 32, tokens: pastTokens + 1 }), type };
+  const splits = ceilDiv(pastTokens + 1, splitTokens);
+  return {
+    name,
+    attributes: { kv, numHeads: heads, scale: 1 / Math.sqrt(headDim), splits, splitTokens },
+    rows,
+    pastTokens,
+    sequences: "each",
+  };
+}
+
+/** Cases of attention_merge too. */
+export const splitCases: readonly KernelCase<SplitAttributes>[] = [
+  testCase("1 token", { heads: 1, kvHeads: 1, headDim: 8 }, { rows: 1, pastTokens: 0 }),
+  testCase("after 257", { heads: 4, kvHeads: 2, headDim: 64 }, { rows: 1, pastTokens: 257 }),
+  testCase(
+    "4 sequences up to 300, 7 heads a group",
+    { heads: 14, kvHeads: 2, headDim: 48, splitTokens: 128 },
+    { rows: 4, pastTokens: 300 },
+  ),
+  testCase("3 sequences up to 127, head of 80", { heads: 3, kvHeads: 3, headDim: 80 }, { rows: 3, pastTokens: 127 }),
+  testCase(
+    "after 700, head of 128, 16 heads a group",
+    { heads: 16, kvHeads: 1, headDim: 128, splitTokens: 256 },
+    { rows: 1, pastTokens: 700 },
+  ),
+  testCase("after 95, head of 256", { heads: 8, kvHeads: 1, headDim: 256 }, { rows: 1, pastTokens: 95 }),
+  testCase("2 sequences up to 257, f16 pages", { heads: 4, kvHeads: 2, headDim: 64 }, { rows: 2, pastTokens: 257, type: "f16" }),
+];
+
+/**
+ * For every row, query head and range: (max, sum, 0, 0) of exp(score - max), then the sums of exp(score - max) v; q
+ * [rows, numHeads * headDim]. Ranges past a row's position are not written. Flash-Decoding, after arXiv:2307.08691.
+ */
+export const attentionDecode: Kernel<SplitAttributes> = {
+  name: "attention_decode",
+  outputs: (attributes) => [{ rows: "rows", cols: partialCols(attributes), type: "f32" }],
+  variants,
+  reference: (attributes, args) => [partialsReference(attributes, args)],
+  operands: ({ kv, numHeads }) => ({ inputs: [{ rows: "rows", cols: numHeads * kv.headDim, type: "act" }], kv }),
+  cases: splitCases,
+};
