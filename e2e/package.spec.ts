@@ -1,0 +1,132 @@
+// The package in other people's hands: an empty Vite app, built and in development, and pages without any tool. Each loads
+// the bundled model and generates.
+
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test, type Page } from "@playwright/test";
+import { build, createServer } from "vite";
+import { serve } from "../scripts/serve.mjs";
+import type * as Shaderloom from "../src/index.ts";
+import { installApp, packPackage, plainSite, serveFolder, type PackedPackage } from "./packed.ts";
+
+let packed: PackedPackage;
+let app: string;
+
+test.beforeAll(() => {
+  packed = packPackage();
+  app = installApp(packed);
+});
+
+test.afterAll(() => packed.remove());
+
+interface Outcome {
+  readonly worker: boolean;
+  readonly text: string;
+  readonly chunks: number;
+  readonly phases: string[];
+}
+
+/** Opens a page, loads the model and streams a greedy answer; returns what came or the error's code. */
+async function generate(page: Page, address: string, worker?: boolean): Promise<Outcome | string> {
+  const faults: string[] = [];
+  page.on("pageerror", (error) => faults.push(error.message));
+  await page.goto(address);
+  await page.waitForFunction(() => "shaderloom" in globalThis);
+  const outcome = await page.evaluate(async (wanted) => {
+    const { shaderloom } = globalThis as unknown as { shaderloom: typeof Shaderloom };
+    const phases: string[] = [];
+    try {
+      const engine = await shaderloom.createEngine({
+        model: "model.gguf",
+        onProgress: ({ phase }) => void (phases.at(-1) !== phase && phases.push(phase)),
+        ...(wanted === undefined ? {} : { worker: wanted }),
+      });
+      let text = "";
+      let chunks = 0;
+      const messages = [{ role: "user" as const, content: "Tell me a story." }];
+      for await (const chunk of await engine.chat.completions.create({ messages, max_tokens: 24, temperature: 0, stream: true })) {
+        text += chunk.choices[0].delta.content ?? "";
+        chunks++;
+      }
+      const { worker } = await engine.info();
+      await engine.unload();
+      return { worker, text, chunks, phases };
+    } catch (error) {
+      return error instanceof shaderloom.ShaderloomError ? error.code : String(error);
+    }
+  }, worker);
+  expect(faults).toEqual([]);
+  return outcome;
+}
+
+function expectStory(outcome: Outcome | string, worker: boolean): void {
+  expect(outcome).toMatchObject({ worker });
+  if (typeof outcome === "string") return;
+  expect(outcome.text).toMatch(/^[A-Z][\w ,.'"!?-]{30,}$/);
+  expect(outcome.chunks).toBeGreaterThan(10);
+  expect(outcome.phases.at(-1)).toBe("ready");
+}
+
+test("the tarball holds the built package, its types and papers, and needs nothing", () => {
+  for (const file of packed.files) expect(file).toMatch(/^(dist\/(lib|types)\/|package\.json$|README\.md$|LICENSE$)/);
+  const manifest = JSON.parse(readFileSync(join(app, "node_modules/shaderloom/package.json"), "utf8")) as { dependencies?: object };
+  expect(Object.keys(manifest.dependencies ?? {})).toEqual([]);
+});
+
+test("an empty Vite app builds with it and generates, under the strict policy of the chat page", async ({ page }) => {
+  await build({ root: app, configFile: false, logLevel: "error", base: "./" });
+  const site = await serve({ folder: join(app, "dist"), port: 4380, tries: 20 });
+  try {
+    expectStory(await generate(page, site.address), true);
+  } finally {
+    site.close();
+  }
+});
+
+test("a Vite app in development generates", async ({ page }) => {
+  const server = await createServer({ root: app, configFile: false, logLevel: "error", server: { port: 4400, host: "127.0.0.1" } });
+  try {
+    await server.listen();
+    expectStory(await generate(page, server.resolvedUrls?.local[0] ?? ""), true);
+  } finally {
+    await server.close();
+  }
+});
+
+test('a plain <script type="module"> page generates, in a worker and in the page, the same text', async ({ page }) => {
+  const site = await serve({ folder: plainSite(app, "plain"), port: 4420, tries: 20 });
+  try {
+    const inWorker = await generate(page, site.address);
+    expectStory(inWorker, true);
+    const inPage = await generate(page, site.address, false);
+    expectStory(inPage, false);
+    expect(inPage).toMatchObject({ text: (inWorker as Outcome).text });
+  } finally {
+    site.close();
+  }
+});
+
+test("from another origin, as from a CDN, the worker still starts", async ({ page }) => {
+  const cdn = await serveFolder(plainSite(app, "cdn"), { "access-control-allow-origin": "*" });
+  const site = await serveFolder(plainSite(app, "customer", `${cdn.address}shaderloom/index.js`));
+  try {
+    expectStory(await generate(page, site.address), true);
+    expect(cdn.requests).toContain("/shaderloom/worker.js");
+    expect(site.requests.filter((path) => path.startsWith("/shaderloom/"))).toEqual([]);
+  } finally {
+    cdn.close();
+    site.close();
+  }
+});
+
+test("without its worker script the engine runs in the page, unless a worker was asked for", async ({ page }) => {
+  const folder = plainSite(app, "no-worker");
+  rmSync(join(folder, "shaderloom/worker.js"));
+  const site = await serveFolder(folder);
+  try {
+    expect(await generate(page, site.address, true)).toBe("WORKER.start");
+    expectStory(await generate(page, site.address), false);
+  } finally {
+    site.close();
+  }
+});
