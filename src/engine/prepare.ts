@@ -1,7 +1,7 @@
 // The GPU side of a load: both programs lowered and compiled while the weights are read, buffers allocated under a memory
 // check, everything bound.
 
-import { abortError } from "../base/errors.ts";
+import { assert, type ShaderloomError } from "../base/errors.ts";
 import { formatByGgufType } from "../formats/index.ts";
 import { type BufferLedger, withMemoryCheck } from "../gpu/buffers.ts";
 import type { OpenDevice } from "../gpu/device.ts";
@@ -127,9 +127,9 @@ function allocate({ model, opened: { device }, ledger }: PrepareOptions, layout:
 async function readWeights(prepare: PrepareOptions, layout: WeightLayout, slabs: ReadonlyMap<string, GPUBuffer>): Promise<void> {
   const { source, model, opened, options, report } = prepare;
   const upload = createUpload(opened.device.queue);
-  let failed = false;
-  opened.onFailure(() => {
-    failed = true;
+  let failure: ShaderloomError | undefined;
+  opened.onFailure((error) => {
+    failure = error;
   });
   await loadWeights({
     source,
@@ -138,7 +138,7 @@ async function readWeights(prepare: PrepareOptions, layout: WeightLayout, slabs:
     formats: formatByGgufType,
     upload: (slab, byteOffset, bytes) => {
       // A lost device swallows writes silently.
-      if (failed) throw abortError();
+      if (failure) throw failure;
       return upload(required(slabs, slab), byteOffset, bytes);
     },
     onProgress: (moment) => report.weights(moment),
@@ -148,6 +148,6 @@ async function readWeights(prepare: PrepareOptions, layout: WeightLayout, slabs:
 
 function required<T>(map: ReadonlyMap<string, T>, name: string): T {
   const found = map.get(name);
-  if (found === undefined) throw new Error(`assertion failed: ${name} was not allocated`);
+  assert(found !== undefined, `${name} was not allocated`);
   return found;
 }

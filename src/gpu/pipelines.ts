@@ -56,7 +56,10 @@ async function compile(device: GPUDevice, request: ShaderRequest, shader: Return
     request.stepRows === undefined
       ? undefined
       : device.createBindGroupLayout({ label: "step", entries: [{ binding: 0, visibility, buffer: { type: "uniform" } }] });
+  // A text that does not compile is reported below, with its line, not as an error of the whole device.
+  device.pushErrorScope("validation");
   const module = device.createShaderModule({ label, code: shader.code });
+  const scope = device.popErrorScope();
   try {
     const pipeline = await device.createComputePipelineAsync({
       label,
@@ -65,6 +68,7 @@ async function compile(device: GPUDevice, request: ShaderRequest, shader: Return
     });
     return { label, pipeline, tensors, step };
   } catch (cause) {
+    await scope;
     const info = await module.getCompilationInfo();
     const errors = info.messages.filter((message) => message.type === "error");
     const lines = errors.map((message) => `${shader.locate(message.lineNum)}: ${message.message}`);
