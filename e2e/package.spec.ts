@@ -48,9 +48,9 @@ async function generate(page: Page, address: string, worker?: boolean): Promise<
         text += chunk.choices[0].delta.content ?? "";
         chunks++;
       }
-      const { worker } = await engine.info();
+      const info = await engine.info();
       await engine.unload();
-      return { worker, text, chunks, phases };
+      return { worker: info.worker, text, chunks, phases };
     } catch (error) {
       return error instanceof shaderloom.ShaderloomError ? error.code : String(error);
     }
