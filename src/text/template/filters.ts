@@ -117,7 +117,7 @@ function indent(value: Value, { args, meter }: FilterContext): Value {
   const [width = 4, first = false, blank = false] = bindArguments("indent", ["width", "first", "blank"], args);
   if (typeof width === "number" && (width < 0 || width > maxIndentWidth)) throw templateError(`an indent of ${width} is out of range`);
   const margin = width instanceof MarkedText ? width : ownText(" ".repeat(integerOf(width, "an indent")));
-  const lines = text.splitLines(printValue(value, meter), meter);
+  const lines = text.splitLines(textOf(value, "what to indent"), meter);
   const newline = ownText("\n");
   const indented = lines.flatMap((line, i) => {
     const pad = i === 0 ? isTruthy(first) : isTruthy(blank) || line.value !== "";
@@ -162,6 +162,7 @@ function toFloat(value: Value, { args, meter }: FilterContext): Value {
 }
 
 function parseNumber(value: Value, meter: Meter): number | undefined {
+  if (value instanceof Undefined) throw templateError(`'${value.name.slice(0, 40)}' is undefined, so it is no number`);
   if (!(value instanceof MarkedText)) return undefined;
   meter.work(value.value.length);
   const trimmed = value.value.trim();
@@ -183,7 +184,8 @@ function round(value: Value, { args }: FilterContext): Value {
   const { value: name } = textOf(method, "method");
   if (name === "ceil") return new Float(Math.ceil(number * scale) / scale);
   if (name === "floor") return new Float(Math.floor(number * scale) / scale);
-  return new Float(roundHalfEven(number * scale) / scale);
+  const rounded = roundHalfEven(number * scale) / scale;
+  return value instanceof Float ? new Float(rounded) : rounded;
 }
 
 function roundHalfEven(value: number): number {

@@ -134,8 +134,9 @@ class Runner {
 
   #runFor(node: For, scope: Scope, output: Output): Flow {
     const items = this.#loopItems(node, scope);
-    if (items.length === 0) return this.#runBlock(node.defaultBlock, innerScope(scope), output);
     const loop = new Loop(items, scope.loopDepth + 1);
+    // Jinja runs `else` unless some iteration came to its end, break and continue being none.
+    let completed = false;
     for (let i = 0; i < items.length; i++) {
       // An iteration makes a scope, which is most of its cost.
       this.#meter.step(4);
@@ -143,9 +144,11 @@ class Runner {
       const inner = innerScope(scope, loop.depth);
       inner.names.set("loop", loop);
       assign(node.loopvar, items[i], inner);
-      if (this.#runBlock(node.body, inner, output) === "break") break;
+      const flow = this.#runBlock(node.body, inner, output);
+      if (flow === "break") break;
+      completed ||= flow === undefined;
     }
-    return undefined;
+    return completed ? undefined : this.#runBlock(node.defaultBlock, innerScope(scope), output);
   }
 
   #loopItems(node: For, scope: Scope): readonly Value[] {

@@ -98,7 +98,12 @@ function sorted(items: readonly Value[], { reversed, caseSensitive, attribute, m
   const of = path === undefined ? (item: Value): Value => item : attributeGetter(path, meter);
   const keyed = items.map((item) => ({ item, key: key(of(item)) }));
   const sign = isTruthy(reversed) ? -1 : 1;
-  return keyed.toSorted((a, b) => sign * compareValues(a.key, b.key, meter)).map(({ item }) => item);
+  return keyed.toSorted((a, b) => sign * compareKeys(a.key, b.key, meter)).map(({ item }) => item);
+}
+
+/** Items that both lack the attribute are equal. */
+function compareKeys(a: Value, b: Value, meter: Meter): number {
+  return a instanceof Undefined && b instanceof Undefined ? 0 : compareValues(a, b, meter);
 }
 
 function dictsort(value: Value, { args, meter }: FilterContext): Value {
@@ -128,11 +133,14 @@ function unique(value: Value, { args, meter }: FilterContext): Value {
   return new List(kept);
 }
 
-function extreme(value: Value, { meter }: FilterContext, sign: number): Value {
-  const key = sortKey(false);
+function extreme(value: Value, { args, meter }: FilterContext, sign: number): Value {
+  const [caseSensitive = false, attribute] = bindArguments("min or max", ["case_sensitive", "attribute"], args);
+  const path = given(attribute);
+  const key = sortKey(isTruthy(caseSensitive));
+  const of = path === undefined ? (item: Value): Value => item : attributeGetter(path, meter);
   let best: Value | undefined;
   for (const item of iterate(value, meter)) {
-    if (best === undefined || sign * compareValues(key(item), key(best), meter) > 0) best = item;
+    if (best === undefined || sign * compareValues(key(of(item)), key(of(best)), meter) > 0) best = item;
   }
   return orUndefined(best, "min or max");
 }
@@ -146,8 +154,13 @@ function sum(value: Value, { args, meter }: FilterContext): Value {
   return total;
 }
 
+/** Filters that go on item by item take anything false as empty. */
+function lazyItems(value: Value, meter: Meter): readonly Value[] {
+  return isTruthy(value) ? iterate(value, meter) : [];
+}
+
 function map(value: Value, { args, meter, apply }: FilterContext): Value {
-  const items = iterate(value, meter);
+  const items = lazyItems(value, meter);
   meter.step(items.length);
   const attribute = args.named.get("attribute");
   if (attribute !== undefined) {
@@ -169,7 +182,7 @@ function filterItems(value: Value, { args, meter }: FilterContext, how: { keep: 
   const of = how.byAttribute ? attributeGetter(required("selectattr", positional.shift()), meter) : (item: Value): Value => item;
   const [test, argument] = positional;
   const name = test === undefined ? undefined : textOf(test, "a test").value;
-  const items = iterate(value, meter);
+  const items = lazyItems(value, meter);
   meter.step(items.length);
   const passes = (item: Value): boolean => (name === undefined ? isTruthy(of(item)) : applyTest(name, of(item), { argument, meter }));
   return new List(items.filter((item) => passes(item) === how.keep));

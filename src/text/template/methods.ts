@@ -8,6 +8,7 @@ import { templateError } from "./meter.ts";
 import type { Meter } from "./meter.ts";
 import { valuesEqual } from "./operators.ts";
 import { printValue } from "./printing.ts";
+import { isCased } from "./tests.ts";
 import * as text from "./text_operations.ts";
 import { Callable, Dict, integerOf, List, Loop, Namespace, numberOf, orUndefined, textOf, typeName, Undefined } from "./values.ts";
 import type { Arguments, Value } from "./values.ts";
@@ -73,7 +74,7 @@ const cased =
   (change: (value: string) => string): TextMethod =>
   (self, _, meter) => {
     meter.work(2 * self.value.length);
-    return self.value === change(self.value) && self.value.toLowerCase() !== self.value.toUpperCase();
+    return isCased(self.value, change(self.value));
   };
 
 const upper = (value: string): string => value.toUpperCase();
@@ -173,6 +174,7 @@ export function dictItems(self: Dict): List {
 }
 
 function listMethod(self: List, name: string, meter: Meter): Callable | undefined {
+  if (name === "copy") return new Callable(name, () => self);
   if (name !== "index" && name !== "count") return undefined;
   return new Callable(name, (args) => {
     const wanted = required(name, args.positional[0]);

@@ -121,9 +121,13 @@ function arithmetic(operator: string, [left, right]: readonly [Value, Value], me
     meter.step(left.items.length + right.items.length);
     return new List([...left.items, ...right.items], left.isTuple);
   }
-  if (operator === "*" && typeof right === "number") return repeat(left, right, meter);
-  if (operator === "*" && typeof left === "number") return repeat(right, left, meter);
+  if (operator === "*" && y !== undefined && isCount(right)) return repeat(left, y, meter);
+  if (operator === "*" && x !== undefined && isCount(left)) return repeat(right, x, meter);
   throw templateError(`${typeName(left)} ${operator} ${typeName(right)} is not defined`);
+}
+
+function isCount(value: Value): boolean {
+  return typeof value === "number" || typeof value === "boolean";
 }
 
 function calculate(operator: string, x: number, y: number): number | undefined {

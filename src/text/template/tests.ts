@@ -5,7 +5,7 @@ import { MarkedText } from "./marked_text.ts";
 import { templateError } from "./meter.ts";
 import type { Meter } from "./meter.ts";
 import { compareValues, containsValue, valuesEqual } from "./operators.ts";
-import { Callable, Dict, Float, integerOf, List, Loop, numberOf, Undefined } from "./values.ts";
+import { Callable, Dict, Float, integerOf, List, Loop, numberOf, typeName, Undefined } from "./values.ts";
 import type { Value } from "./values.ts";
 
 type Test = (value: Value, argument: Value | undefined, meter: Meter) => boolean;
@@ -33,11 +33,11 @@ const tests: ReadonlyMap<string, Test> = new Map<string, Test>([
   ["sequence", (value) => value instanceof List || value instanceof Dict || value instanceof MarkedText],
   ["iterable", (value) => [List, Dict, MarkedText, Undefined, Loop].some((kind) => value instanceof kind)],
   ["callable", (value) => value instanceof Callable],
-  ["odd", (value) => Math.abs(integerOf(value, "a number")) % 2 === 1],
-  ["even", (value) => integerOf(value, "a number") % 2 === 0],
-  ["divisibleby", (value, by) => integerOf(value, "a number") % integerOf(required("divisibleby", by), "a divisor") === 0],
-  ["lower", (value) => value instanceof MarkedText && value.value === value.value.toLowerCase()],
-  ["upper", (value) => value instanceof MarkedText && value.value === value.value.toUpperCase()],
+  ["odd", (value) => Math.abs(remainder(value, 2)) === 1],
+  ["even", (value) => remainder(value, 2) === 0],
+  ["divisibleby", (value, by) => remainder(value, integerOf(required("divisibleby", by), "a divisor")) === 0],
+  ["lower", (value) => value instanceof MarkedText && isCased(value.value, value.value.toLowerCase())],
+  ["upper", (value) => value instanceof MarkedText && isCased(value.value, value.value.toUpperCase())],
   ["sameas", (value, other, meter) => valuesEqual(value, required("sameas", other), meter)],
   ["in", (value, container, meter) => containsValue(required("in", container), value, meter)],
   ["eq", equal],
@@ -56,6 +56,17 @@ const tests: ReadonlyMap<string, Test> = new Map<string, Test>([
   ["ge", atLeast],
   [">=", atLeast],
 ]);
+
+/** Python's islower and isupper: some letter has a case, and all that have one have this. */
+export function isCased(value: string, changed: string): boolean {
+  return value === changed && value.toLowerCase() !== value.toUpperCase();
+}
+
+function remainder(value: Value, divisor: number): number {
+  const number = numberOf(value);
+  if (number === undefined || divisor === 0) throw templateError(`${typeName(value)} cannot be divided by ${divisor}`);
+  return number % divisor;
+}
 
 /** @throws {ShaderloomError} TEMPLATE.failed for an unknown test */
 export function applyTest(name: string, value: Value, options: { argument?: Value; meter: Meter }): boolean {
