@@ -3,7 +3,7 @@
 import { createDetokenizer } from "../text/detokenizer.ts";
 import { expandStream, requestLimits, responseHead, roomFor, runPlan } from "./call.ts";
 import type { EngineParts } from "./call.ts";
-import { encodeMessages } from "./chat_prompt.ts";
+import { promptOf } from "./chat_prompt.ts";
 import { parseChatRequest } from "./chat_request.ts";
 import type { ParsedChatRequest } from "./chat_request.ts";
 import type { AnswerToken, GenerationPlan, TextEvent } from "./generation.ts";
@@ -84,8 +84,8 @@ export async function createChatCompletion(
 ): Promise<ChatCompletion | AsyncIterableIterator<ChatCompletionChunk>> {
   const parsed = parseChatRequest(request, requestLimits(parts.session));
   const call: Call = { parts, request: parsed, head: responseHead(parts.session, "chatcmpl") };
-  const promptIds = encodeMessages(parts.session, parsed.messages, parsed.templateKwargs);
-  const events = runPlan(parts, plan(call, promptIds), options.signal);
+  const { ids } = promptOf(parts.session, parsed.messages, parsed.templateKwargs);
+  const events = runPlan(parts, plan(call, ids), options.signal);
   if (parsed.stream) return expandStream(events, (event) => chunks(call, event));
   return whole(call, await collect(events));
 }

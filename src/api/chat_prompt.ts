@@ -1,12 +1,11 @@
-// Messages to the prompt of the model's own template, as text and as ids. What users wrote never becomes a control token,
-// whatever it looks like: the template says which text is its own, and only that may.
+// Messages to the prompt of the model's own template: which template, which roles it knows. Text and ids come from text/.
 
 import { ShaderloomError } from "../base/errors.ts";
 import type { Session } from "../engine/session.ts";
-import type { ChatTemplate, RenderedChat } from "../text/chat_template.ts";
+import { encodeChat } from "../text/chat_prompt.ts";
+import type { EncodedChat } from "../text/chat_prompt.ts";
+import type { ChatTemplate } from "../text/chat_template.ts";
 import type { ChatMessage } from "./chat_request.ts";
-
-type TemplateArguments = Readonly<Record<string, unknown>>;
 
 function templateOf(session: Session): ChatTemplate {
   if (session.chatTemplate !== undefined) return session.chatTemplate;
@@ -22,33 +21,12 @@ function withKnownRoles(messages: readonly ChatMessage[], template: ChatTemplate
   return messages.map((message) => (message.role === "developer" ? { ...message, role: "system" } : message));
 }
 
-function render(session: Session, messages: readonly ChatMessage[], kwargs: TemplateArguments): RenderedChat {
-  const template = templateOf(session);
-  const { tokenizer } = session;
-  const textOf = (id: number | undefined): string => (id === undefined ? "" : tokenizer.tokenText(id));
-  return template.renderMarked(withKnownRoles(messages, template), {
-    addGenerationPrompt: true,
-    kwargs,
-    bosToken: textOf(tokenizer.bosId),
-    eosToken: textOf(tokenizer.eosId),
-  });
-}
-
-/** The prompt's text, ready for the assistant's answer. @throws {ShaderloomError} TEMPLATE.* */
-export function renderMessages(session: Session, messages: readonly ChatMessage[], kwargs: TemplateArguments): string {
-  return render(session, messages, kwargs).text;
-}
-
 /**
- * The prompt's ids. Most templates write the beginning of sequence themselves; where one does not and the model wants it, it
- * is put before, so that it is there once either way.
+ * The prompt, ready for the assistant's answer.
  *
- * @throws {ShaderloomError} TEMPLATE.*
+ * @throws {ShaderloomError} TEMPLATE.*, LIMIT.text
  */
-export function encodeMessages(session: Session, messages: readonly ChatMessage[], kwargs: TemplateArguments): readonly number[] {
-  const { text, untrusted } = render(session, messages, kwargs);
-  const { tokenizer } = session;
-  const ids = tokenizer.encodeMixed(text, untrusted);
-  if (!tokenizer.addBos || tokenizer.bosId === undefined || ids[0] === tokenizer.bosId) return ids;
-  return [tokenizer.bosId, ...ids];
+export function promptOf(session: Session, messages: readonly ChatMessage[], kwargs: Readonly<Record<string, unknown>>): EncodedChat {
+  const template = templateOf(session);
+  return encodeChat(session.tokenizer, template, withKnownRoles(messages, template), { addGenerationPrompt: true, kwargs });
 }

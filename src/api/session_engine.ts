@@ -4,7 +4,7 @@ import { abortError } from "../base/errors.ts";
 import type { Session } from "../engine/session.ts";
 import type { EngineParts } from "./call.ts";
 import { createChatCompletion } from "./chat.ts";
-import { renderMessages } from "./chat_prompt.ts";
+import { promptOf } from "./chat_prompt.ts";
 import { parseMessages, parseTemplateKwargs } from "./chat_request.ts";
 import { createCompletion } from "./completions.ts";
 import { unloadedError } from "./engine_options.ts";
@@ -97,7 +97,7 @@ export function createSessionEngine(session: Session): Engine {
     completions: completionMethods(parts, guard),
     tokenize: (text) => guard(() => session.tokenizer.encode(checkString(text, "text", MAX_TEXT_LENGTH))),
     detokenize: (ids) => guard(() => session.tokenizer.decode(checkIds(ids, session.info().vocabSize))),
-    applyChatTemplate: (messages, kwargs) => guard(() => renderMessages(session, parseMessages(messages), parseTemplateKwargs(kwargs))),
+    applyChatTemplate: (messages, kwargs) => guard(() => promptOf(session, parseMessages(messages), parseTemplateKwargs(kwargs)).text),
     info: () => guard(() => engineInfo(session)),
     stats: () => guard(() => ({ ...session.stats(), queued: parts.queue.waiting })),
     unload,
