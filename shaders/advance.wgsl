@@ -1,16 +1,15 @@
-// The last kernel of a decode step: row[r].token = chosen id, row[r].position += 1, where the choice is sound.
-// chosen [rows, 4] of argmax; state: the step state as words, 4 of header and 4 a row.
-// Grid: one thread per row. Workgroup memory: none.
-// Consts: WG, ROWS. Parts: none.
+// row.token = id and row.position += 1 for the rows that argmax chose a token for; flagged ones stay.
+// chosen [output rows] of (id, bits, flag, 0); state: the words of the step state, whose uniform this is the only writer of.
+// Grid: one workgroup. Workgroup memory: none.
+// Consts: WG, HEADER_WORDS, ROW_WORDS. Parts: none.
 
 @compute @workgroup_size(WG)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  let row = id.x;
-  if (row >= ROWS || row >= state[0]) {
-    return;
-  }
-  if (chosen[row * 4u + 2u] == 0u) {
-    state[4u + row * 4u] = chosen[row * 4u];
-    state[4u + row * 4u + 1u] += 1u;
+fn main(@builtin(local_invocation_index) lane: u32) {
+  for (var i = lane; i < state[1]; i += WG) {
+    if (chosen[i].z == 0) {
+      let row = HEADER_WORDS + state[HEADER_WORDS + i * ROW_WORDS + 3] * ROW_WORDS;
+      state[row] = chosen[i].x;
+      state[row + 1] += 1;
+    }
   }
 }

@@ -1,58 +1,71 @@
-// Leaves the next decode step on the GPU: token and position of each row.
+// The last kernel of a greedy step: the chosen tokens become the next step's input, without the CPU.
 
-import { bitsOf } from "./choose.ts";
-import type { CpuArgs, CpuTensor, Kernel } from "./kernel.ts";
-import { makeHeader, supports, variantKey } from "./target.ts";
+import { stepHeaderWords, stepRowWords } from "../base/layout.ts";
+import { argmaxWords } from "./argmax.ts";
+import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
+import { bitsOf } from "./logits.ts";
+import { makeHeader, variantKey } from "./target.ts";
 
 export interface AdvanceAttributes {
-  /** Sequences of a decode step. */
+  /** Most output rows of a step. */
   readonly rows: number;
 }
 
-const workgroupSize = 1;
+const workgroupSize = 32;
 
-/** The rows' state after the step, [rows, 3] words: token, position, slot. */
-function reference(_attributes: AdvanceAttributes, { inputs: [chosen], rows }: CpuArgs): readonly CpuTensor[] {
-  const data = new Float32Array(rows.length * 3);
-  const words = bitsOf(data);
-  const choices = bitsOf(chosen.data);
-  for (const [row, { token, position, slot }] of rows.entries()) {
-    const sound = choices[row * 4 + 2] === 0;
-    words.set(sound ? [choices[row * 4], position + 1, slot] : [token, position, slot], row * 3);
+function variants(_: AdvanceAttributes, target: KernelTarget): readonly Variant[] {
+  const plain = { ...target, precision: "f32" } as const;
+  return [
+    {
+      key: variantKey(plain, "advance"),
+      precision: target.precision,
+      header: makeHeader(plain, { WG: workgroupSize, HEADER_WORDS: stepHeaderWords, ROW_WORDS: stepRowWords }),
+      files: ["advance.wgsl"],
+      bindings: [
+        { name: "chosen", from: "input0", type: "array<vec4<u32>>", access: "read" },
+        { name: "state", from: "state", type: "array<u32>", access: "read_write" },
+      ],
+      // The state is bound as storage here, and a buffer cannot be both in one dispatch.
+      usesStep: false,
+      grid: () => [1, 1, 1],
+    },
+  ];
+}
+
+function reference(_: AdvanceAttributes, args: CpuArgs): readonly CpuTensor[] {
+  const chosen = bitsOf(args.inputs[0].data);
+  const words = Uint32Array.from(args.rows.flatMap(({ token, position, slot }) => [token, position, slot]));
+  for (const [index, row] of args.outputRows.entries()) {
+    const [id, , flag] = chosen.subarray(index * argmaxWords);
+    if (flag !== 0) continue;
+    words[row * 3] = id;
+    words[row * 3 + 1] += 1;
   }
-  return [{ rows: rows.length, cols: 3, data }];
+  return [{ rows: args.rows.length, cols: 3, data: new Float32Array(words.buffer) }];
 }
 
 /**
- * row[r].token = id, row[r].position += 1 where argmax's flag is 0; input u32 [rows, 4] of argmax. A row without a sound choice stays.
+ * For each output row whose flag is 0: the token of the row it was taken from becomes argmax's id, its position grows by one.
+ * Writes the step state, has no output.
  */
 export const advance: Kernel<AdvanceAttributes> = {
   name: "advance",
   outputs: () => [],
-  variants: ({ rows }, target) =>
-    supports(target)
-      ? [
-          {
-            key: variantKey(target, "advance"),
-            precision: target.precision,
-            header: makeHeader(target, { WG: workgroupSize, ROWS: rows }),
-            files: ["advance.wgsl"],
-            bindings: [
-              { name: "chosen", from: "input0", type: "array<u32>", access: "read" },
-              { name: "state", from: "state", type: "array<u32>", access: "read_write" },
-            ],
-            usesStep: false,
-            grid: () => [rows, 1, 1],
-          },
-        ]
-      : [],
+  variants,
   reference,
-  // Every third row is flagged.
   operands: () => ({
-    inputs: [{ rows: "outputRows", cols: 4, type: "u32", fill: (rng, row, col) => (col === 2 ? Number(row % 3 === 2) : rng.below(1000)) }],
+    inputs: [
+      {
+        rows: "outputRows",
+        cols: argmaxWords,
+        type: "u32",
+        fill: (rng, row, col) => [rng.below(150000), 7, row % 3 === 2 ? 1 : 0, 0][col],
+      },
+    ],
   }),
   cases: [
     { name: "1 row", attributes: { rows: 1 }, rows: 1 },
-    { name: "7 rows", attributes: { rows: 7 }, rows: 7, outputRows: 7, sequences: "each", pastTokens: 40 },
+    { name: "last of 5 rows", attributes: { rows: 1 }, rows: 5, pastTokens: 9 },
+    { name: "33 sequences", attributes: { rows: 33 }, rows: 33, outputRows: 33, pastTokens: 40, sequences: "each" },
   ],
 };

@@ -1,45 +1,65 @@
-// Greedy choice: the most likely id of each output row.
+// The most likely token of each output row.
 
-import { type CpuArgs, type CpuTensor, type InputSpec, type Kernel } from "./kernel.ts";
-import { bestFirst, bitsOf, brokenLogits, scanVariant, tiedLogits } from "./choose.ts";
+import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
+import { bitsOf, brokenRow, logitConsts, logitPart, logitRow, logitSpec } from "./logits.ts";
+import { makeHeader, variantKey } from "./target.ts";
 
 export interface ArgmaxAttributes {
-  /** Vocabulary size. */
   readonly cols: number;
-  /** How test cases draw the logits. */
-  readonly fill?: InputSpec["fill"];
 }
 
-const noIndex = 0xffffffff;
+/** Words of an output row: id, bits of its logit, flag (1: nothing to choose from), 0. */
+export const argmaxWords = 4;
 
-function reference({ cols }: ArgmaxAttributes, args: CpuArgs): readonly CpuTensor[] {
-  const [x] = args.inputs;
-  const data = new Float32Array(x.rows * 4);
+function variants({ cols }: ArgmaxAttributes, target: KernelTarget): readonly Variant[] {
+  const cpu = target.deviceClass === "cpu";
+  return [
+    {
+      key: variantKey({ ...target, precision: "f32" }, "argmax"),
+      precision: target.precision,
+      header: makeHeader({ ...target, precision: "f32" }, { ...logitConsts(cols), ...(!cpu && { WG: 256 }) }),
+      files: [cpu ? "argmax_cpu.wgsl" : "argmax.wgsl", logitPart],
+      bindings: [
+        { name: "logits", from: "input0", type: "array<vec4<u32>>", access: "read" },
+        { name: "y", from: "output0", type: "array<vec4<u32>>", access: "read_write" },
+      ],
+      usesStep: true,
+      grid: (step) => [step.outputRows, 1, 1],
+    },
+  ];
+}
+
+function reference(_: ArgmaxAttributes, args: CpuArgs): readonly CpuTensor[] {
+  const [logits] = args.inputs;
+  const data = new Float32Array(logits.rows * argmaxWords);
   const words = bitsOf(data);
-  for (let row = 0; row < x.rows; row++) {
-    const logits = x.data.subarray(row * cols, (row + 1) * cols);
-    const [best] = bestFirst(logits, 1);
-    const value = Float32Array.of(best === undefined ? -3.4e38 : logits[best]);
-    words.set([best ?? noIndex, bitsOf(value)[0], best === undefined || logits.some(Number.isNaN) ? 1 : 0, 0], row * 4);
+  for (let row = 0; row < logits.rows; row++) {
+    const values = logitRow(logits, row);
+    if (brokenRow(values)) {
+      words.set([0, 0, 1, 0], row * argmaxWords);
+      continue;
+    }
+    let best = 0;
+    for (const [col, value] of values.entries()) if (value > values[best]) best = col;
+    words.set([best, bitsOf(values)[best], 0, 0], row * argmaxWords);
   }
-  return [{ rows: x.rows, cols: 4, data }];
+  return [{ rows: logits.rows, cols: argmaxWords, data }];
 }
 
 /**
- * y[r] = (id, bits of its logit, flag, 0) as u32; x f32 [output rows, cols]. The lowest id wins a tie. Flag 1: the row holds NaN
- * or nothing finite, and the id means nothing.
+ * For each output row of f32 logits [outputRows, cols], the words (id, bits of the logit, flag, 0). The lowest id wins a tie.
+ * The flag is 1, and the rest 0, when the row holds NaN or positive infinity, or no finite logit.
  */
 export const argmax: Kernel<ArgmaxAttributes> = {
   name: "argmax",
-  outputs: () => [{ rows: "outputRows", cols: 4, type: "u32" }],
-  variants: ({ cols }, target) => scanVariant(target, { name: "argmax", cols, consts: {} }),
+  outputs: () => [{ rows: "outputRows", cols: argmaxWords, type: "u32" }],
+  variants,
   reference,
-  operands: ({ cols, fill }) => ({ inputs: [{ rows: "outputRows", cols, type: "f32", ...(fill && { fill }) }] }),
+  operands: ({ cols }) => ({ inputs: [logitSpec(cols)] }),
   cases: [
-    { name: "1 column", attributes: { cols: 1 }, rows: 1 },
-    { name: "33 columns of 5 rows", attributes: { cols: 33 }, rows: 7, outputRows: 5 },
-    { name: "ties in 1031 columns", attributes: { cols: 1031, fill: tiedLogits }, rows: 3, outputRows: 3 },
-    { name: "a vocabulary of 151936", attributes: { cols: 151936 }, rows: 1 },
-    { name: "NaN and infinities", attributes: { cols: 300, fill: brokenLogits }, rows: 5, outputRows: 5 },
+    { name: "1 of 1", attributes: { cols: 1 }, rows: 1 },
+    { name: "8 hard rows of 33", attributes: { cols: 33 }, rows: 9, outputRows: 8 },
+    { name: "8 hard rows of 4099", attributes: { cols: 4099 }, rows: 9, outputRows: 8 },
+    { name: "151936", attributes: { cols: 151936 }, rows: 2, outputRows: 2 },
   ],
 };

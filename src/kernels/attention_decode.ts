@@ -83,7 +83,7 @@ function testCase(
 ): KernelCase<SplitAttributes> {
   const { heads, kvHeads, headDim, splitTokens = 64 } = shape;
   const { rows, pastTokens, type = "f32" } = step;
-  const kv = { ...testLayout({ numKvHeads: kvHeads, headDim, pageTokens: 32, tokens: pastTokens + 1 }), type };
+  const kv: KvLayout = { ...testLayout({ numKvHeads: kvHeads, headDim, pageTokens: 32, tokens: pastTokens + 1 }), type };
   const splits = ceilDiv(pastTokens + 1, splitTokens);
   return {
     name,

@@ -1,59 +1,87 @@
 // The most likely ids of each output row with what turns logits into log-probabilities.
 
+import { assert } from "../base/errors.ts";
 import { rowStride } from "../base/layout.ts";
-import { bestFirst, bitsOf, brokenLogits, scanVariant, tiedLogits } from "./choose.ts";
-import { type CpuArgs, type CpuTensor, type InputSpec, type Kernel } from "./kernel.ts";
+import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
+import { bitsOf, brokenRow, logitConsts, logitPart, logitRow, logitSpec } from "./logits.ts";
+import { makeHeader, variantKey } from "./target.ts";
 
 export interface TopKAttributes {
   /** Vocabulary size. */
   readonly cols: number;
   /** Ids wanted, up to 64. */
   readonly k: number;
-  /** How test cases draw the logits. */
-  readonly fill?: InputSpec["fill"];
 }
 
+/** Stands in for an id, and a logit, that a row lacks. */
 const noIndex = 0xffffffff;
 const lowest = Math.fround(-3.4e38);
 
-function reference({ cols, k }: TopKAttributes, args: CpuArgs): readonly CpuTensor[] {
-  const [x] = args.inputs;
-  const width = 2 * k + 4;
-  const data = new Float32Array(x.rows * width);
-  const words = bitsOf(data);
-  for (let row = 0; row < x.rows; row++) {
-    const logits = x.data.subarray(row * cols, (row + 1) * cols);
-    const best = bestFirst(logits, k);
-    const max = best.length === 0 ? lowest : logits[best[0]];
-    let sum = 0;
-    for (const logit of logits) if (Number.isFinite(logit)) sum += Math.exp(logit - max);
-    const base = row * width;
+function variants({ cols, k }: TopKAttributes, target: KernelTarget): readonly Variant[] {
+  assert(k >= 1 && k <= 64, `top_k of ${k}`);
+  const cpu = target.deviceClass === "cpu";
+  const plain = { ...target, precision: "f32" } as const;
+  const consts = { ...logitConsts(cols), K: k, Y_STRIDE: rowStride(2 * k + 4), LOWEST: { f32: lowest }, ...(!cpu && { WG: 256 }) };
+  return [
+    {
+      key: variantKey(plain, "top_k"),
+      precision: target.precision,
+      header: makeHeader(plain, consts),
+      files: [...(cpu ? ["top_k_cpu.wgsl"] : ["top_k.wgsl", "parts/reduce/workgroup.wgsl"]), logitPart],
+      bindings: [
+        { name: "logits", from: "input0", type: "array<vec4<u32>>", access: "read" },
+        { name: "y", from: "output0", type: "array<u32>", access: "read_write" },
+      ],
+      usesStep: true,
+      grid: (step) => [step.outputRows, 1, 1],
+    },
+  ];
+}
+
+/** Finite columns of a row in order: larger first, lower id first among equals. */
+function bestFirst(row: Float32Array, count: number): number[] {
+  const finite = [...row.keys()].filter((col) => Number.isFinite(row[col]));
+  return finite.toSorted((a, b) => row[b] - row[a] || a - b).slice(0, count);
+}
+
+function reference({ k }: TopKAttributes, args: CpuArgs): readonly CpuTensor[] {
+  const [logits] = args.inputs;
+  const cols = 2 * k + 4;
+  const data = new Float32Array(logits.rows * cols);
+  for (let row = 0; row < logits.rows; row++) {
+    const values = logitRow(logits, row);
+    const broken = brokenRow(values);
+    const best = broken ? [] : bestFirst(values, k);
+    const out = data.subarray(row * cols, (row + 1) * cols);
+    const words = bitsOf(out);
     for (let i = 0; i < k; i++) {
-      words[base + i] = best[i] ?? noIndex;
-      data[base + k + i] = i < best.length ? logits[best[i]] : lowest;
+      words[i] = best[i] ?? noIndex;
+      out[k + i] = i < best.length ? values[best[i]] : lowest;
     }
-    data[base + 2 * k] = max;
-    data[base + 2 * k + 1] = best.length === 0 ? max : max + Math.log(sum);
-    words[base + 2 * k + 2] = best.length === 0 || logits.some(Number.isNaN) ? 1 : 0;
+    const max = broken ? lowest : values[best[0]];
+    const sum = broken ? 1 : values.reduce((total, value) => total + Math.exp(value - max), 0);
+    out.set([max, max + Math.log(sum)], 2 * k);
+    words[2 * k + 2] = broken ? 1 : 0;
   }
-  return [{ rows: x.rows, cols: width, data }];
+  return [{ rows: logits.rows, cols, data }];
 }
 
 /**
- * y[r] = (k ids as bits, their logits descending, max, log sum exp, flag as bits, 0); x f32 [output rows, cols],
- * y f32 [output rows, 2 k + 4]. Flag as in argmax.
+ * For each output row of f32 logits [outputRows, cols]: k ids as bits, their logits in falling order, the largest logit, the
+ * logarithm of the sum of exponentials, the flag as bits, 0; f32 [outputRows, 2 k + 4]. The lowest id comes first in a tie.
+ * Missing entries are id 0xffffffff and logit -3.4e38: all of them when the flag is 1, as in argmax.
  */
 export const topK: Kernel<TopKAttributes> = {
   name: "top_k",
-  outputs: ({ k }) => [{ rows: "outputRows", cols: 2 * k + 4, type: "f32", exact: (col) => col < k || col === 2 * k + 2 }],
-  variants: ({ cols, k }, target) => scanVariant(target, { name: "top_k", cols, consts: { K: k, Y_STRIDE: rowStride(2 * k + 4) } }),
+  outputs: ({ k }) => [{ rows: "outputRows", cols: 2 * k + 4, type: "f32", exact: (col) => col !== 2 * k + 1 }],
+  variants,
   reference,
-  operands: ({ cols, fill }) => ({ inputs: [{ rows: "outputRows", cols, type: "f32", ...(fill && { fill }) }] }),
+  operands: ({ cols }) => ({ inputs: [logitSpec(cols)] }),
   cases: [
     { name: "1 of 1", attributes: { cols: 1, k: 1 }, rows: 1 },
-    { name: "5 of 33 in 5 rows", attributes: { cols: 33, k: 5 }, rows: 7, outputRows: 5 },
-    { name: "20 tied of 1031", attributes: { cols: 1031, k: 20, fill: tiedLogits }, rows: 3, outputRows: 3 },
-    { name: "64 of 151936", attributes: { cols: 151936, k: 64 }, rows: 1 },
-    { name: "NaN and infinities", attributes: { cols: 300, k: 3, fill: brokenLogits }, rows: 5, outputRows: 5 },
+    { name: "5 of 3", attributes: { cols: 3, k: 5 }, rows: 1 },
+    { name: "20 of 33 in 8 hard rows", attributes: { cols: 33, k: 20 }, rows: 9, outputRows: 8 },
+    { name: "64 of 4099 in 8 hard rows", attributes: { cols: 4099, k: 64 }, rows: 9, outputRows: 8 },
+    { name: "40 of 151936", attributes: { cols: 151936, k: 40 }, rows: 3, outputRows: 3 },
   ],
 };
