@@ -1,7 +1,7 @@
 // The package in other people's hands: an empty Vite app, built and in development, and pages without any tool. Each loads
 // the bundled model and generates.
 
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, type Page } from "@playwright/test";
 import { build, createServer } from "vite";
@@ -130,3 +130,63 @@ test("without its worker script the engine runs in the page, unless a worker was
     site.close();
   }
 });
+
+/** A plain site whose worker script does something else first. */
+function sabotagedSite(name: string, code: string): string {
+  const folder = plainSite(app, name);
+  const script = join(folder, "shaderloom/worker.js");
+  writeFileSync(script, `${readFileSync(script, "utf8")}\n${code}`);
+  return folder;
+}
+
+test("where workers have no WebGPU the engine runs in the page; where the page has none, it says so", async ({ page }) => {
+  const folder = plainSite(app, "no-webgpu");
+  const script = join(folder, "shaderloom/worker.js");
+  writeFileSync(join(folder, "shaderloom/hide.js"), 'Object.defineProperty(WorkerNavigator.prototype, "gpu", { value: undefined });');
+  writeFileSync(script, `import "./hide.js";${readFileSync(script, "utf8")}`);
+  const site = await serveFolder(folder);
+  try {
+    expectStory(await generate(page, site.address, true), false);
+    await page.addInitScript(() => Object.defineProperty(Navigator.prototype, "gpu", { value: undefined }));
+    expect(await generate(page, site.address)).toBe("GPU.unavailable");
+  } finally {
+    site.close();
+  }
+});
+
+const deaths: Array<[how: string, action: string, code: string]> = [
+  ["throws", 'setTimeout(() => { throw new Error("boom"); });', "WORKER.failed"],
+  ["rejects", 'void Promise.reject(new Error("boom"));', "WORKER.internal"],
+  ["closes itself without a word", "close();", "WORKER.silent"],
+];
+
+for (const [how, action, code] of deaths) {
+  test(`a worker that ${how} ends its calls, and another engine can be made`, async ({ page }) => {
+    const trigger = `addEventListener("message", ({ data }) => { if (data.message.method === "stats") { ${action} } }, true);`;
+    const site = await serveFolder(sabotagedSite(`worker-${code}`, trigger));
+    try {
+      await page.goto(site.address);
+      await page.waitForFunction(() => "shaderloom" in globalThis);
+      const codes = await page.evaluate(async () => {
+        const { shaderloom } = globalThis as unknown as { shaderloom: typeof Shaderloom };
+        const codeOf = (call: Promise<unknown>): Promise<string> =>
+          call.then(
+            () => "no error",
+            (error: unknown) => (error instanceof shaderloom.ShaderloomError ? error.code : String(error)),
+          );
+        const engine = await shaderloom.createEngine({ model: "model.gguf", worker: true });
+        // Long enough to be running when the worker goes.
+        const running = codeOf(engine.completions.create({ prompt: "Once", max_tokens: 900, ignore_eos: true }));
+        await engine.stats().catch(() => undefined);
+        const outcomes = [await running, await codeOf(engine.info())];
+        const other = await shaderloom.createEngine({ model: "model.gguf", worker: true });
+        const answer = await other.completions.create({ prompt: "Once", max_tokens: 2 });
+        await other.unload();
+        return [...outcomes, answer.object];
+      });
+      expect(codes).toEqual([code, code, "text_completion"]);
+    } finally {
+      site.close();
+    }
+  });
+}

@@ -41,7 +41,7 @@ async function tryWorker(options: EngineOptions): Promise<Worker | undefined> {
  * Runs in a worker of its own by default. Runs in this thread with `worker: false`, with `gpu` given, in Node, and where
  * workers cannot be started or have no WebGPU; `info().worker` tells which it is.
  *
- * @throws {ShaderloomError} REQUEST.<option> for bad options, ENV without WebGPU, SOURCE/NET when the file cannot be read,
+ * @throws {ShaderloomError} REQUEST.<option> for bad options, GPU.unavailable without WebGPU, SOURCE/NET when the file cannot be read,
  * FORMAT/UNSUPPORTED/MODEL when it is no model that can be run, GPU.oom, WORKER.start when `worker: true` is impossible,
  * AbortError
  */
