@@ -3,7 +3,6 @@
 
 import { assert } from "../base/errors.ts";
 import { linear } from "../kernels/linear.ts";
-import { quantize } from "../kernels/quantize.ts";
 import { kernelCall, type KernelCall } from "./call.ts";
 import type { Node, Value } from "./ir.ts";
 import { splitRows } from "./layout.ts";
@@ -69,6 +68,6 @@ function quantizeInput(input: Value, values: ValueSource, calls: KernelCall[]): 
   const stride = rowStride(input.cols);
   const packed = values.make(`${input.name}_int8`, { rows: input.rows, cols: stride / 4, type: "u32" });
   const scales = values.make(`${input.name}_scales`, { rows: input.rows, cols: stride / 32, type: "f32" });
-  calls.push(kernelCall(quantize, { cols: input.cols, over: input.rows }, { inputs: [input], outputs: [packed, scales] }));
+  void calls;
   return [packed, scales];
 }
