@@ -5,6 +5,10 @@ function problem(code: string, detail: Problem["detail"] = {}): Problem {
   return { code, message: "It failed. Do something.", retryable: false, detail };
 }
 
+function remedies(codes: readonly string[]): string[] {
+  return codes.map((code) => answerRemedy(problem(code)));
+}
+
 test("an engine's error keeps its code, message and facts", () => {
   const thrown = Object.assign(new Error("Too long. Start a new chat."), { code: "CONTEXT", retryable: true, detail: { have: 9, max: 8 } });
   expect(asProblem(thrown)).toEqual({
@@ -25,13 +29,14 @@ test.each([[new TypeError("x is undefined.")], ["text"], [undefined], [{ code: "
 
 test("headings follow the room of the code, and unknown rooms have one too", () => {
   expect(headingOf(problem("FORMAT.truncated"))).toBe("This file cannot be read");
+  expect(headingOf(problem("GPU.unavailable"))).toBe(headingOf(problem("ENV")));
   expect(headingOf(problem("NEW.kind"))).toBe("Something went wrong");
 });
 
 test("the way on fits the error", () => {
-  expect(
-    ["GPU.lost", "WORKER.internal", "CONTEXT", "CONTEXT.full", "GPU.numeric", "REQUEST"].map((code) => answerRemedy(problem(code))),
-  ).toEqual(["reload", "reload", "new chat", "new chat", "retry", "retry"]);
+  expect(remedies(["GPU.lost", "GPU.error", "WORKER.internal"])).toEqual(["reload", "reload", "reload"]);
+  expect(remedies(["CONTEXT", "CONTEXT.full", "GPU.oom"])).toEqual(["new chat", "new chat", "new chat"]);
+  expect(remedies(["GPU.numeric", "REQUEST.field"])).toEqual(["retry", "retry"]);
 });
 
 test("facts are lines; empty ones are left out", () => {

@@ -21,6 +21,7 @@ const headings: ReadonlyMap<string, string> = new Map([
   ["QUOTA", "The browser's storage is full"],
   ["STORE", "The browser's storage failed"],
   ["ENV", "WebGPU is not available here"],
+  ["GPU.unavailable", "WebGPU is not available here"],
   ["GPU", "The GPU failed"],
   ["CONTEXT", "The conversation has become too long"],
   ["REQUEST", "The request was refused"],
@@ -34,7 +35,7 @@ function room(code: string): string {
 }
 
 export function headingOf(problem: Problem): string {
-  return headings.get(room(problem.code)) ?? "Something went wrong";
+  return headings.get(problem.code) ?? headings.get(room(problem.code)) ?? "Something went wrong";
 }
 
 /** Anything thrown, as a problem. */
@@ -53,7 +54,7 @@ export function isAbort(problem: Problem): boolean {
 
 /** Whether the engine that threw this is gone and the model has to be loaded again. */
 export function endsEngine(problem: Problem): boolean {
-  return problem.code === "GPU.lost" || room(problem.code) === "WORKER";
+  return ["GPU.lost", "GPU.error"].includes(problem.code) || room(problem.code) === "WORKER";
 }
 
 export function isOutOfMemory(problem: Problem): boolean {
@@ -63,7 +64,8 @@ export function isOutOfMemory(problem: Problem): boolean {
 /** What the banner of a failed answer offers besides dismissing it. */
 export function answerRemedy(problem: Problem): "reload" | "new chat" | "retry" {
   if (endsEngine(problem)) return "reload";
-  return room(problem.code) === "CONTEXT" ? "new chat" : "retry";
+  // Memory runs out while the conversation grows, so a new one helps with both.
+  return room(problem.code) === "CONTEXT" || isOutOfMemory(problem) ? "new chat" : "retry";
 }
 
 /** Facts of an error, one line each. */
