@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ShaderloomError } from "../base/errors.ts";
 import { seededRng } from "../base/rng.ts";
+import { keepNucleus } from "./nucleus.ts";
 import { greedySampling, isPlainGreedy } from "./params.ts";
 import type { SamplingParams } from "./params.ts";
 import { penalizedLogits } from "./penalties.ts";
@@ -77,7 +78,37 @@ describe("distribution over 20,000 draws (chi-squared, 0.1%)", () => {
   });
 });
 
-test("top-p over a flat vocabulary needs more than the first prefix", () => {
+/** The kept tokens by definition: sorted, the shortest prefix with the mass. */
+function nucleusBySorting(weights: Float64Array, topP: number): number[] {
+  const order = Array.from(weights, (_, id) => id).toSorted((a, b) => weights[b] - weights[a] || a - b);
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  let mass = 0;
+  const kept = order.filter((id, rank) => {
+    const inside = rank === 0 || mass < topP * total;
+    mass += weights[id];
+    return inside;
+  });
+  return kept.toSorted((a, b) => a - b);
+}
+
+test("top-p keeps what a full sort keeps, for flat, sharp, tied and masked distributions", () => {
+  const rng = seededRng(9);
+  for (let round = 0; round < 500; round++) {
+    const spread = [0, 0.01, 1, 5, 60][round % 5];
+    const distances = Float64Array.from({ length: 1 + rng.below(400) }, () => Math.abs(rng.normal()) * spread);
+    if (round % 3 === 0) distances.forEach((d, i) => (distances[i] = Math.round(d)));
+    if (round % 7 === 0) distances[rng.below(distances.length)] = Infinity;
+    distances[rng.below(distances.length)] = 0;
+    const weights = distances.map((d) => Math.exp(-d));
+    const topP = [0, 0.1, 0.5, 0.9, 0.95, 0.999][rng.below(6)];
+    const expected = nucleusBySorting(weights, topP);
+    keepNucleus(weights, distances, topP);
+    const kept = Array.from(weights.keys()).filter((id) => weights[id] > 0);
+    expect(kept, `round ${round}`).toEqual(expected);
+  }
+});
+
+test("top-p over a flat vocabulary draws from all of its share", () => {
   const logits = new Float32Array(1000);
   const seen = new Set<number>();
   for (let i = 0; i < 5000; i++) seen.add(sampleToken(logits, params({ topP: 0.5 }), noHistory, i));

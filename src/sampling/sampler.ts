@@ -7,6 +7,7 @@
 
 import { ShaderloomError } from "../base/errors.ts";
 import { randomUnit } from "../base/rng.ts";
+import { keepNucleus } from "./nucleus.ts";
 import type { SamplingParams } from "./params.ts";
 import { penalizedLogits } from "./penalties.ts";
 import type { TokenHistory } from "./penalties.ts";
@@ -21,12 +22,11 @@ export interface ScoredToken {
   readonly top: ReadonlyArray<{ readonly id: number; readonly logprob: number }>;
 }
 
-/** How many tokens top-p looks at first; enough for nearly every step of a trained model. */
-const FIRST_PREFIX = 64;
-
-/** Candidates and their unnormalized probabilities [n], relative to the most likely token. */
+/** Tokens that may be drawn. */
 interface Candidates {
-  readonly ids: Uint32Array;
+  /** [n], or undefined when they are all tokens in order. */
+  readonly ids: Uint32Array | undefined;
+  /** [n] probabilities relative to the most likely token, without a common factor; zero is never drawn. */
   readonly weights: Float64Array;
 }
 
@@ -42,73 +42,36 @@ function finiteArgMax(logits: Float32Array): number {
   return best;
 }
 
-function weighted(ids: Uint32Array, logits: Float32Array, max: number, temperature: number): Candidates {
-  return { ids, weights: Float64Array.from(ids, (id) => Math.exp((logits[id] - max) / temperature)) };
-}
-
-function sum(values: Float64Array): number {
-  let total = 0;
-  for (const value of values) total += value;
-  return total;
-}
-
-/** Length of the shortest prefix of `weights` (largest first) with at least `mass`; undefined when all of it has less. */
-function prefixLength(weights: Float64Array, mass: number): number | undefined {
-  let total = 0;
-  for (let i = 0; i < weights.length; i++) {
-    total += weights[i];
-    if (total >= mass) return i + 1;
-  }
-  return undefined;
-}
-
-function prefix(candidates: Candidates, length: number): Candidates {
-  return { ids: candidates.ids.subarray(0, length), weights: candidates.weights.subarray(0, length) };
-}
-
-/** The nucleus of the whole vocabulary: sorted prefixes of growing length until one has the mass. */
-function nucleus(logits: Float32Array, max: number, params: SamplingParams): Candidates {
-  let total = 0;
-  for (const logit of logits) total += Math.exp((logit - max) / params.temperature);
-  for (let count = FIRST_PREFIX; ; count *= 16) {
-    const candidates = weighted(topIndices(logits, count), logits, max, params.temperature);
-    const length = prefixLength(candidates.weights, params.topP * total);
-    if (length !== undefined) return prefix(candidates, length);
-    // Rounding in `total` can leave the whole vocabulary a hair short of its own mass.
-    if (count >= logits.length) return candidates;
-  }
-}
-
+/** What temperature, top-k and top-p leave. */
 function candidatesOf(logits: Float32Array, max: number, params: SamplingParams): Candidates {
-  if (params.topK > 0 && params.topK < logits.length) {
-    const kept = weighted(topIndices(logits, params.topK), logits, max, params.temperature);
-    if (params.topP >= 1) return kept;
-    return prefix(kept, prefixLength(kept.weights, params.topP * sum(kept.weights)) ?? kept.ids.length);
+  const { temperature, topK, topP } = params;
+  const ids = topK > 0 && topK < logits.length ? topIndices(logits, topK) : undefined;
+  const size = ids?.length ?? logits.length;
+  const distances = new Float64Array(size);
+  const weights = new Float64Array(size);
+  for (let i = 0; i < size; i++) {
+    distances[i] = (max - logits[ids === undefined ? i : ids[i]]) / temperature;
+    weights[i] = Math.exp(-distances[i]);
   }
-  if (params.topP < 1) return nucleus(logits, max, params);
-  return weighted(
-    Uint32Array.from(logits, (_, id) => id),
-    logits,
-    max,
-    params.temperature,
-  );
+  if (topP < 1) keepNucleus(weights, distances, topP);
+  return { ids, weights };
 }
 
-/** One draw: the first candidate whose cumulative weight exceeds u of the mass that min-p left. */
-function draw(candidates: Candidates, minP: number, u: number): number {
-  const { ids, weights } = candidates;
+/** One draw: the first candidate at which the cumulative weight exceeds u of the mass that min-p left. */
+function draw({ ids, weights }: Candidates, minP: number, u: number): number {
+  // Zero is out whatever min-p is: the smallest weight above it is the least that may be drawn.
+  const least = Math.max(minP, Number.MIN_VALUE);
   let total = 0;
-  for (const weight of weights) if (weight >= minP) total += weight;
+  for (let i = 0; i < weights.length; i++) if (weights[i] >= least) total += weights[i];
   let left = u * total;
-  let last = ids[0];
-  for (let i = 0; i < ids.length; i++) {
-    // A weight of zero is a masked token: it must not be drawn even when `left` is zero.
-    if (weights[i] < minP || weights[i] === 0) continue;
-    last = ids[i];
+  let last = 0;
+  for (let i = 0; i < weights.length; i++) {
+    if (weights[i] < least) continue;
+    last = i;
     left -= weights[i];
     if (left < 0) break;
   }
-  return last;
+  return ids === undefined ? last : ids[last];
 }
 
 /**
@@ -135,7 +98,7 @@ export function sampleToken(logits: Float32Array, params: SamplingParams, histor
 export function scoreToken(logits: Float32Array, id: number, topN: number): ScoredToken {
   const max = logits[finiteArgMax(logits)];
   let total = 0;
-  for (const logit of logits) total += Math.exp(logit - max);
+  for (let i = 0; i < logits.length; i++) total += Math.exp(logits[i] - max);
   const logSum = max + Math.log(total);
   const top = Array.from(topIndices(logits, topN), (topId) => ({ id: topId, logprob: logits[topId] - logSum }));
   return { id, logprob: logits[id] - logSum, top };
