@@ -3,7 +3,7 @@
 import { ShaderloomError } from "../base/errors.ts";
 import { checkNumber, checkString, readFields, requestError } from "./fields.ts";
 import type { Fields } from "./fields.ts";
-import type { EngineOptions } from "./types.ts";
+import type { CallOptions, EngineOptions } from "./types.ts";
 
 const OPTION_NAMES = ["model", "worker", "contextLength", "onProgress", "signal", "gpu", "activations", "deviceClass", "hub"];
 
@@ -19,6 +19,28 @@ function checkChoice(fields: Fields, name: string, choices: readonly string[]): 
   const value = fields.get(name);
   if (value === undefined || (typeof value === "string" && choices.includes(value))) return;
   throw requestError(name, `one of ${choices.map((choice) => JSON.stringify(choice)).join(", ")}`, value);
+}
+
+/** By its shape, because a signal of another frame is of another class. */
+function isSignal(value: unknown): value is AbortSignal {
+  return typeof value === "object" && value !== null && "aborted" in value && "addEventListener" in value;
+}
+
+function checkSignal(value: unknown): AbortSignal | undefined {
+  if (value === undefined || isSignal(value)) return value;
+  throw requestError("signal", "an AbortSignal", value);
+}
+
+/**
+ * The signal in the options of a call.
+ *
+ * @throws {ShaderloomError} REQUEST.signal, REQUEST.options
+ */
+export function readCallOptions(options: CallOptions | undefined): CallOptions {
+  if (options === undefined) return {};
+  if (typeof options !== "object" || options === null) throw requestError("options", "an object with a signal, or nothing", options);
+  const signal = checkSignal(options.signal);
+  return signal === undefined ? {} : { signal };
 }
 
 /**
@@ -47,8 +69,7 @@ export function checkEngineOptions(options: EngineOptions): EngineOptions {
   if (fields.get("onProgress") !== undefined && typeof fields.get("onProgress") !== "function") {
     throw requestError("onProgress", "a function", fields.get("onProgress"));
   }
-  if (fields.get("signal") !== undefined && !(fields.get("signal") instanceof AbortSignal))
-    throw requestError("signal", "an AbortSignal", fields.get("signal"));
+  checkSignal(fields.get("signal"));
   if (fields.get("hub") !== undefined) checkHub(fields.get("hub"));
   return { ...options };
 }

@@ -111,6 +111,8 @@ describe.each(["here", "behind a port"])("an engine %s", (kind) => {
     expect(session.ran).toHaveLength(1);
     await expect(engine.completions.create({ ...prompt("a"), stream: true, top_p: 2 })).rejects.toMatchObject({ code: "REQUEST.top_p" });
     await expect(engine.completions.create(undefined as never)).rejects.toMatchObject({ code: "REQUEST.request" });
+    await expect(engine.completions.create(prompt("a"), { signal: {} as never })).rejects.toMatchObject({ code: "REQUEST.signal" });
+    await expect(engine.completions.create(prompt("a"), null as never)).rejects.toMatchObject({ code: "REQUEST.options" });
     await expect(engine.chat.completions.create({ messages: [] })).rejects.toMatchObject({ code: "REQUEST.messages" });
   });
 

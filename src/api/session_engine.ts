@@ -7,8 +7,8 @@ import { createChatCompletion } from "./chat.ts";
 import { promptOf } from "./chat_prompt.ts";
 import { parseMessages, parseTemplateKwargs } from "./chat_request.ts";
 import { createCompletion } from "./completions.ts";
-import { unloadedError } from "./engine_options.ts";
-import { checkArray, checkNumber, checkString, requestError } from "./fields.ts";
+import { readCallOptions, unloadedError } from "./engine_options.ts";
+import { checkArray, checkNumber, checkString } from "./fields.ts";
 import { createTurnQueue } from "./queue.ts";
 import { MAX_TEXT_LENGTH } from "./sampling_request.ts";
 import type {
@@ -27,10 +27,6 @@ const UNLOAD_PATIENCE_MS = 5000;
 
 const MAX_IDS = 1 << 24;
 
-function checkSignal(signal: unknown): void {
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw requestError("signal", "an AbortSignal", signal);
-}
-
 /** Runs a call unless the engine is unloaded. */
 type Guard = <T>(call: () => T | Promise<T>) => Promise<T>;
 
@@ -40,11 +36,8 @@ function chatMethods(parts: EngineParts, guard: Guard): Engine["chat"] {
     options?: CallOptions,
   ): Promise<AsyncIterable<ChatCompletionChunk>>;
   function create(request: ChatCompletionRequest & { readonly stream?: false | null }, options?: CallOptions): Promise<ChatCompletion>;
-  function create(request: ChatCompletionRequest, options: CallOptions = {}): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>> {
-    return guard(() => {
-      checkSignal(options.signal);
-      return createChatCompletion(parts, request, options);
-    });
+  function create(request: ChatCompletionRequest, options?: CallOptions): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>> {
+    return guard(() => createChatCompletion(parts, request, readCallOptions(options)));
   }
   return { completions: { create } };
 }
@@ -52,11 +45,8 @@ function chatMethods(parts: EngineParts, guard: Guard): Engine["chat"] {
 function completionMethods(parts: EngineParts, guard: Guard): Engine["completions"] {
   function create(request: CompletionRequest & { readonly stream: true }, options?: CallOptions): Promise<AsyncIterable<Completion>>;
   function create(request: CompletionRequest & { readonly stream?: false | null }, options?: CallOptions): Promise<Completion>;
-  function create(request: CompletionRequest, options: CallOptions = {}): Promise<Completion | AsyncIterable<Completion>> {
-    return guard(() => {
-      checkSignal(options.signal);
-      return createCompletion(parts, request, options);
-    });
+  function create(request: CompletionRequest, options?: CallOptions): Promise<Completion | AsyncIterable<Completion>> {
+    return guard(() => createCompletion(parts, request, readCallOptions(options)));
   }
   return { create };
 }

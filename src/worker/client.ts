@@ -1,7 +1,7 @@
 // The engine of a worker with the interface of an engine here. Owns the worker: when the engine is unloaded or the worker
 // fails, the worker is terminated and every open call is told.
 
-import { unloadedError } from "../api/engine_options.ts";
+import { readCallOptions, unloadedError } from "../api/engine_options.ts";
 import type { CallOptions, ChatCompletion, ChatCompletionChunk, Completion, Engine, EngineOptions, ModelLocation } from "../api/types.ts";
 import { ShaderloomError, abortError, asShaderloomError } from "../base/errors.ts";
 import { ask, connect, malformedError } from "./connection.ts";
@@ -65,7 +65,8 @@ function remoteChat(connection: Connection): Engine["chat"] {
   type Chunked = Streams["chat"]["request"];
   function create(request: Chunked, options?: CallOptions): Promise<AsyncIterable<ChatCompletionChunk>>;
   function create(request: Whole, options?: CallOptions): Promise<ChatCompletion>;
-  function create(request: Whole | Chunked, { signal }: CallOptions = {}): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>> {
+  async function create(request: Whole | Chunked, options?: CallOptions): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>> {
+    const { signal } = readCallOptions(options);
     if (wantsStream(request)) {
       return openRemoteStream(connection, { method: "chat", message: (id) => ({ kind: "stream", id, method: "chat", request }), signal });
     }
@@ -79,7 +80,8 @@ function remoteCompletions(connection: Connection): Engine["completions"] {
   type Chunked = Streams["completions"]["request"];
   function create(request: Chunked, options?: CallOptions): Promise<AsyncIterable<Completion>>;
   function create(request: Whole, options?: CallOptions): Promise<Completion>;
-  function create(request: Whole | Chunked, { signal }: CallOptions = {}): Promise<Completion | AsyncIterable<Completion>> {
+  async function create(request: Whole | Chunked, options?: CallOptions): Promise<Completion | AsyncIterable<Completion>> {
+    const { signal } = readCallOptions(options);
     const method = "completions";
     if (wantsStream(request)) {
       return openRemoteStream(connection, { method, message: (id) => ({ kind: "stream", id, method, request }), signal });
