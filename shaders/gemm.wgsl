@@ -3,7 +3,7 @@
 // Grid: (ceil(N / 64), ceil(rows / 64)), one workgroup of 64 lanes per 64x64 tile of y; lane l owns the 8x8 products of
 // weight rows l % 8 + 8i and activation rows l / 8 + 8j. K advances 32 at a time: each lane brings one block of a weight row,
 // decoded, and one of an activation row into workgroup memory, in the order [vec4 of the block][row], so that neighbouring
-// lanes touch neighbouring vec4.
+// lanes touch neighbouring vec4. `step.reserved0` is zero: it keeps drivers from unrolling the loop over K.
 // Workgroup memory: 2 * 64 * 32 elements of act_t (16 KiB in f32), two barriers per block.
 // Consts: N, BLOCKS, OVER_OUTPUT_ROWS. Parts: weight, dot (x_block of 32 values), epilogue.
 
@@ -24,7 +24,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   let w_row = min(first + lane, N - 1u);
   let x_row = min(t + lane, count - 1u);
   var acc: array<f32, 64>;
-  for (var block = 0u; block < BLOCKS; block++) {
+  for (var block = 0u; block < BLOCKS + step.reserved0; block++) {
     let ws = decode32(w_row, block);
     let xs = x_block(x_row, block);
     workgroupBarrier();

@@ -3,7 +3,9 @@
 // Grid: (GRID_X, ceil(groups / GRID_X), ceil(rows / COLS)), one workgroup per group of 8 weight rows. Lane l takes row l % 8
 // and every (WG / 8)-th block of K from l / 8 on: the lanes' 16-byte loads are one contiguous range. Each block is decoded
 // once for all COLS activation rows.
-// Workgroup memory: 4 * WG * COLS bytes, one barrier.
+// Workgroup memory: 4 * WG * COLS bytes, one barrier. A lane adds up in its own places there, as indexed private arrays are
+// slow or miscompiled on some drivers; a single activation row stays in a register. `step.reserved0` is zero: it keeps a CPU
+// driver from unrolling a loop of large body, which made it compile for seconds.
 // Consts: WG, COLS, N, BLOCKS, GRID_X, OVER_OUTPUT_ROWS. Parts: weight, dot, epilogue.
 
 var<workgroup> partial: array<f32, WG * COLS>;
@@ -16,18 +18,21 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   if (first >= N || t >= count) {
     return;
   }
-  let cols = min(COLS, count - t);
-  var acc: array<f32, COLS>;
-  for (var block = lane >> 3u; block < BLOCKS; block += WG / 8u) {
+  let cols = min(COLS + step.reserved0, count - t);
+  let blocks = BLOCKS + step.reserved0;
+  var single = 0.0;
+  for (var block = lane >> 3u; block < blocks; block += WG / 8u) {
     let ws = w_block(first + (lane & 7u), block);
-    for (var c = 0u; c < COLS; c++) {
-      if (c < cols) {
-        acc[c] += dot_block(ws, x_block(t + c, block));
+    if (COLS == 1u) {
+      single += dot_block(ws, x_block(t, block));
+    } else {
+      for (var c = 0u; c < cols; c++) {
+        partial[c * WG + lane] += dot_block(ws, x_block(t + c, block));
       }
     }
   }
-  for (var c = 0u; c < COLS; c++) {
-    partial[c * WG + lane] = acc[c];
+  if (COLS == 1u) {
+    partial[lane] = single;
   }
   workgroupBarrier();
   for (var i = lane; i < cols * 8u; i += WG) {

@@ -1,29 +1,36 @@
 // y[t, OUT_START + i] = sum_k x[t, k] * w[i, k] (+ bias[i]) for CPU drivers, one activation row at a time.
 // x [rows, 32 * BLOCKS], w [N, 32 * BLOCKS], y [rows, Y_STRIDE].
-// Grid: (ceil(N / ROWS / WG), rows), one thread per ROWS weight rows. A driver's cost is loads, at about 30 cycles for each
-// scalar whatever it holds, so a thread keeps 32 activations in registers for all its rows.
+// Grid: (ceil(groups / GROUPS), rows), one workgroup of 8 lanes for GROUPS groups of 8 weight rows: a lane is a row of each.
+// A driver's cost is loads, at about 30 cycles for each scalar whatever it holds, so a lane keeps 32 activations in registers
+// for all its rows. `step.reserved0` is zero: it keeps drivers from unrolling loops of large bodies, which made them compile
+// for seconds.
 // Workgroup memory: none, and no barrier.
-// Consts: WG, ROWS, N, BLOCKS, OVER_OUTPUT_ROWS. Parts: weight, dot, epilogue.
+// Consts: N, GROUPS, BLOCKS, OVER_OUTPUT_ROWS. Parts: weight, dot, epilogue.
 
-@compute @workgroup_size(WG)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  let first = id.x * ROWS;
-  let t = id.y;
-  if (first >= N || t >= select(step.rows, step.output_rows, OVER_OUTPUT_ROWS)) {
+@compute @workgroup_size(8)
+fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let first = wg.x * GROUPS * 8u;
+  let t = wg.y;
+  if (t >= select(step.rows, step.output_rows, OVER_OUTPUT_ROWS)) {
     return;
   }
-  let rows = min(ROWS, N - first);
-  var acc: array<f32, ROWS>;
-  for (var block = 0u; block < BLOCKS; block++) {
+  let end = min(first + GROUPS * 8u, N);
+  let blocks = BLOCKS + step.reserved0;
+  var acc: array<f32, GROUPS>;
+  for (var block = 0u; block < blocks; block++) {
     let xs = x_block(t, block);
-    for (var r = 0u; r < rows; r++) {
-      acc[r] += dot_block(w_block(first + r, block), xs);
+    var row = first + lane;
+    for (var i = 0u; row < end; i++) {
+      acc[i] += dot_block(w_block(row, block), xs);
+      row += 8u;
     }
   }
-  for (var r = 0u; r < rows; r++) {
-    finish(t, first + r, acc[r]);
+  var row = first + lane;
+  for (var i = 0u; row < end; i++) {
+    finish(t, row, acc[i]);
+    row += 8u;
   }
-  if (first + rows == N) {
+  if (end == N && lane == 0u) {
     zero_tail(t);
   }
 }

@@ -1,5 +1,6 @@
 // Variants of `linear` for many activation rows.
 
+import { rowGroupSize } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import type { KernelTarget, Variant } from "./kernel.ts";
 import { type LinearAttributes, productVariant } from "./matrix.ts";
@@ -8,26 +9,21 @@ import { variantKey } from "./target.ts";
 /** Side of the tile that a workgroup of gemm.wgsl owns. */
 const tile = 64;
 
-/** Activation rows of a thread of gemm_cpu.wgsl. */
+/** Activation rows of a workgroup of gemm_cpu.wgsl. */
 const cpuColumns = 4;
 
-/** Weight rows of a thread: more share the loads of x (32 reach 1.15 times the speed of 16), fewer fill the cores. */
-function cpuRows(n: number): number {
-  if (n >= 256) return 32;
-  return n >= 128 ? 16 : 8;
-}
+/** Most row groups of a workgroup of gemm_cpu.wgsl: more share the loads of x (32 reach 1.15 times the speed of 16). */
+const cpuGroups = 32;
 
 export function gemmCpu(attributes: LinearAttributes, target: KernelTarget): Variant {
   const { over, n, format } = attributes;
-  const rows = cpuRows(n);
-  const rowTiles = ceilDiv(n, rows);
-  // Few threads spread over the cores; many would pass the limit of a grid.
-  const workgroupSize = rowTiles < 64 ? 8 : 64;
+  const all = ceilDiv(n, rowGroupSize);
+  const groups = ceilDiv(all, ceilDiv(all, cpuGroups));
   return productVariant(attributes, target, {
     key: variantKey(target, "gemm", format.name),
     file: "gemm_cpu.wgsl",
-    consts: { WG: workgroupSize, ROWS: rows, ROW_TILES: rowTiles },
-    grid: (step) => [ceilDiv(rowTiles * ceilDiv(step[over], cpuColumns), workgroupSize), 1, 1],
+    consts: { GROUPS: groups },
+    grid: (step) => [ceilDiv(all, groups), ceilDiv(step[over], cpuColumns), 1],
   });
 }
 

@@ -1,7 +1,7 @@
 // Variants of `linear` for few activation rows: every weight is read once for up to 8 of them.
 
 import { rowGroupSize } from "../base/layout.ts";
-import { ceilDiv } from "../base/math.ts";
+import { ceilDiv, clamp } from "../base/math.ts";
 import type { KernelTarget, Variant } from "./kernel.ts";
 import { type LinearAttributes, productVariant } from "./matrix.ts";
 import { variantKey } from "./target.ts";
@@ -9,26 +9,22 @@ import { variantKey } from "./target.ts";
 /** Activation rows that the kernel for real GPUs takes at once. */
 export const gemvColumns = 8;
 
-/** Lanes of a CPU driver's vector unit, twice SwiftShader's. */
-const cpuLanes = 8;
-
 /** Dispatches are limited to 65,535 workgroups per dimension; larger ones fold. */
 const maxGrid = 65535;
 
-/** Row per thread as far as it pays: more share the loads of x, fewer leave every core something to do. */
-function cpuRows(n: number): number {
-  if (n >= 512) return 8;
-  return n >= 256 ? 4 : 2;
+/** Row groups of a workgroup: more share the loads of x, but every core should have something to do. */
+function cpuGroups(n: number): number {
+  return clamp(Math.floor(n / rowGroupSize / 8), 1, 8);
 }
 
 export function gemvCpu(attributes: LinearAttributes, target: KernelTarget): Variant {
-  const rows = cpuRows(attributes.n);
   const { over, n, format } = attributes;
+  const groups = cpuGroups(n);
   return productVariant(attributes, target, {
     key: variantKey(target, "gemv", format.name),
     file: "gemv_cpu.wgsl",
-    consts: { WG: cpuLanes, ROWS: rows },
-    grid: (step) => [ceilDiv(ceilDiv(n, rows), cpuLanes), step[over], 1],
+    consts: { GROUPS: groups },
+    grid: (step) => [ceilDiv(n, groups * rowGroupSize), step[over], 1],
   });
 }
 
