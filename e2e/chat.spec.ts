@@ -2,7 +2,7 @@
 
 import { chromium, expect } from "@playwright/test";
 import { chromiumArgs } from "../scripts/find_chromium.mjs";
-import { bundledModel, ChatPage, startModelHost, test } from "./chat_page.ts";
+import { bundledModel, ChatPage, modelWithTemplate, patchedModel, startModelHost, test } from "./chat_page.ts";
 
 /** Longer than any bundled context. */
 const tooLong = "The fox went to the river and the bear went to the forest. ".repeat(400);
@@ -161,6 +161,41 @@ test("says what is wrong with a file or an address and keeps the model it has", 
   await page.keyboard.press("Enter");
   await expect(page.getByText("javascript: cannot be read")).toBeVisible();
   await page.keyboard.press("Escape");
+  expect((await chat.askFully("Hello")).length).toBeGreaterThan(0);
+});
+
+test("a model without a chat template continues a text", async ({ chat, page }) => {
+  await chat.open();
+  await chat.choose({ name: "plain.gguf", buffer: patchedModel("tokenizer.chat_template", "tokenizer.chat_nothing_") });
+  await expect(chat.question).toHaveAttribute("placeholder", /continue/);
+  await expect(page.getByText("This model has no chat template")).toBeVisible();
+  expect((await chat.askFully("Once upon a time")).length).toBeGreaterThan(0);
+});
+
+test("models that cannot be used are named with the reason, and the one in use stays", async ({ chat }) => {
+  await chat.open();
+  const refused = [
+    { name: "future.gguf", buffer: patchedModel("GGUF\u0003", "GGUF\u0009"), says: /FORMAT.*version/ },
+    { name: "unknown.gguf", buffer: patchedModel("llama", "klama"), says: /UNSUPPORTED.*klama/ },
+  ];
+  for (const { says, ...file } of refused) {
+    await chat.choose(file);
+    await expect(chat.banner).toContainText(`${file.name} was not loaded. Shaderloom Tiny is still loaded.`);
+    await expect(chat.banner).toContainText(says);
+  }
+  expect((await chat.askFully("Hello")).length).toBeGreaterThan(0);
+});
+
+test("a hostile template costs an error, not the page", async ({ chat, page }) => {
+  await chat.open();
+  await chat.choose({ name: "hostile.gguf", buffer: modelWithTemplate("{% for i in range(100000000) %}x{% endfor %}") });
+  await expect(chat.modelButton).toHaveText("hostile.gguf");
+  await chat.ask("Hello");
+  await expect(chat.banner).toContainText("TEMPLATE");
+  await expect(chat.answers.first()).toContainText("No answer");
+  await chat.modelButton.click();
+  await page.getByRole("button", { name: /^Shaderloom Tiny/ }).click();
+  await expect(chat.modelButton).toHaveText("Shaderloom Tiny");
   expect((await chat.askFully("Hello")).length).toBeGreaterThan(0);
 });
 

@@ -23,6 +23,27 @@ export function bundledModel(): Buffer {
   return readFileSync(bundledFile);
 }
 
+/** The bundled model with text of its header replaced by text of the same length. */
+export function patchedModel(text: string, replacement: string): Buffer {
+  const bytes = Buffer.from(bundledModel());
+  const at = bytes.indexOf(text);
+  if (at === -1 || text.length !== replacement.length) throw new Error(`${text} cannot be replaced by ${replacement}`);
+  bytes.write(replacement, at);
+  return bytes;
+}
+
+/** The bundled model with another chat template, filled up with spaces. */
+export function modelWithTemplate(template: string): Buffer {
+  const bytes = Buffer.from(bundledModel());
+  const key = "tokenizer.chat_template";
+  // After the key of a string value: its type (4 bytes) and length (8 bytes).
+  const at = bytes.indexOf(key) + key.length + 4;
+  const length = Number(bytes.readBigUInt64LE(at));
+  if (template.length > length) throw new Error(`the template may have ${length} characters`);
+  bytes.write(template.padEnd(length), at + 8);
+  return bytes;
+}
+
 export class ChatPage {
   readonly page: Page;
   /** Everything that broke the page's promises so far. */
