@@ -155,7 +155,10 @@ describe("rooms", () => {
   });
 
   test("the bench and the end-to-end tests come in by the door too", () => {
-    const allowed: Record<string, string[]> = { bench: ["index", "kernels", "gpu", "formats", "base", "testing"], e2e: ["index", "testing"] };
+    const allowed: Record<string, string[]> = {
+      bench: ["index", "kernels", "gpu", "formats", "base", "testing"],
+      e2e: ["index", "testing"],
+    };
     const wrong = Object.entries(allowed).flatMap(([folder, rooms]) =>
       listFiles(join(root, folder), ".ts").flatMap((path) =>
         readImports(readFileSync(join(root, folder, path), "utf8"))

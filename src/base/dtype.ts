@@ -1,10 +1,5 @@
 // Scalar types and their conversions. f16 and bf16 travel as Uint16Array bits, because typed arrays of them are not everywhere.
 
-export type DType = "f32" | "f16" | "u32";
-
-/** Bytes of one element. */
-export const dtypeBytes: Readonly<Record<DType, number>> = { f32: 4, f16: 2, u32: 4 };
-
 const f32Scratch = new Float32Array(1);
 const u32Scratch = new Uint32Array(f32Scratch.buffer);
 

@@ -21,7 +21,7 @@ async function countSteps(gpu: GPU, sampled: boolean): Promise<ReturnType<Return
   const device = watched.device();
   expect(device.limits.maxStorageBuffersPerShaderStage).toBe(8);
   const counter = countGpuCalls(device);
-  stopCounting = counter.stop;
+  stopCounting = () => counter.stop();
   const steps = [];
   const sampling = sampled ? { ...greedySampling, temperature: 0.8, seed: 3 } : greedySampling;
   for await (const event of session.generate({ promptIds: [1, 2, 3], maxTokens: 80, sampling, stopIds: new Set() })) {

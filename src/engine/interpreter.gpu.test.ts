@@ -67,7 +67,7 @@ async function compare(gpu: GPU, options: TinyModelOptions, comparison: Comparis
       upload: (slab, offset, bytes) => device.queue.writeBuffer(buffer(slab), offset, bytes),
     });
     const table = ledger.create("other", { label: "rope", size: model.tables[0].data.byteLength });
-    device.queue.writeBuffer(table, 0, model.tables[0].data as Float32Array<ArrayBuffer>);
+    device.queue.writeBuffer(table, 0, model.tables[0].data);
     const cache = new PagedCache(device, ledger, { layout: model.kv, numLayers: model.config.numLayers, initialPages: 4, slots: 1 });
     await cache.reserve(0, rows.length);
     const control = new Control(device, ledger, { prefillRows: target.maxRows, decodeRows: 1, slots: 1, maxPages: model.kv.maxPages });

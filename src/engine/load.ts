@@ -49,27 +49,35 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
     maxBindingBytes: options.maxBindingBytes,
   });
   const ledger = new BufferLedger(opened.device);
+  const stop = new AbortController();
   let source: ByteSource | undefined;
   try {
     report.phase("open");
     source = await openSource(options.model, { ...(options.hub ? { hub: options.hub } : {}), ...(signal ? { signal } : {}) });
     const model = await readModel(source, options, opened, report);
+    // A vocabulary or template that cannot be used ends the load at once, whatever is still being read or compiled.
     const text = loadText(model);
-    // Unhandled only if the GPU side fails first; that failure is then the one reported.
-    text.catch(() => undefined);
-    const runner = await prepareRunner({ source, model, opened, ledger, options, report });
-    report.phase("tokenizer");
-    const { tokenizer, chatTemplate } = await text;
+    const runner = prepareRunner({ source, model, opened, ledger, signal: anySignal(stop.signal, signal), report });
+    void runner.then(
+      () => report.phase("tokenizer"),
+      () => undefined,
+    );
+    const [prepared, { tokenizer, chatTemplate }] = await Promise.all([runner, text]);
     throwIfAborted(signal);
     report.phase("ready");
-    return createSession({ model, opened, ledger, tokenizer, chatTemplate, loadMs: performance.now() - startMs, ...runner });
+    return createSession({ model, opened, ledger, tokenizer, chatTemplate, loadMs: performance.now() - startMs, ...prepared });
   } catch (error) {
+    stop.abort();
     ledger.destroyAll();
     opened.destroy();
     throw asShaderloomError(error);
   } finally {
     source?.close?.();
   }
+}
+
+function anySignal(own: AbortSignal, given: AbortSignal | undefined): AbortSignal {
+  return given ? AbortSignal.any([own, given]) : own;
 }
 
 async function readModel(

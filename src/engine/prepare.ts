@@ -37,7 +37,7 @@ export interface PrepareOptions {
   readonly model: LoadedModel;
   readonly opened: OpenDevice;
   readonly ledger: BufferLedger;
-  readonly options: { readonly signal?: AbortSignal | undefined };
+  readonly signal: AbortSignal;
   readonly report: LoadReport;
 }
 
@@ -115,7 +115,7 @@ function allocate({ model, opened: { device }, ledger }: PrepareOptions, layout:
   const tables = new Map(
     model.tables.map(({ name, data }) => {
       const buffer = ledger.create("other", { label: name, size: data.byteLength });
-      device.queue.writeBuffer(buffer, 0, data as Float32Array<ArrayBuffer>);
+      device.queue.writeBuffer(buffer, 0, data);
       return [name, buffer] as const;
     }),
   );
@@ -125,7 +125,7 @@ function allocate({ model, opened: { device }, ledger }: PrepareOptions, layout:
 }
 
 async function readWeights(prepare: PrepareOptions, layout: WeightLayout, slabs: ReadonlyMap<string, GPUBuffer>): Promise<void> {
-  const { source, model, opened, options, report } = prepare;
+  const { source, model, opened, signal, report } = prepare;
   const upload = createUpload(opened.device.queue);
   let failure: ShaderloomError | undefined;
   opened.onFailure((error) => {
@@ -142,7 +142,7 @@ async function readWeights(prepare: PrepareOptions, layout: WeightLayout, slabs:
       return upload(required(slabs, slab), byteOffset, bytes);
     },
     onProgress: (moment) => report.weights(moment),
-    ...(options.signal ? { signal: options.signal } : {}),
+    signal,
   });
 }
 

@@ -27,7 +27,7 @@ export interface Weight {
 /** A constant computed at load, such as RoPE cosines; the engine uploads it by name. */
 export interface Table {
   readonly name: string;
-  readonly data: Float32Array;
+  readonly data: Float32Array<ArrayBuffer>;
 }
 
 export type Pairing = "half" | "interleaved";
@@ -76,10 +76,4 @@ export interface Graph {
   /** Index of the first node of the head: everything from `output_rows` on. */
   readonly headStart: number;
   readonly numLayers: number;
-}
-
-/** What shapes a graph's KV pages; equal in every attention node of a model. */
-export interface AttentionShape {
-  readonly numKvHeads: number;
-  readonly headDim: number;
 }

@@ -69,6 +69,7 @@ export function metadataReader(metadata: Metadata, architecture: string): Metada
 
 /** Largest sizes that any published dense model comes near; above them a file is hostile or broken. */
 const caps = { numLayers: 1024, hiddenSize: 65536, intermediateSize: 1 << 20, numHeads: 1024, headDim: 512, contextLength: 1 << 27 };
+const cappedSizes = ["numLayers", "hiddenSize", "intermediateSize", "numHeads", "headDim", "contextLength"] as const;
 
 /**
  * Reads the keys that llama-family files share.
@@ -104,8 +105,8 @@ export function readConfig(metadata: Metadata, architecture: string, vocabSize: 
 
 function check(config: ModelConfig, valueLength: number): void {
   const key = (name: string): string => `${config.architecture}.${name}`;
-  for (const [name, cap] of Object.entries(caps)) {
-    const value = config[name as keyof typeof caps];
+  for (const name of cappedSizes) {
+    const [value, cap] = [config[name], caps[name]];
     if (value > cap) throw configError(name, `is ${value}, above the ${cap} that this engine allows`);
   }
   if (config.numHeads % config.numKvHeads !== 0) {

@@ -50,7 +50,7 @@ describe("frequencies", () => {
 
 test("the table holds cosine and sine of every position, exact far out", () => {
   const table = ropeTable({ rotaryDim: 4, theta: 100, maxPositions: 100_001 });
-  expect([...table.slice(0, 4)]).toEqual([1, 0, 1, 0]);
+  expect(table.slice(0, 4)).toEqual(Float32Array.of(1, 0, 1, 0));
   const at = 100_000 * 4;
   expect(table[at]).toBe(Math.fround(Math.cos(100_000)));
   expect(table[at + 3]).toBe(Math.fround(Math.sin(10_000)));

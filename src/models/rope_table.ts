@@ -82,7 +82,7 @@ function yarnFrequencies(
 }
 
 /** f32 pairs (cos, sin) [maxPositions, rotaryDim / 2]. */
-export function ropeTable(options: RopeTableOptions): Float32Array {
+export function ropeTable(options: RopeTableOptions): Float32Array<ArrayBuffer> {
   const { frequencies, scale } = ropeFrequencies(options);
   const half = frequencies.length;
   const table = new Float32Array(options.maxPositions * half * 2);

@@ -41,7 +41,7 @@ async function read(files: { gguf: string; ref: string }): Promise<PeerModel> {
 }
 
 /** @returns file and reference, or undefined where Python, numpy or ../shared/peers is absent */
-export async function peerModel(name: PeerModelName): Promise<PeerModel | undefined> {
+async function peerModel(name: PeerModelName): Promise<PeerModel | undefined> {
   const files = await locate(name);
   return "reason" in files ? undefined : read(files);
 }

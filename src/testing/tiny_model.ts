@@ -26,9 +26,12 @@ const chatTemplate =
   "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}{% endfor %}" +
   "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 
+function printable(byte: number): boolean {
+  return (byte >= 33 && byte < 127) || (byte >= 161 && byte < 173) || byte >= 174;
+}
+
 /** GPT-2's printable stand-ins for the 256 bytes. */
 export function byteAlphabet(): string[] {
-  const printable = (byte: number): boolean => (byte >= 33 && byte < 127) || (byte >= 161 && byte < 173) || byte >= 174;
   let next = 256;
   return Array.from({ length: 256 }, (_, byte) => String.fromCharCode(printable(byte) ? byte : next++));
 }
@@ -71,12 +74,19 @@ function metadataOf(options: TinyModelOptions): GgufEntry[] {
   return [...entries.filter(([key]) => !replaced.has(key)), ...(options.metadata ?? [])];
 }
 
+function values(count: number, make: () => number): Float32Array {
+  return Float32Array.from({ length: count }, make);
+}
+
+function vector(name: string, length: number, make: () => number): GgufTensor {
+  return { name, shape: [length], type: 0, data: new Uint8Array(values(length, make).buffer) };
+}
+
 function tensorsOf(options: TinyModelOptions): GgufTensor[] {
   const { architecture = "llama", format = "f32", seed = 1 } = options;
   const { layers, hidden, heads, kvHeads, ffn } = sizes(options);
   const headDim = hidden / heads;
   const rng = seededRng(seed);
-  const values = (count: number, make: () => number): Float32Array => Float32Array.from({ length: count }, make);
   const matrix = (name: string, rows: number, cols: number): GgufTensor => {
     const wanted = formats.find((candidate) => candidate.name === format);
     const used = wanted?.quantize && cols % wanted.blockSize === 0 ? wanted : formats.find((candidate) => candidate.name === "f32");
@@ -84,12 +94,6 @@ function tensorsOf(options: TinyModelOptions): GgufTensor[] {
     if (!used || !data) throw new Error(`${format} cannot be written`);
     return { name: `${name}.weight`, shape: [rows, cols], type: used.ggufType, data };
   };
-  const vector = (name: string, length: number, make: () => number): GgufTensor => ({
-    name,
-    shape: [length],
-    type: 0,
-    data: new Uint8Array(values(length, make).buffer),
-  });
   const norm = (name: string, length = hidden): GgufTensor => vector(`${name}.weight`, length, () => 1 + 0.1 * rng.normal());
   const layer = (index: number): GgufTensor[] => {
     const l = `blk.${index}.`;

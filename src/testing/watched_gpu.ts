@@ -17,7 +17,7 @@ export async function watchGpu(gpu: GPU, disguise: (device: GPUDevice) => Partia
         opened = await adapter.requestDevice(descriptor);
         return overlay(opened, disguise(opened));
       };
-      return overlay(adapter, { requestDevice } as Partial<GPUAdapter>);
+      return overlay(adapter, { requestDevice });
     },
   };
   return {
