@@ -89,7 +89,9 @@ function isProgram(value: unknown): value is Program {
 function syntaxError(error: unknown, line: number | undefined): ShaderloomError {
   // A missing end runs the parser off its tokens, which shows as a TypeError that says nothing.
   const reason =
-    error instanceof TypeError || !(error instanceof Error) ? "a block or expression does not end" : error.message.slice(0, 200);
+    error instanceof TypeError || !(error instanceof Error)
+      ? "a block or expression does not end"
+      : error.message.slice(0, 200).replace(/\.+$/, "");
   const place = line === undefined ? "" : ` in line ${line}`;
   const message = `The chat template has a syntax error${place}: ${reason}. Use another template or another file of this model.`;
   return new ShaderloomError("TEMPLATE.syntax", message, { detail: { line: line ?? null, reason }, cause: error });
