@@ -40,13 +40,7 @@ async function read(files: { gguf: string; ref: string }): Promise<PeerModel> {
   return { gguf, ref: JSON.parse(new TextDecoder().decode(ref)) as PeerReference };
 }
 
-/** @returns file and reference, or undefined where Python, numpy or ../shared/peers is absent */
-async function peerModel(name: PeerModelName): Promise<PeerModel | undefined> {
-  const files = await locate(name);
-  return "reason" in files ? undefined : read(files);
-}
-
-/** As `peerModel`; skips the calling test, with the reason, where the model cannot be made. */
+/** File and reference; skips the calling test, with the reason, where Python, numpy or ../shared/peers is absent. */
 export async function peerModelOrSkip(context: Skipper, name: PeerModelName): Promise<PeerModel> {
   const files = await locate(name);
   return "reason" in files ? context.skip(files.reason) : read(files);
