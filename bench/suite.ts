@@ -3,10 +3,12 @@
 import { openDevice } from "../src/gpu/device.ts";
 import type { Caps } from "../src/gpu/caps.ts";
 import { type CopyResult, measureCopy } from "./copy.ts";
+import { measureMatvec, type MatvecResult } from "./matvec.ts";
 import { measureModel, type ModelSpec, type ModelSpeed, type SpeedOptions } from "./model_speed.ts";
 
 export interface SuiteOptions extends SpeedOptions {
   readonly copy: boolean;
+  readonly matvec: boolean;
   readonly models: readonly ModelSpec[];
   readonly onProgress?: (line: string) => void;
 }
@@ -14,6 +16,7 @@ export interface SuiteOptions extends SpeedOptions {
 export interface SuiteResult {
   readonly adapter: Pick<Caps, "vendor" | "architecture" | "description" | "deviceClass" | "f16" | "subgroups">;
   readonly copy?: CopyResult;
+  readonly matvec?: MatvecResult;
   readonly models: readonly ModelSpeed[];
 }
 
@@ -28,10 +31,15 @@ export async function runSuite(gpu: GPU, options: SuiteOptions): Promise<SuiteRe
   const { vendor, architecture, description, deviceClass, f16, subgroups } = caps;
   const adapter = { vendor, architecture, description, deviceClass, f16, subgroups };
   let copy: CopyResult | undefined;
+  let matvec: MatvecResult | undefined;
   try {
     if (options.copy) {
       say("copy");
       copy = await measureCopy(device, caps);
+    }
+    if (options.matvec) {
+      say("matvec");
+      matvec = await measureMatvec(device, caps);
     }
   } finally {
     opened.destroy();
@@ -41,5 +49,5 @@ export async function runSuite(gpu: GPU, options: SuiteOptions): Promise<SuiteRe
     say(spec.kind === "file" ? spec.name : `random ${spec.shape} ${spec.format}`);
     models.push(await measureModel(spec, { ...options, gpu }));
   }
-  return { adapter, ...(copy ? { copy } : {}), models };
+  return { adapter, ...(copy ? { copy } : {}), ...(matvec ? { matvec } : {}), models };
 }

@@ -1,6 +1,5 @@
-// Our logits against llama.cpp's on bit-identical weights: another engine, written by others, that reads the same file.
-// Its KV cache is f16 and it quantizes activations to 8 bit for quantized weights, hence the bounds; greedy ids are compared
-// where it does neither to the weights' products.
+// Our logits against llama.cpp's on bit-identical weights: another engine, written by others, that reads the same file. Its KV
+// cache is f16 and it rounds activations to 8 bit before products with quantized weights, hence the bounds.
 
 import { describe, expect, test } from "vitest";
 import { gpuOrSkip } from "../testing/gpu.ts";
@@ -10,13 +9,18 @@ import { peerModelOrSkip, type PeerModelName } from "../testing/peer_model.ts";
 import { loadSession } from "./load.ts";
 import type { Session } from "./session.ts";
 
-const bounds: Readonly<Record<string, number>> = { f32: 1e-3, f16: 1e-3, q4_0: 3e-2, q8_0: 3e-2, q4_k: 5e-2 };
+/**
+ * Relative RMS as ../shared/peers states it. Not for f16: there llama.cpp rounds activations to f16 as well and is itself 1.5e-3
+ * from the float64 forward, beyond the 1e-3 stated; that distance, measured, is then the bound, with 2 % for ours.
+ */
+const stated: Readonly<Record<string, number>> = { f32: 1e-3, q4_0: 3e-2, q8_0: 3e-2, q4_k: 5e-2 };
+const slack = 1.02;
 
 const models: PeerModelName[] = [
   ...["f32", "f16", "q8_0", "q4_0"].map((type) => ({ shape: "small", arch: "qwen2", type })),
   { shape: "k256", arch: "qwen2", type: "q4_k" },
-  { shape: "small", arch: "llama", type: "q8_0" },
-  { shape: "small", arch: "qwen3", type: "q8_0" },
+  { shape: "small", arch: "llama", type: "f32" },
+  { shape: "small", arch: "qwen3", type: "f32" },
 ];
 
 /**
@@ -41,11 +45,12 @@ describe("logits agree with llama.cpp", () => {
       const { gguf, ref } = await peerModelOrSkip(context, name);
       const session = await loadSession({ model: gguf, gpu });
       try {
-        const ours = await measure(session, ref.prompt);
-        const { relRms, greedyMatch } = await compareWithLlamacpp(name, ours);
-        expect(relRms, "relative RMS").toBeLessThanOrEqual(bounds[name.type]);
-        // Two forwards that are the same bit for bit would mean that nothing was compared.
+        const { relRms, greedyMatch } = await compareWithLlamacpp(name, await measure(session, ref.prompt));
+        const bound = stated[name.type] ?? slack * (await compareWithLlamacpp(name, ref)).relRms;
+        expect(relRms, "relative RMS").toBeLessThanOrEqual(bound);
+        // Equal bit for bit would mean that nothing was compared.
         expect(relRms).toBeGreaterThan(0);
+        // With 8-bit activations another token may win.
         if (name.type === "f32" || name.type === "f16") expect(greedyMatch).toBe(true);
       } finally {
         session.destroy();

@@ -1,0 +1,2 @@
+export declare const benchFolder: string;
+export declare function buildBench(): Promise<void>;
