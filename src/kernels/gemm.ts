@@ -3,8 +3,7 @@
 import { rowGroupSize } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import type { KernelTarget, Variant } from "./kernel.ts";
-import { type LinearAttributes, productVariant } from "./matrix.ts";
-import { variantKey } from "./target.ts";
+import { canPack, type LinearAttributes, productVariant } from "./matrix.ts";
 
 /** Side of the tile that a workgroup of gemm.wgsl owns. */
 const tile = 64;
@@ -16,11 +15,12 @@ const cpuColumns = 4;
 const cpuGroups = 32;
 
 export function gemmCpu(attributes: LinearAttributes, target: KernelTarget): Variant {
-  const { over, n, format } = attributes;
+  const { over, n } = attributes;
   const all = ceilDiv(n, rowGroupSize);
   const groups = ceilDiv(all, ceilDiv(all, cpuGroups));
   return productVariant(attributes, target, {
-    key: variantKey(target, "gemm", format.name),
+    name: "gemm",
+    packed: canPack(attributes, target),
     file: "gemm_cpu.wgsl",
     consts: { GROUPS: groups },
     grid: (step) => [ceilDiv(all, groups), ceilDiv(step[over], cpuColumns), 1],
@@ -28,9 +28,10 @@ export function gemmCpu(attributes: LinearAttributes, target: KernelTarget): Var
 }
 
 export function gemmGpu(attributes: LinearAttributes, target: KernelTarget): Variant {
-  const { over, n, format } = attributes;
+  const { over, n } = attributes;
   return productVariant(attributes, target, {
-    key: variantKey(target, "gemm", format.name),
+    name: "gemm",
+    packed: false,
     file: "gemm.wgsl",
     consts: {},
     grid: (step) => [ceilDiv(n, tile), ceilDiv(step[over], tile), 1],

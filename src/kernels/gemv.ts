@@ -3,8 +3,7 @@
 import { rowGroupSize } from "../base/layout.ts";
 import { ceilDiv, clamp } from "../base/math.ts";
 import type { KernelTarget, Variant } from "./kernel.ts";
-import { type LinearAttributes, productVariant } from "./matrix.ts";
-import { variantKey } from "./target.ts";
+import { canPack, type LinearAttributes, productVariant } from "./matrix.ts";
 
 /** Activation rows that the kernel for real GPUs takes at once. */
 export const gemvColumns = 8;
@@ -18,10 +17,11 @@ function cpuGroups(n: number): number {
 }
 
 export function gemvCpu(attributes: LinearAttributes, target: KernelTarget): Variant {
-  const { over, n, format } = attributes;
+  const { over, n } = attributes;
   const groups = cpuGroups(n);
   return productVariant(attributes, target, {
-    key: variantKey(target, "gemv", format.name),
+    name: "gemv",
+    packed: canPack(attributes, target),
     file: "gemv_cpu.wgsl",
     consts: { GROUPS: groups },
     grid: (step) => [ceilDiv(n, groups * rowGroupSize), step[over], 1],
@@ -29,12 +29,13 @@ export function gemvCpu(attributes: LinearAttributes, target: KernelTarget): Var
 }
 
 export function gemvGpu(attributes: LinearAttributes, target: KernelTarget): Variant {
-  const { over, n, k, format } = attributes;
+  const { over, n, k } = attributes;
   const cols = Math.min(target.maxRows, gemvColumns);
   const groups = ceilDiv(n, rowGroupSize);
   const gridX = Math.min(groups, maxGrid);
   return productVariant(attributes, target, {
-    key: variantKey(target, "gemv", format.name),
+    name: "gemv",
+    packed: canPack(attributes, target),
     file: "gemv.wgsl",
     // Lanes beyond the blocks of a row would idle.
     consts: { WG: k >= 2048 ? 256 : k >= 1024 ? 128 : 64, COLS: cols, GRID_X: gridX },

@@ -12,6 +12,7 @@ import { glu } from "./glu.ts";
 import type { Kernel } from "./kernel.ts";
 import { kvStore } from "./kv_store.ts";
 import { linear } from "./linear.ts";
+import { quantize } from "./quantize.ts";
 import { rmsNorm } from "./rms_norm.ts";
 import { rope } from "./rope.ts";
 import { topK } from "./top_k.ts";
@@ -39,6 +40,7 @@ export const kernels: readonly ListedKernel[] = [
   listed(glu),
   listed(kvStore),
   listed(linear),
+  listed(quantize),
   listed(rmsNorm),
   listed(rope),
   listed(topK),

@@ -8,22 +8,23 @@ import { q6_k } from "../formats/q6_k.ts";
 import { q8_0 } from "../formats/q8_0.ts";
 import { gemmCpu, gemmGpu } from "./gemm.ts";
 import { gemvColumns, gemvCpu, gemvGpu } from "./gemv.ts";
-import type { CpuArgs, CpuTensor, Kernel, KernelCase, KernelTarget, Variant } from "./kernel.ts";
+import type { CpuArgs, CpuTensor, InputSpec, Kernel, KernelCase, KernelTarget, Variant } from "./kernel.ts";
 import type { LinearAttributes } from "./matrix.ts";
+import { dequantizeRows, quantizedSpecs } from "./quantize.ts";
 import { supports } from "./target.ts";
 
 export type { LinearAttributes } from "./matrix.ts";
 
 function variants(attributes: LinearAttributes, target: KernelTarget): readonly Variant[] {
-  if (!supports(target) || target.precision === "int8") return [];
+  if (!supports(target) || (target.precision === "int8") !== (attributes.activations === "int8")) return [];
   if (target.deviceClass === "cpu") return [target.maxRows === 1 ? gemvCpu(attributes, target) : gemmCpu(attributes, target)];
   // A prefill's head runs over one or few rows, whatever the chunk is.
   const few = target.maxRows <= gemvColumns || attributes.over === "outputRows";
   return [few ? gemvGpu(attributes, target) : gemmGpu(attributes, target)];
 }
 
-function reference({ n, k, outStart, outCols, bias }: LinearAttributes, args: CpuArgs): readonly CpuTensor[] {
-  const [x] = args.inputs;
+function reference({ n, k, outStart, outCols, bias, activations }: LinearAttributes, args: CpuArgs): readonly CpuTensor[] {
+  const x = activations === "int8" ? dequantizeRows(args.inputs, k) : args.inputs[0];
   const [w] = args.weights;
   // NaN marks the columns that other parts of a split tensor write.
   const data = new Float32Array(x.rows * outCols).fill(Number.NaN);
@@ -37,6 +38,15 @@ function reference({ n, k, outStart, outCols, bias }: LinearAttributes, args: Cp
   return [{ rows: x.rows, cols: outCols, data }];
 }
 
+function inputSpecs({ over, k, activations }: LinearAttributes): readonly InputSpec[] {
+  if (activations !== "int8") return [{ rows: over, cols: k, type: "act" }];
+  const [packed, scales] = quantizedSpecs({ over, cols: k });
+  return [
+    { ...packed, fill: (rng) => rng.below(0xffffffff) },
+    { ...scales, fill: (rng) => (rng.unit() + 0.1) / 64 },
+  ];
+}
+
 /** One case of a format; the rest is what most cases have. */
 function caseOf(
   format: WeightFormat,
@@ -45,7 +55,7 @@ function caseOf(
 ): KernelCase<LinearAttributes> {
   const [rows, n, k] = shape;
   const attributes = { format, k, n, bias: false, outStart: 0, outCols: n, over: "rows" as const, out: "act" as const, ...more };
-  const details = [more.bias && "bias", more.outCols && "split", more.over && "output rows"].filter(Boolean);
+  const details = [more.bias && "bias", more.outCols && "split", more.over && "output rows", more.activations].filter(Boolean);
   return {
     name: [`${format.name} ${rows}x${n}x${k}`, ...details].join(", "),
     attributes,
@@ -56,17 +66,17 @@ function caseOf(
 
 /**
  * y[t, outStart + i] = sum_k x[t, k] w[i, k] (+ bias[i]), i < n; x [rows, k], weight [n, k], y [rows, outCols].
- * The part that ends at outCols also zeroes the padding of y.
+ * The part that ends at outCols also zeroes the padding of y. With int8 activations the inputs are the outputs of `quantize`.
  */
 export const linear: Kernel<LinearAttributes> = {
   name: "linear",
   outputs: ({ over, outCols, out }) => [{ rows: over, cols: outCols, type: out }],
   variants,
   reference,
-  operands: ({ format, k, n, bias, over }) => ({
-    inputs: [{ rows: over, cols: k, type: "act" }],
-    weights: [{ format, rows: n, cols: k }],
-    ...(bias && { vectors: [n] }),
+  operands: (attributes) => ({
+    inputs: inputSpecs(attributes),
+    weights: [{ format: attributes.format, rows: attributes.n, cols: attributes.k }],
+    ...(attributes.bias && { vectors: [attributes.n] }),
   }),
   cases: [
     caseOf(f32, [1, 1, 1]),
@@ -93,5 +103,14 @@ export const linear: Kernel<LinearAttributes> = {
     caseOf(q8_0, [20, 106, 64], { outStart: 24, outCols: 130 }),
     caseOf(q8_0, [1, 129, 64], { over: "outputRows", out: "f32" }),
     caseOf(q8_0, [10, 129, 64], { over: "outputRows", out: "f32" }),
+    caseOf(f32, [1, 67, 172], { activations: "int8" }),
+    caseOf(f16, [35, 67, 100], { activations: "int8" }),
+    caseOf(q8_0, [1, 131, 288], { activations: "int8", bias: true }),
+    caseOf(q8_0, [66, 67, 96], { activations: "int8" }),
+    caseOf(q4_0, [1, 131, 2048], { activations: "int8" }),
+    caseOf(q4_0, [5, 67, 288], { activations: "int8", over: "outputRows", out: "f32" }),
+    caseOf(q4_k, [1, 131, 512], { activations: "int8" }),
+    caseOf(q4_k, [35, 67, 256], { activations: "int8" }),
+    caseOf(q6_k, [1, 67, 512], { activations: "int8" }),
   ],
 };

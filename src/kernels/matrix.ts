@@ -5,7 +5,7 @@ import { blockWidth, rowStride } from "../base/layout.ts";
 import type { WeightFormat } from "../formats/format.ts";
 import type { Header } from "../gpu/shader.ts";
 import type { KernelBinding, KernelTarget, Variant } from "./kernel.ts";
-import { actType, makeHeader } from "./target.ts";
+import { actType, makeHeader, variantKey } from "./target.ts";
 
 /** Shapes of a product; see linear.ts for the formula. */
 export interface LinearAttributes {
@@ -21,6 +21,8 @@ export interface LinearAttributes {
   readonly outCols: number;
   readonly over: "rows" | "outputRows";
   readonly out: "act" | "f32";
+  /** In the int8 class the inputs are those that `quantize` makes; default `float`. */
+  readonly activations?: "float" | "int8";
 }
 
 /** Shader files that decode a format, `decode32(row, block) -> Block32`. */
@@ -28,10 +30,47 @@ export function weightFiles(format: WeightFormat): readonly string[] {
   return ["parts/weight/block.wgsl", `parts/weight/${format.name}.wgsl`];
 }
 
+/** Formats whose shader part has `codes32`: their weights are bytes times a scale, plus an offset. */
+const packedFormats: readonly string[] = ["q8_0", "q4_0", "q4_k"];
+
+/** Whether products of bytes are to be had: the adapter multiplies four at a time and the weights are bytes. */
+export function canPack(attributes: LinearAttributes, target: KernelTarget): boolean {
+  return attributes.activations === "int8" && target.caps.packedDot && packedFormats.includes(attributes.format.name);
+}
+
+/** `gemv/q4_k/f32/cpu`, or `gemv/q4_k/int8/f32/gpu` with quantized activations. */
+function productKey(name: string, attributes: LinearAttributes, target: KernelTarget, packed: boolean): string {
+  const int8 = attributes.activations === "int8" ? [packed ? "int8_packed" : "int8"] : [];
+  return variantKey(target, name, attributes.format.name, ...int8);
+}
+
+/** Shader files that read activations and multiply them with weights. */
+function dotFiles(attributes: LinearAttributes, packed: boolean): readonly string[] {
+  if (packed) return ["parts/dot/int8_packed.wgsl"];
+  return ["parts/dot/product.wgsl", attributes.activations === "int8" ? "parts/dot/int8.wgsl" : "parts/dot/f32.wgsl"];
+}
+
+function inputBindings(attributes: LinearAttributes): readonly KernelBinding[] {
+  if (attributes.activations !== "int8") return [{ name: "x", from: "input0", type: "array<vec4<act_t>>", access: "read" }];
+  return [
+    { name: "x", from: "input0", type: "array<vec4<u32>>", access: "read" },
+    { name: "x_scales", from: "input1", type: "array<f32>", access: "read" },
+  ];
+}
+
+/** Consts that say where a row of x begins, in the units of its bindings. */
+function inputConsts({ k, activations }: LinearAttributes): Record<string, number> {
+  const stride = rowStride(k);
+  if (activations !== "int8") return { X_STRIDE: stride / 4 };
+  return { X_STRIDE: stride / 16, X_SCALES_STRIDE: rowStride(stride / blockWidth) };
+}
+
 /** What variants of a product differ in. */
 export interface ProductOptions {
-  readonly key: string;
+  readonly name: "gemv" | "gemm";
   readonly file: string;
+  /** Multiply bytes, where `canPack` allows it. */
+  readonly packed: boolean;
   readonly consts: Header["consts"];
   readonly grid: Variant["grid"];
 }
@@ -42,7 +81,7 @@ export function productVariant(attributes: LinearAttributes, target: KernelTarge
   assert(outStart + n <= outCols, `rows ${outStart} to ${outStart + n} of ${outCols}`);
   const stride = rowStride(outCols);
   const bindings: KernelBinding[] = [
-    { name: "x", from: "input0", type: "array<vec4<act_t>>", access: "read" },
+    ...inputBindings(attributes),
     { name: "w", from: "weight0", type: "array<vec4<u32>>", access: "read" },
   ];
   if (bias) bindings.push({ name: "bias", from: "vector0", type: "array<f32>", access: "read" });
@@ -50,7 +89,7 @@ export function productVariant(attributes: LinearAttributes, target: KernelTarge
   const consts = {
     N: n,
     BLOCKS: rowStride(k) / blockWidth,
-    X_STRIDE: rowStride(k) / 4,
+    ...inputConsts(attributes),
     Y_STRIDE: stride,
     OUT_START: outStart,
     TAIL_START: outStart + n === outCols ? outCols : stride,
@@ -59,10 +98,15 @@ export function productVariant(attributes: LinearAttributes, target: KernelTarge
     ...options.consts,
   };
   return {
-    key: options.key,
+    key: productKey(options.name, attributes, target, options.packed),
     precision: target.precision,
     header: makeHeader(target, consts, { y_t: out === "act" ? actType(target) : "f32" }),
-    files: [options.file, "parts/dot/f32.wgsl", `parts/epilogue/${bias ? "bias" : "store"}.wgsl`, ...weightFiles(format)],
+    files: [
+      options.file,
+      ...dotFiles(attributes, options.packed),
+      `parts/epilogue/${bias ? "bias" : "store"}.wgsl`,
+      ...weightFiles(format),
+    ],
     bindings,
     usesStep: true,
     grid: options.grid,

@@ -31,3 +31,58 @@ fn nibbles4(word: u32, step: vec4<f32>, offset: vec4<f32>) -> vec4<f32> {
   let codes = vec4<i32>(vec4<u32>(word) & vec4<u32>(0x0000000fu, 0x00000f00u, 0x000f0000u, 0x0f000000u));
   return fma(vec4<f32>(codes), step, offset);
 }
+
+/// code * step + offset for four signed bytes, biased by 128 so that they convert in place; `step` already times
+/// BYTE_STEPS.xyzz (the top byte comes down one to stay positive), `offset` already less 128 steps.
+fn bytes4(word: u32, step: vec4<f32>, offset: vec4<f32>) -> vec4<f32> {
+  let biased = word ^ 0x80808080u;
+  let codes = vec4<u32>(biased, biased, biased, biased >> 8u) & vec4<u32>(0x000000ffu, 0x0000ff00u, 0x00ff0000u, 0x00ff0000u);
+  return fma(vec4<f32>(vec4<i32>(codes)), step, offset);
+}
+
+/// 32 signed bytes times `scale`.
+fn bytes32(a: vec4<u32>, b: vec4<u32>, scale: f32) -> Block32 {
+  let step = scale * BYTE_STEPS.xyzz;
+  let offset = vec4<f32>(-128.0 * scale);
+  return Block32(
+    bytes4(a.x, step, offset),
+    bytes4(a.y, step, offset),
+    bytes4(a.z, step, offset),
+    bytes4(a.w, step, offset),
+    bytes4(b.x, step, offset),
+    bytes4(b.y, step, offset),
+    bytes4(b.z, step, offset),
+    bytes4(b.w, step, offset),
+  );
+}
+
+/// 32 four-bit codes times `scale`, plus `offset`.
+fn nibbles32(q: vec4<u32>, scale: f32, offset: f32) -> Block32 {
+  let step = scale * BYTE_STEPS;
+  let start = vec4<f32>(offset);
+  return Block32(
+    nibbles4(q.x, step, start),
+    nibbles4(q.x >> 4u, step, start),
+    nibbles4(q.y, step, start),
+    nibbles4(q.y >> 4u, step, start),
+    nibbles4(q.z, step, start),
+    nibbles4(q.z >> 4u, step, start),
+    nibbles4(q.w, step, start),
+    nibbles4(q.w >> 4u, step, start),
+  );
+}
+
+/// 32 codes as signed bytes, eight words in the order of the weights; a weight is step * code + offset.
+struct Codes32 {
+  a: vec4<u32>,
+  b: vec4<u32>,
+  step: f32,
+  offset: f32,
+}
+
+/// Four-bit codes, as they lie in one unit, as bytes.
+fn nibble_codes(q: vec4<u32>, step: f32, offset: f32) -> Codes32 {
+  let low = q & vec4<u32>(0x0f0f0f0fu);
+  let high = (q >> vec4<u32>(4u)) & vec4<u32>(0x0f0f0f0fu);
+  return Codes32(vec4<u32>(low.x, high.x, low.y, high.y), vec4<u32>(low.z, high.z, low.w, high.w), step, offset);
+}

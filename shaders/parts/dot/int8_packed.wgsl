@@ -1,0 +1,34 @@
+// Products of weights and activations that are both bytes, four at a time: sx * (step * sum(q qx) + offset * sum(qx)).
+// w_block(row, block), x_block(row, block): 32 codes; dot_block: the product of the values that they stand for.
+// Bindings: x array<vec4<u32>> (signed bytes), x_scales array<f32>, one for each block.
+// Consts: X_STRIDE (vec4 per row of x), X_SCALES_STRIDE. Parts: weight/block and a weight with codes32.
+
+alias WBlock = Codes32;
+
+struct XBlock {
+  a: vec4<u32>,
+  b: vec4<u32>,
+  scale: f32,
+  // Sum of the codes.
+  sum: f32,
+}
+
+fn sum_products(a: vec4<u32>, b: vec4<u32>) -> i32 {
+  return dot4I8Packed(a.x, b.x) + dot4I8Packed(a.y, b.y) + dot4I8Packed(a.z, b.z) + dot4I8Packed(a.w, b.w);
+}
+
+fn w_block(row: u32, block: u32) -> WBlock {
+  return codes32(row, block);
+}
+
+fn x_block(row: u32, block: u32) -> XBlock {
+  let at = row * X_STRIDE + block * 2u;
+  let a = x[at];
+  let b = x[at + 1u];
+  let ones = vec4<u32>(0x01010101u);
+  return XBlock(a, b, x_scales[row * X_SCALES_STRIDE + block], f32(sum_products(a, ones) + sum_products(b, ones)));
+}
+
+fn dot_block(ws: WBlock, xs: XBlock) -> f32 {
+  return xs.scale * fma(ws.step, f32(sum_products(ws.a, xs.a) + sum_products(ws.b, xs.b)), ws.offset * xs.sum);
+}
