@@ -1,6 +1,7 @@
 // The filters of `|`, by name. https://jinja.palletsprojects.com/en/stable/templates/#builtin-filters
 
 import { bindArguments, given, required } from "./arguments.ts";
+import type { Filter, FilterContext } from "./filter.ts";
 import { listFilters } from "./list_filters.ts";
 import { ownText } from "./marked_text.ts";
 import { MarkedText } from "./marked_text.ts";
@@ -12,17 +13,8 @@ import * as text from "./text_operations.ts";
 import { Dict, Float, integerOf, isTruthy, List, numberOf, textOf, typeName, Undefined } from "./values.ts";
 import type { Arguments, Value } from "./values.ts";
 
-export interface FilterContext {
-  readonly args: Arguments;
-  readonly meter: Meter;
-  /** For filters that apply others: map. */
-  readonly apply: (name: string, value: Value, args: Arguments) => Value;
-}
-
 /** Going word by word costs this many times what copying does. */
 const wordWork = 16;
-
-export type Filter = (value: Value, context: FilterContext) => Value;
 
 const rewriting =
   (change: (value: string) => string): Filter =>

@@ -1,7 +1,7 @@
 // Filters over lists and dictionaries; filters.ts has the rest.
 
 import { bindArguments, given, required } from "./arguments.ts";
-import type { Filter, FilterContext } from "./filters.ts";
+import type { Filter, FilterContext } from "./filter.ts";
 import { ownText } from "./marked_text.ts";
 import { MarkedText } from "./marked_text.ts";
 import { templateError } from "./meter.ts";
