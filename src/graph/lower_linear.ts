@@ -51,6 +51,7 @@ export function createLinearLowering(options: LowerOptions, values: ValueSource)
         outCols: n,
         over: input.rows,
         out: outType(output),
+        activations: options.target.precision === "int8" ? ("int8" as const) : ("float" as const),
       };
       const vectors = bias ? [{ tensor: bias.name, length: n }] : [];
       calls.push(kernelCall(linear, attributes, { inputs, outputs: [output], weights: [range], vectors }));
