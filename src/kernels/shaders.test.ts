@@ -1,0 +1,70 @@
+// The rules that every shader file keeps, read from the text: length, opening comment, no subgroups, no file without a user.
+
+import { expect, test } from "vitest";
+import type { Caps } from "../gpu/caps.ts";
+import { kernels } from "./index.ts";
+import type { Kernel, Precision, Variant } from "./kernel.ts";
+import { shaderFiles } from "./shader_files.ts";
+
+const caps: Caps = {
+  vendor: "any",
+  architecture: "any",
+  description: "an adapter with everything",
+  deviceClass: "gpu",
+  f16: true,
+  subgroups: { min: 4, max: 128 },
+  timestamps: true,
+  packedDot: true,
+  maxWorkgroupInvocations: 256,
+  maxWorkgroupStorageBytes: 16384,
+  maxBindingBytes: 2 ** 27,
+  maxBufferBytes: 2 ** 28,
+  maxStorageBuffers: 8,
+};
+
+/** What each target gets for each case, the safe default first. */
+function choicesOf<A>(kernel: Kernel<A>): (readonly Variant[])[] {
+  const targets = (["cpu", "gpu"] as const).flatMap((deviceClass) =>
+    (["f32", "f16", "int8"] satisfies Precision[]).flatMap((precision) =>
+      [true, false].map((packedDot) => ({ caps: { ...caps, packedDot }, deviceClass, precision })),
+    ),
+  );
+  return kernel.cases.flatMap(({ attributes, rows }) => targets.map((target) => kernel.variants(attributes, { ...target, maxRows: rows })));
+}
+
+const choices = kernels.flatMap((kernel) => kernel.visit(choicesOf));
+const variants = choices.flat();
+
+test.each([...shaderFiles])("%s opens with its contract and stays short", (_, text) => {
+  expect(text.startsWith("// ")).toBe(true);
+  expect(text.split("\n").length).toBeLessThanOrEqual(201);
+});
+
+test("every shader file belongs to a variant", () => {
+  const used = new Set(variants.flatMap(({ files }) => files));
+  expect([...shaderFiles.keys()].filter((file) => !used.has(file))).toEqual([]);
+});
+
+test("no default variant uses subgroups, so none depends on their size", () => {
+  const defaults = choices.flatMap((found) => found.slice(0, 1));
+  expect(defaults.length).toBeGreaterThan(100);
+  const withSubgroups = defaults.filter(
+    ({ header, files }) =>
+      header.enables?.includes("subgroups") || files.some((file) => /\b(subgroup|quad)[A-Z_]/.test(shaderFiles.get(file) ?? "")),
+  );
+  expect(withSubgroups.map(({ key }) => key)).toEqual([]);
+});
+
+test("no variant binds more than 8 storage buffers, or the same operand twice", () => {
+  for (const { key, bindings } of variants) {
+    expect(bindings.length, key).toBeLessThanOrEqual(8);
+    expect(new Set(bindings.map(({ from }) => from)).size, key).toBe(bindings.length);
+  }
+});
+
+test("variants for CPU drivers have no barrier", () => {
+  const cpu = variants.filter(({ key }) => key.endsWith("/cpu"));
+  expect(cpu.length).toBeGreaterThan(10);
+  const waiting = cpu.filter(({ files }) => files.some((file) => /Barrier\(|workgroupUniformLoad/.test(shaderFiles.get(file) ?? "")));
+  expect(waiting.map(({ key }) => key)).toEqual([]);
+});
