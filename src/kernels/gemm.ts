@@ -3,7 +3,7 @@
 import { rowGroupSize } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import type { KernelTarget, Variant } from "./kernel.ts";
-import { canPack, type LinearAttributes, productVariant } from "./matrix.ts";
+import { type LinearAttributes, productVariant } from "./matrix.ts";
 
 /** Side of the tile that a workgroup of gemm.wgsl owns. */
 const tile = 64;
@@ -20,7 +20,8 @@ export function gemmCpu(attributes: LinearAttributes, target: KernelTarget): Var
   const groups = ceilDiv(all, ceilDiv(all, cpuGroups));
   return productVariant(attributes, target, {
     name: "gemm",
-    packed: canPack(attributes, target),
+    // SwiftShader takes 3 times as long to multiply bytes as to convert them.
+    packed: false,
     file: "gemm_cpu.wgsl",
     consts: { GROUPS: groups },
     grid: (step) => [ceilDiv(all, groups), ceilDiv(step[over], cpuColumns), 1],
