@@ -8,7 +8,7 @@ const FIELD_NAMES = [...sharedFieldNames, "prompt", "max_tokens", "echo", "logpr
 
 /** OpenAI's default for this endpoint. */
 const DEFAULT_MAX_TOKENS = 16;
-const MAX_LOGPROBS = 100;
+const MAX_LOGPROBS = 20;
 const MAX_PROMPT_TOKENS = 1 << 24;
 
 export interface ParsedCompletionRequest extends SharedRequest {

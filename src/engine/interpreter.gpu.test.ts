@@ -170,13 +170,13 @@ describe("program equals interpreter", () => {
     }
   }
   for (const { name } of formats) {
-    for (const deviceClass of ["cpu", "gpu"] as const) {
-      test(`${name} prefill and decode on the ${deviceClass} program`, async (context) => {
-        const gpu = await gpuOrSkip(context);
-        for (const phase of ["prefill", "decode"] as const)
-          await compare(gpu, { format: name, ...shape }, { phase, deviceClass, precision: "f32" });
-      });
-    }
+    // The GPU program's kernels meet every format in the conformance test; here each format meets the loader and the layout.
+    test(`${name} prefill and decode`, async (context) => {
+      const gpu = await gpuOrSkip(context);
+      for (const phase of ["prefill", "decode"] as const) {
+        await compare(gpu, { format: name, ...shape }, { phase, deviceClass: "cpu", precision: "f32" });
+      }
+    });
   }
   for (const phase of ["prefill", "decode"] as const) {
     test(`tensors split by rows, ${phase}`, async (context) => {

@@ -3,11 +3,11 @@
 
 import { assert } from "../base/errors.ts";
 import { linear } from "../kernels/linear.ts";
+import { quantize, quantizedSpecs } from "../kernels/quantize.ts";
 import { kernelCall, type KernelCall } from "./call.ts";
 import type { Node, Value } from "./ir.ts";
 import { splitRows } from "./layout.ts";
 import type { LowerOptions, ValueSource } from "./lowering.ts";
-import { rowStride } from "../base/layout.ts";
 
 type LinearNode = Extract<Node, { op: "linear" }>;
 
@@ -66,9 +66,9 @@ function outType(output: Value): "act" | "f32" {
 }
 
 function quantizeInput(input: Value, values: ValueSource, calls: KernelCall[]): readonly Value[] {
-  const stride = rowStride(input.cols);
-  const packed = values.make(`${input.name}_int8`, { rows: input.rows, cols: stride / 4, type: "u32" });
-  const scales = values.make(`${input.name}_scales`, { rows: input.rows, cols: stride / 32, type: "f32" });
-  void calls;
-  return [packed, scales];
+  const attributes = { cols: input.cols, over: input.rows };
+  const [packed, scales] = quantizedSpecs(attributes);
+  const outputs = [values.make(`${input.name}_int8`, packed), values.make(`${input.name}_scales`, scales)];
+  calls.push(kernelCall(quantize, attributes, { inputs: [input], outputs }));
+  return outputs;
 }
