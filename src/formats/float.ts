@@ -15,7 +15,6 @@ interface FloatType {
 
 function floatFormat({ name, ggufType, bytes, read, write }: FloatType): WeightFormat {
   const rowGroupBytes = (cols: number): number => planeUnits((blocksOf(cols) * blockWidth * bytes) / unitBytes) * unitBytes;
-  const perUnit = unitBytes / bytes;
   return {
     name,
     ggufType,
@@ -26,14 +25,16 @@ function floatFormat({ name, ggufType, bytes, read, write }: FloatType): WeightF
     repack(source, span, out) {
       const rowBytes = span.cols * bytes;
       const { source: from, words } = repackViews(source, span.rows * rowBytes, out, groupsOf(span.rows) * rowGroupBytes(span.cols));
-      const elements = bytes === 4 ? words : new Uint16Array(words.buffer, words.byteOffset, words.length * 2);
-      const get = bytes === 4 ? (at: number): number => from.getUint32(at, true) : (at: number): number => from.getUint16(at, true);
-      const perWord = 4 / bytes;
+      const wholeUnits = Math.floor(rowBytes / unitBytes);
+      const out8 = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
       eachRow(span, rowGroupBytes(span.cols), (row, at) => {
-        for (let col = 0; col < span.cols; col++) {
-          const unit = Math.floor(col / perUnit);
-          elements[(at + unit * unitStride) * perWord + (col % perUnit)] = get(row * rowBytes + col * bytes);
+        const file = row * rowBytes;
+        for (let unit = 0; unit < wholeUnits; unit++) {
+          for (let word = 0; word < 4; word++)
+            words[at + unit * unitStride + word] = from.getUint32(file + unit * unitBytes + word * 4, true);
         }
+        const rest = source.subarray(file + wholeUnits * unitBytes, file + rowBytes);
+        if (rest.length > 0) out8.set(rest, (at + wholeUnits * unitStride) * 4);
       });
     },
     dequantize(source, out) {

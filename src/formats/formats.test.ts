@@ -96,23 +96,26 @@ describe.for(formats)("$name", (format) => {
     expect(dequantize(format, zeros, format.blockSize * 2).every((value) => value === 0)).toBe(true);
   });
 
-  test("row groups hold the weights that dequantize names, padded with zeros", () => {
-    const rows = 11;
-    const source = quantize(format, randomValues(rows * cols, 2));
-    const expected = dequantize(format, source, rows * cols);
-    const groupBytes = format.rowGroupBytes(cols);
-    expect(groupBytes % 16).toBe(0);
-    const out = new Uint8Array(2 * groupBytes);
-    format.repack(source, { rows, cols }, out);
-    const mirror = mirrors[format.name];
-    for (let row = 0; row < 16; row++) {
-      const group = new Uint32Array(out.buffer, (row >> 3) * groupBytes, groupBytes / 4);
-      for (let col = 0; col < blocksOf(cols) * 32; col++) {
-        const want = row < rows && col < cols ? expected[row * cols + col] : 0;
-        expect(mirror(group, cols, row & 7, col) + 0, `row ${row} col ${col}`).toBe(want + 0);
+  test.for(format.blockSize === 1 ? [cols, 64] : [cols])(
+    "row groups of %i columns hold what dequantize names, padded with zeros",
+    (width) => {
+      const rows = 11;
+      const source = quantize(format, randomValues(rows * width, 2));
+      const expected = dequantize(format, source, rows * width);
+      const groupBytes = format.rowGroupBytes(width);
+      expect(groupBytes % 16).toBe(0);
+      const out = new Uint8Array(2 * groupBytes);
+      format.repack(source, { rows, width }, out);
+      const mirror = mirrors[format.name];
+      for (let row = 0; row < 16; row++) {
+        const group = new Uint32Array(out.buffer, (row >> 3) * groupBytes, groupBytes / 4);
+        for (let col = 0; col < blocksOf(width) * 32; col++) {
+          const want = row < rows && col < width ? expected[row * width + col] : 0;
+          expect(mirror(group, width, row & 7, col) + 0, `row ${row} col ${col}`).toBe(want + 0);
+        }
       }
-    }
-  });
+    },
+  );
 
   test("rows may be repacked group by group, from any byte offset", () => {
     const rows = 19;

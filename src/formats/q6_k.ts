@@ -77,22 +77,19 @@ function quantizeSuper(values: Float32Array, view: DataView, file: number): void
   }
 }
 
-/** Calls `put` with the words of the low and high planes that hold one 32-weight block. */
-function repackBlock(from: DataView, file: number, block: number, put: (plane: "low" | "high", word: number, value: number) => void): void {
-  const half = block >> 2;
-  const j = block & 3;
-  const low = file + half * 64 + (j & 1) * 32;
-  const join = j < 2 ? joinLow : joinHigh;
-  for (let word = 0; word < 4; word++)
-    put("low", word, join(from.getUint32(low + word * 8, true), from.getUint32(low + word * 8 + 4, true)));
-  for (let word = 0; word < 2; word++) {
-    let pairs = 0;
-    for (let t = 0; t < 4; t++) {
-      const bytes = from.getUint32(file + highAt + half * 32 + (word * 4 + t) * 4, true);
-      pairs |= ((bytes >>> (2 * j)) & 0x03030303) << (2 * t);
-    }
-    put("high", word, pairs);
-  }
+/** Word `index` of the low nibbles of a 32-weight block of the super-block at `file`. */
+function lowWord(from: DataView, file: number, block: number, index: number): number {
+  const at = file + (block >> 2) * 64 + (block & 1) * 32 + index * 8;
+  const join = (block & 2) === 0 ? joinLow : joinHigh;
+  return join(from.getUint32(at, true), from.getUint32(at + 4, true));
+}
+
+/** Word `index` of its high bit pairs. */
+function highWord(from: DataView, file: number, block: number, index: number): number {
+  const at = file + highAt + (block >> 2) * 32 + index * 16;
+  const shift = 2 * (block & 3);
+  const pairs = (t: number): number => (from.getUint32(at + t * 4, true) >>> shift) & 0x03030303;
+  return pairs(0) | (pairs(1) << 2) | (pairs(2) << 4) | (pairs(3) << 6);
 }
 
 export const q6_k: WeightFormat = {
@@ -121,9 +118,8 @@ export const q6_k: WeightFormat = {
           const block = index * 8 + part;
           const lowUnit = at + block * unitStride;
           const highUnit = at + high * 4 + (block >> 1) * unitStride + (block & 1) * 2;
-          repackBlock(from, file, part, (plane, word, value) => {
-            words[(plane === "low" ? lowUnit : highUnit) + word] = value;
-          });
+          for (let word = 0; word < 4; word++) words[lowUnit + word] = lowWord(from, file, part, word);
+          for (let word = 0; word < 2; word++) words[highUnit + word] = highWord(from, file, part, word);
         }
       }
     });
