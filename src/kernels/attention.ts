@@ -23,6 +23,7 @@ export const lowestScore = -3e38;
 
 export function attentionConsts({ kv, numHeads, scale }: AttentionAttributes): Record<string, ConstValue> {
   assert(numHeads % kv.numKvHeads === 0, `${numHeads} query heads do not share ${kv.numKvHeads} kv heads evenly`);
+  assert(kv.pageTokens % 8 === 0, `pages of ${kv.pageTokens} split the eight keys that kernels read together`);
   return {
     ...kvConsts(kv),
     HEADS: numHeads,
@@ -90,7 +91,7 @@ export function attentionReference(attributes: AttentionAttributes, args: CpuArg
 export interface SplitAttributes extends AttentionAttributes {
   /** Ranges that the longest context has. */
   readonly splits: number;
-  /** Positions of a range, a multiple of 4. */
+  /** Positions of a range, a multiple of 8. */
   readonly splitTokens: number;
 }
 

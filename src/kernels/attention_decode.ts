@@ -1,5 +1,6 @@
 // Attention of sequences that each add one row, over ranges of their pages that run side by side; attention_merge joins them.
 
+import { assert } from "../base/errors.ts";
 import type { KvLayout } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import { attentionConsts, attentionParts, partialCols, partialsReference, type SplitAttributes } from "./attention.ts";
@@ -27,7 +28,7 @@ const portableStorageBytes = 16384;
  * a few percent.
  */
 export function chooseSplits(target: KernelTarget, kv: KvLayout, maxTokens: number): { splits: number; splitTokens: number } {
-  const shortest = target.deviceClass === "cpu" ? 64 : 128;
+  const shortest = target.deviceClass === "cpu" ? 32 : 128;
   // Partials grow with the number of ranges; beyond 128 of them no adapter gets busier.
   const splitTokens = Math.max(shortest, kv.pageTokens * ceilDiv(maxTokens, 128 * kv.pageTokens));
   return { splits: ceilDiv(maxTokens, splitTokens), splitTokens };
@@ -45,10 +46,11 @@ function headsPerWorkgroup({ kv, numHeads, splitTokens }: SplitAttributes): numb
 function variants(attributes: SplitAttributes, target: KernelTarget): readonly Variant[] {
   const { kv, numHeads, splits, splitTokens } = attributes;
   if (!supports(target, [kv.type])) return [];
+  assert(splitTokens % 8 === 0, `ranges of ${splitTokens} split the eight keys that a CPU thread reads together`);
   const cpu = target.deviceClass === "cpu";
   const group = numHeads / kv.numKvHeads;
-  // Heads of a group share their keys, so a CPU thread takes four at once.
-  const heads = cpu ? (group === 1 ? 1 : 4) : headsPerWorkgroup(attributes);
+  // Heads of a group share their keys, so a CPU thread takes several at once.
+  const heads = cpu ? (group <= 2 ? 2 : 4) : headsPerWorkgroup(attributes);
   const sets = kv.numKvHeads * ceilDiv(group, heads);
   const consts = {
     ...attentionConsts(attributes),
@@ -59,7 +61,7 @@ function variants(attributes: SplitAttributes, target: KernelTarget): readonly V
     ...(!cpu && { SET_HEADS: heads }),
     PARTIAL_STRIDE: partialCols(attributes) / 4,
   };
-  const attend = heads === 1 ? "parts/attend/one.wgsl" : "parts/attend/four.wgsl";
+  const attend = heads === 2 ? "parts/attend/two.wgsl" : "parts/attend/four.wgsl";
   return [
     {
       key: variantKey(target, "attention_decode", `kv_${kv.type}`),

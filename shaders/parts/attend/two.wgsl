@@ -1,16 +1,18 @@
-// Attention of one query of one kv head over keys [keys.x, keys.y), by one thread of a CPU driver, with a running softmax.
-// keys.x is a multiple of 8, and so are pages. Eight keys at a time in named registers: on these drivers a load costs as much
-// as some sixteen products, and arrays indexed in a loop are loads too. Only the first component of the vectors of queries counts.
+// Attention of two queries of one kv head over keys [keys.x, keys.y), by one thread of a CPU driver, with a running softmax.
+// Only the first two components of the vectors of queries count. keys.x is a multiple of 8, and so are pages. Eight keys at a
+// time in named registers: on these drivers a load costs as much as some sixteen products, and arrays indexed in a loop are
+// loads too.
 // Leaves attend_top (largest score) and attend_sum (of exp(score - top)); attend_each gives the sums of exp(score - top) v.
 // Workgroup memory: none.
 // Needs q (vec4 array), kv and `fn attend_write(at: u32, value: vec4<f32>)`. Consts: D4, LOWEST. Parts: kv, mask, score.
 // Paper: arXiv:1805.02867.
 
-const ATTEND_QUERIES = 1u;
+const ATTEND_QUERIES = 2u;
 
 var<private> attend_top: vec4<f32>;
 var<private> attend_sum: vec4<f32>;
 var<private> attend_acc0: array<vec4<f32>, D4>;
+var<private> attend_acc1: array<vec4<f32>, D4>;
 
 fn attend_masked(s: vec4<f32>, position: u32, key: u32, end: u32) -> vec4<f32> {
   return vec4<f32>(
@@ -32,6 +34,7 @@ fn attend(slot: u32, kv_head: u32, keys: vec2<u32>, positions: vec4<u32>, querie
   attend_sum = vec4<f32>();
   for (var i = 0u; i < D4; i++) {
     attend_acc0[i] = vec4<f32>();
+    attend_acc1[i] = vec4<f32>();
   }
   let last = keys.y - 1;
   for (var key = keys.x; key < keys.y; key += 8) {
@@ -47,27 +50,36 @@ fn attend(slot: u32, kv_head: u32, keys: vec2<u32>, positions: vec4<u32>, querie
     let k7 = k0 + min(left, 7) * D4;
     var s0 = vec4<f32>();
     var t0 = vec4<f32>();
+    var s1 = vec4<f32>();
+    var t1 = vec4<f32>();
     for (var i = 0u; i < D4; i++) {
       let a0 = vec4<f32>(q[queries.x + i]);
+      let a1 = vec4<f32>(q[queries.y + i]);
       let b0 = vec4<f32>(kv[k0 + i]);
       let b1 = vec4<f32>(kv[k1 + i]);
       let b2 = vec4<f32>(kv[k2 + i]);
       let b3 = vec4<f32>(kv[k3 + i]);
       s0 += vec4<f32>(dot(a0, b0), dot(a0, b1), dot(a0, b2), dot(a0, b3));
+      s1 += vec4<f32>(dot(a1, b0), dot(a1, b1), dot(a1, b2), dot(a1, b3));
       let b4 = vec4<f32>(kv[k4 + i]);
       let b5 = vec4<f32>(kv[k5 + i]);
       let b6 = vec4<f32>(kv[k6 + i]);
       let b7 = vec4<f32>(kv[k7 + i]);
       t0 += vec4<f32>(dot(a0, b4), dot(a0, b5), dot(a0, b6), dot(a0, b7));
+      t1 += vec4<f32>(dot(a1, b4), dot(a1, b5), dot(a1, b6), dot(a1, b7));
     }
     s0 = attend_masked(s0, positions.x, key, keys.y);
     t0 = attend_masked(t0, positions.x, key + 4, keys.y);
-    let top = max(attend_top, vec4<f32>(attend_max(s0, t0), LOWEST, LOWEST, LOWEST));
+    s1 = attend_masked(s1, positions.y, key, keys.y);
+    t1 = attend_masked(t1, positions.y, key + 4, keys.y);
+    let top = max(attend_top, vec4<f32>(attend_max(s0, t0), attend_max(s1, t1), LOWEST, LOWEST));
     let fade = exp(attend_top - top);
     attend_top = top;
     s0 = exp(s0 - top.x);
     t0 = exp(t0 - top.x);
-    attend_sum = attend_sum * fade + vec4<f32>(dot(s0 + t0, vec4<f32>(1.0)), 0.0, 0.0, 0.0);
+    s1 = exp(s1 - top.y);
+    t1 = exp(t1 - top.y);
+    attend_sum = attend_sum * fade + vec4<f32>(dot(s0 + t0, vec4<f32>(1.0)), dot(s1 + t1, vec4<f32>(1.0)), 0.0, 0.0);
     for (var i = 0u; i < D4; i++) {
       let v0 = vec4<f32>(kv[k0 + KV_VALUES + i]);
       let v1 = vec4<f32>(kv[k1 + KV_VALUES + i]);
@@ -79,6 +91,8 @@ fn attend(slot: u32, kv_head: u32, keys: vec2<u32>, positions: vec4<u32>, querie
       let v7 = vec4<f32>(kv[k7 + KV_VALUES + i]);
       attend_acc0[i] = attend_acc0[i] * fade.x + s0.x * v0 + s0.y * v1 + s0.z * v2 + s0.w * v3
         + t0.x * v4 + t0.y * v5 + t0.z * v6 + t0.w * v7;
+      attend_acc1[i] = attend_acc1[i] * fade.y + s1.x * v0 + s1.y * v1 + s1.z * v2 + s1.w * v3
+        + t1.x * v4 + t1.y * v5 + t1.z * v6 + t1.w * v7;
     }
   }
 }
@@ -87,5 +101,8 @@ fn attend(slot: u32, kv_head: u32, keys: vec2<u32>, positions: vec4<u32>, querie
 fn attend_each(at: u32, pitch: u32, count: u32, share: vec4<f32>) {
   for (var i = 0u; i < D4; i++) {
     attend_write(at + i, attend_acc0[i] * share.x);
+    if (count > 1) {
+      attend_write(at + 1 * pitch + i, attend_acc1[i] * share.y);
+    }
   }
 }
