@@ -105,7 +105,7 @@ describe.for(formats)("$name", (format) => {
       const groupBytes = format.rowGroupBytes(width);
       expect(groupBytes % 16).toBe(0);
       const out = new Uint8Array(2 * groupBytes);
-      format.repack(source, { rows, width }, out);
+      format.repack(source, { rows, cols: width }, out);
       const mirror = mirrors[format.name];
       for (let row = 0; row < 16; row++) {
         const group = new Uint32Array(out.buffer, (row >> 3) * groupBytes, groupBytes / 4);
