@@ -1,7 +1,8 @@
 // Every split of the table, in the library that runs it: it compiles, loses nothing, and cuts where its model's does.
 import { describe, expect, test } from "vitest";
+import { cpuTime } from "../testing/cpu_time.ts";
 import { bpeVocabulary } from "../testing/vocabularies.ts";
-import { findPreTokenizer, isKnownPattern, preTokenizerNames } from "./pre_tokenizers.ts";
+import { findPreTokenizer, preTokenizerNames, runnablePattern } from "./pre_tokenizers.ts";
 import { tokenizerFromGguf } from "./tokenizer.ts";
 
 const sample =
@@ -54,12 +55,36 @@ describe("the table of splits", () => {
   });
 });
 
+const run = (text: string): string => text.repeat(20_000 / text.length);
+const patternsOf = (name: string): string => JSON.stringify(findPreTokenizer(name)?.patterns);
+
+describe("long runs of one kind", () => {
+  const endings = ["x", "A", "1", "!", "\u65e5", "\u20ac", "\ud83e\udd99"];
+  const runs = [" ", "\t", "\u00a0", "\n", " \n", "\r\n", "A", "Aa", "1", "!", "!a", "'S", "\u0301", "\u02b0", "\u65e5", "\u2026"];
+  const distinct = preTokenizerNames().filter((name, i, names) => {
+    return names.findIndex((other) => patternsOf(other) === patternsOf(name)) === i;
+  });
+
+  test.each(distinct)("take linear time in %s", async (pre) => {
+    const tokenizer = await tokenizerFromGguf(bpeVocabulary({ entries: { pre } }));
+    for (const [i, unit] of runs.entries()) {
+      const text = run(unit) + endings[i % endings.length];
+      const { ms } = cpuTime(() => tokenizer.encode(text));
+      expect(ms, JSON.stringify(unit)).toBeLessThan(700);
+    }
+    // Spaces before each kind of character: what a split at the end of spaces goes wrong on.
+    for (const ending of endings) expect(cpuTime(() => tokenizer.encode(run(" ") + ending)).ms, ending).toBeLessThan(700);
+    tokenizer.dispose();
+  });
+});
+
 describe("patterns of other files", () => {
-  test("are known in either spelling, and only those", () => {
-    expect(isKnownPattern("[\\r\\n]")).toBe(true);
-    expect(isKnownPattern("[\r\n]")).toBe(true);
-    expect(isKnownPattern("[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+")).toBe(true);
-    expect(isKnownPattern("^(a+)+$")).toBe(false);
-    expect(isKnownPattern("")).toBe(false);
+  test("run in either spelling, in their linear form, and only known ones", () => {
+    expect(runnablePattern("[\\r\\n]")).toBe("[\\r\\n]");
+    expect(runnablePattern("[\r\n]")).toBe("[\r\n]");
+    expect(runnablePattern("[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+")).toBeDefined();
+    expect(runnablePattern("\\s+$")).toBe("(?<!\\s)\\s+$");
+    expect(runnablePattern("^(a+)+$")).toBeUndefined();
+    expect(runnablePattern("")).toBeUndefined();
   });
 });

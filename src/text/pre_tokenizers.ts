@@ -50,6 +50,8 @@ const deepseekV3 = [
   "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+",
   ` ?[\\p{P}\\p{S}]+[\\r\\n]*|${spaces}`,
 ].join("|");
+/** `\s+$` as the file has it takes quadratic time; it can only match from the start of its spaces. */
+const spacesAtEnd = "(?<!\\s)\\s+$";
 const bloom = " ?[^(\\s|.,!?\u2026\u3002\uff0c\u3001\u0964\u06d4\u060c)]+";
 
 interface Row {
@@ -70,7 +72,7 @@ const rows: readonly Row[] = [
   { names: ["dbrx", "smaug-bpe", "chatglm-bpe", "glm4"], patterns: [llama3] },
   {
     names: ["deepseek-llm"],
-    patterns: ["[\\r\\n]", `\\s?[${deepseekLetters}]+`, `\\s?[${deepseekPunctuation}]+`, "\\s+$", deepseekHan, "\\p{N}+"],
+    patterns: ["[\\r\\n]", `\\s?[${deepseekLetters}]+`, `\\s?[${deepseekPunctuation}]+`, spacesAtEnd, deepseekHan, "\\p{N}+"],
   },
   { names: ["deepseek-coder"], patterns: ["[\\r\\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", deepseekHan, "\\p{N}"] },
   {
@@ -119,12 +121,16 @@ const otherKnownPatterns: readonly string[] = [
 ];
 
 /**
- * Whether a pattern of a tokenizer.json is one of the known ones. Any other is refused rather than run: a pattern of 29
- * characters can take exponential time. The known ones are linear in the text.
+ * What to run for a pattern of a tokenizer.json: the pattern itself when it is known, or an equal one that takes linear time.
+ *
+ * @returns undefined for any other: a pattern of 29 characters can take exponential time
  */
-export function isKnownPattern(pattern: string): boolean {
+export function runnablePattern(pattern: string): string | undefined {
   const canonical = canonicalPattern(pattern);
-  return otherKnownPatterns.includes(canonical) || rows.some((row) => row.patterns.some((known) => canonicalPattern(known) === canonical));
+  if (canonical === "\\s+$") return spacesAtEnd;
+  const known =
+    otherKnownPatterns.includes(canonical) || rows.some((row) => row.patterns.some((own) => canonicalPattern(own) === canonical));
+  return known ? pattern : undefined;
 }
 
 /** One spelling for what files write as a character or as an escape. */

@@ -2,7 +2,7 @@
 // refused. Kinds and fields: huggingface/tokenizers 0.21, tokenizers/src.
 
 import { ShaderloomError } from "../base/errors.ts";
-import { isKnownPattern } from "./pre_tokenizers.ts";
+import { runnablePattern } from "./pre_tokenizers.ts";
 import { asArray, asRecord, kindError } from "./tokenizer_json_values.ts";
 import type { JsonRecord } from "./tokenizer_json_values.ts";
 import { spaceMark } from "./vocabulary.ts";
@@ -24,7 +24,8 @@ function checkPattern(value: unknown, part: string): JsonRecord {
   const pattern = asRecord(value, part);
   if (typeof pattern["String"] === "string") return { String: pattern["String"] };
   const regex = text(pattern["Regex"], part);
-  if (isKnownPattern(regex)) return { Regex: regex };
+  const runnable = runnablePattern(regex);
+  if (runnable !== undefined) return { Regex: runnable };
   const message = `The tokenizer's pattern "${regex.slice(0, 60)}" is not a known one, and an unknown one may hang. Use the model's GGUF file.`;
   throw new ShaderloomError("TOKENIZER.pattern", message, { detail: { part, pattern: regex.slice(0, 200) } });
 }
