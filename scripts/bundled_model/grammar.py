@@ -161,7 +161,7 @@ def opening(world, rng, once):
         text += " {he} lived in {home}[| with {his} {kin}]."
     if rng.random() < 0.45:
         text += " {he} loved " + rng.choice(LIKES) + "."
-    return world.fill(text, rng)
+    return re.sub(r"([Ii])n a farm\b", lambda m: ("O" if m[1] == "I" else "o") + "n a farm", world.fill(text, rng))
 
 
 def tell(world, rng, once=False):
