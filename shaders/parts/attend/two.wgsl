@@ -9,6 +9,11 @@
 
 const ATTEND_QUERIES = 2u;
 
+/// D4, as a value that drivers do not know: those that unroll these loops to keep the sums in registers compile for minutes.
+fn attend_width() -> u32 {
+  return D4 + step.reserved0;
+}
+
 var<private> attend_top: vec4<f32>;
 var<private> attend_sum: vec4<f32>;
 var<private> attend_acc0: array<vec4<f32>, D4>;
@@ -32,7 +37,7 @@ fn attend_max(s: vec4<f32>, t: vec4<f32>) -> f32 {
 fn attend(slot: u32, kv_head: u32, keys: vec2<u32>, positions: vec4<u32>, queries: vec4<u32>) {
   attend_top = vec4<f32>(LOWEST);
   attend_sum = vec4<f32>();
-  for (var i = 0u; i < D4; i++) {
+  for (var i = 0u; i < attend_width(); i++) {
     attend_acc0[i] = vec4<f32>();
     attend_acc1[i] = vec4<f32>();
   }
@@ -52,7 +57,7 @@ fn attend(slot: u32, kv_head: u32, keys: vec2<u32>, positions: vec4<u32>, querie
     var t0 = vec4<f32>();
     var s1 = vec4<f32>();
     var t1 = vec4<f32>();
-    for (var i = 0u; i < D4; i++) {
+    for (var i = 0u; i < attend_width(); i++) {
       let a0 = vec4<f32>(q[queries.x + i]);
       let a1 = vec4<f32>(q[queries.y + i]);
       let b0 = vec4<f32>(kv[k0 + i]);
@@ -80,7 +85,7 @@ fn attend(slot: u32, kv_head: u32, keys: vec2<u32>, positions: vec4<u32>, querie
     s1 = exp(s1 - top.y);
     t1 = exp(t1 - top.y);
     attend_sum = attend_sum * fade + vec4<f32>(dot(s0 + t0, vec4<f32>(1.0)), dot(s1 + t1, vec4<f32>(1.0)), 0.0, 0.0);
-    for (var i = 0u; i < D4; i++) {
+    for (var i = 0u; i < attend_width(); i++) {
       let v0 = vec4<f32>(kv[k0 + KV_VALUES + i]);
       let v1 = vec4<f32>(kv[k1 + KV_VALUES + i]);
       let v2 = vec4<f32>(kv[k2 + KV_VALUES + i]);
@@ -99,7 +104,7 @@ fn attend(slot: u32, kv_head: u32, keys: vec2<u32>, positions: vec4<u32>, querie
 
 /// Hands every vec4 of the first `count` outputs, times its query's `share`, to attend_write, queries `pitch` apart from `at`.
 fn attend_each(at: u32, pitch: u32, count: u32, share: vec4<f32>) {
-  for (var i = 0u; i < D4; i++) {
+  for (var i = 0u; i < attend_width(); i++) {
     attend_write(at + i, attend_acc0[i] * share.x);
     if (count > 1) {
       attend_write(at + 1 * pitch + i, attend_acc1[i] * share.y);
