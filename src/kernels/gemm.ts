@@ -9,7 +9,7 @@ import { type LinearAttributes, productVariant } from "./matrix.ts";
 const tile = 64;
 
 /** Activation rows of a workgroup of gemm_cpu.wgsl. */
-const cpuColumns = 4;
+const cpuColumns = 8;
 
 /** Most row groups of a workgroup of gemm_cpu.wgsl: more share the loads of x (32 reach 1.15 times the speed of 16). */
 const cpuGroups = 32;
