@@ -29,29 +29,31 @@ const models: PeerModelName[] = [
  */
 const zeroLogitToken = 200;
 
-async function measure(session: Session, prompt: readonly number[]): Promise<LogitsToCompare> {
+/** @param ids greedy ids to add */
+async function measure(session: Session, prompt: readonly number[], ids: number): Promise<LogitsToCompare> {
   const logprobs = await lastLogprobs(session, prompt);
   const logits = Array.from(logprobs, (value) => value - logprobs[zeroLogitToken]);
-  const greedy = await greedyIds(session, prompt, 8);
+  const greedy = ids > 0 ? await greedyIds(session, prompt, ids) : [];
   const best = logits.reduce((at, value, id) => (value > logits[at] ? id : at), 0);
   return { prompt, logits, greedy, top: [[best, logits[best]]] };
 }
 
 describe("logits agree with llama.cpp", () => {
   for (const name of models) {
-    test(`${name.shape} ${name.arch} ${name.type}`, async (context) => {
+    test(`${name.shape} ${name.arch} ${name.type}`, { timeout: 240_000 }, async (context) => {
       const gpu = await gpuOrSkip(context);
       await llamacppOrSkip(context);
       const { gguf, ref } = await peerModelOrSkip(context, name);
       const session = await loadSession({ model: gguf, gpu });
       try {
-        const { relRms, greedyMatch } = await compareWithLlamacpp(name, await measure(session, ref.prompt));
+        // With 8-bit activations another token may win.
+        const sameIds = name.type === "f32" || name.type === "f16" ? 8 : 0;
+        const { relRms, greedyMatch } = await compareWithLlamacpp(name, await measure(session, ref.prompt, sameIds));
         const bound = stated[name.type] ?? slack * (await compareWithLlamacpp(name, ref)).relRms;
         expect(relRms, "relative RMS").toBeLessThanOrEqual(bound);
         // Equal bit for bit would mean that nothing was compared.
         expect(relRms).toBeGreaterThan(0);
-        // With 8-bit activations another token may win.
-        if (name.type === "f32" || name.type === "f16") expect(greedyMatch).toBe(true);
+        if (sameIds > 0) expect(greedyMatch).toBe(true);
       } finally {
         session.destroy();
       }
