@@ -15,7 +15,7 @@ import numpy as np
 from gguf_model import GgufModel
 from sample import DEFAULT, HERE, chat_text
 
-CASES = [chat_text([("user", "Tell me a story about a fox.")]), "Once upon a time, there was a little girl named",
+CASES = [chat_text([("user", "What can you do?")]), "Once upon a time, there was a little girl named",
          chat_text([("user", "Extract the name, place and number as JSON: Mia saw 12 ducks at the lake.")])]
 
 
