@@ -4,7 +4,7 @@
 // read once for all of them; ranges past the row's position return at once.
 // Workgroup memory: SET_HEADS * (4 D4 + SPLIT_TOKENS) + 5 WG words.
 // Consts: WG, HEADS, GROUP (query heads per kv head), SETS, SET_HEADS, SPLITS, SPLIT_TOKENS, STRIDE, PARTIAL_STRIDE, LOWEST, those
-// of the parts. Parts: kv, mask, score.
+// of the parts. Parts: kv, mask, score, loop.
 // Source: Flash-Decoding, after arXiv:2307.08691.
 
 /// Lanes that reduce one head's scores.
@@ -43,13 +43,13 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   for (var key = lane; key < count; key += WG) {
     let at = kv_index(slot, start + key, kv_head);
     var s = array<f32, SET_HEADS>();
-    for (var i = 0u; i < D4; i++) {
+    for (var i = 0u; i < upto(D4); i++) {
       let k = vec4<f32>(kv[at + i]);
-      for (var h = 0u; h < SET_HEADS; h++) {
+      for (var h = 0u; h < upto(SET_HEADS); h++) {
         s[h] += dot(queries[h * D4 + i], k);
       }
     }
-    for (var h = 0u; h < SET_HEADS; h++) {
+    for (var h = 0u; h < upto(SET_HEADS); h++) {
       scores[h * SPLIT_TOKENS + key] = select(LOWEST, score(s[h]), mask_allows(position, start + key));
     }
   }
@@ -67,7 +67,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   team[lane] = top;
   workgroupBarrier();
   if (mine < SET_HEADS) {
-    for (var i = 0u; i < TEAM; i++) {
+    for (var i = 0u; i < upto(TEAM); i++) {
       top = max(top, team[mine * TEAM + i]);
     }
     for (var key = lane % TEAM; key < count; key += TEAM) {
@@ -82,7 +82,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   let out = row * PARTIAL_STRIDE + (head * SPLITS + split) * (D4 + 1);
   if (mine < SET_HEADS && lane % TEAM == 0) {
     var total = 0.0;
-    for (var i = 0u; i < TEAM; i++) {
+    for (var i = 0u; i < upto(TEAM); i++) {
       total += team[mine * TEAM + i];
     }
     partials[out + mine * SPLITS * (D4 + 1)] = vec4<f32>(top, total, 0.0, 0.0);
@@ -95,17 +95,17 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   if (stripe < STRIPES) {
     for (var key = stripe; key < count; key += STRIPES) {
       let v = vec4<f32>(kv[kv_index(slot, start + key, kv_head) + KV_VALUES + col]);
-      for (var h = 0u; h < SET_HEADS; h++) {
+      for (var h = 0u; h < upto(SET_HEADS); h++) {
         acc[h] += scores[h * SPLIT_TOKENS + key] * v;
       }
     }
   }
-  for (var h = 0u; h < SET_HEADS; h++) {
+  for (var h = 0u; h < upto(SET_HEADS); h++) {
     stripes[lane] = acc[h];
     workgroupBarrier();
     if (stripe == 0) {
       var total = vec4<f32>();
-      for (var i = 0u; i < STRIPES; i++) {
+      for (var i = 0u; i < upto(STRIPES); i++) {
         total += stripes[i * D4 + col];
       }
       partials[out + h * SPLITS * (D4 + 1) + 1 + col] = total;

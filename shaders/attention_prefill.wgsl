@@ -3,7 +3,7 @@
 // Grid: (ceil(rows / 32), HEADS), one workgroup per tile of queries of a head; tiles past the last position are never read.
 // Workgroup memory: 14.5 KiB (14,848 bytes). Threads lie 8 across; each owns ROWS queries x 4 keys of the scores, ROWS queries x one vec4
 // of every 32 dimensions of the output. Heads come in CHUNKS of 32 dimensions, so that any length fits.
-// Consts: WG (8 * 32 / ROWS), ROWS, CHUNKS, HEADS, GROUP, STRIDE, LOWEST, those of the parts. Parts: kv, mask, score.
+// Consts: WG (8 * 32 / ROWS), ROWS, CHUNKS, HEADS, GROUP, STRIDE, LOWEST, those of the parts. Parts: kv, mask, score, loop.
 // Paper: FlashAttention-2, arXiv:2307.08691.
 
 /// vec4 from one row of a tile to the next: one more than 8, so that rows fall into different banks.
@@ -61,29 +61,29 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   var acc: array<array<vec4<f32>, CHUNKS>, ROWS>;
   var top: array<f32, ROWS>;
   var sum: array<f32, ROWS>;
-  for (var r = 0u; r < ROWS; r++) {
+  for (var r = 0u; r < upto(ROWS); r++) {
     top[r] = LOWEST;
   }
   for (var tile = mask_first(start) / 32 * 32; tile < end; tile += 32) {
     var s = array<vec4<f32>, ROWS>();
-    for (var chunk = 0u; chunk < CHUNKS; chunk++) {
+    for (var chunk = 0u; chunk < upto(CHUNKS); chunk++) {
       workgroupBarrier();
       load_queries(first, head, chunk, lane);
       load_kv(slot, vec2<u32>(tile, end), head, chunk, 0, lane);
       workgroupBarrier();
-      for (var i = 0u; i < 8; i++) {
+      for (var i = 0u; i < upto(8); i++) {
         let k0 = kv_tile[tx * PITCH + i];
         let k1 = kv_tile[(8 + tx) * PITCH + i];
         let k2 = kv_tile[(16 + tx) * PITCH + i];
         let k3 = kv_tile[(24 + tx) * PITCH + i];
-        for (var r = 0u; r < ROWS; r++) {
+        for (var r = 0u; r < upto(ROWS); r++) {
           let query = q_tile[(ty + r) * PITCH + i];
           s[r] += vec4<f32>(dot(query, k0), dot(query, k1), dot(query, k2), dot(query, k3));
         }
       }
     }
     let key = tile + tx * 4;
-    for (var r = 0u; r < ROWS; r++) {
+    for (var r = 0u; r < upto(ROWS); r++) {
       let position = start + ty + r;
       s[r] = vec4<f32>(
         select(LOWEST, score(s[r].x), mask_allows(position, key)),
@@ -92,13 +92,13 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
         select(LOWEST, score(s[r].w), mask_allows(position, key + 3)),
       );
     }
-    for (var r = 0u; r < ROWS; r++) {
+    for (var r = 0u; r < upto(ROWS); r++) {
       across[(ty + r) * 8 + tx] = max(max(s[r].x, s[r].y), max(s[r].z, s[r].w));
     }
     workgroupBarrier();
-    for (var r = 0u; r < ROWS; r++) {
+    for (var r = 0u; r < upto(ROWS); r++) {
       var new_top = top[r];
-      for (var i = 0u; i < 8; i++) {
+      for (var i = 0u; i < upto(8); i++) {
         new_top = max(new_top, across[(ty + r) * 8 + i]);
       }
       let fade = exp(top[r] - new_top);
@@ -106,20 +106,20 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
       top[r] = new_top;
       sum[r] = sum[r] * fade + dot(p, vec4<f32>(1.0));
       p_tile[(ty + r) * PITCH + tx] = p;
-      for (var chunk = 0u; chunk < CHUNKS; chunk++) {
+      for (var chunk = 0u; chunk < upto(CHUNKS); chunk++) {
         acc[r][chunk] *= fade;
       }
     }
-    for (var chunk = 0u; chunk < CHUNKS; chunk++) {
+    for (var chunk = 0u; chunk < upto(CHUNKS); chunk++) {
       workgroupBarrier();
       load_kv(slot, vec2<u32>(tile, end), head, chunk, KV_VALUES, lane);
       workgroupBarrier();
-      for (var i = 0u; i < 8; i++) {
+      for (var i = 0u; i < upto(8); i++) {
         let v0 = kv_tile[(4 * i) * PITCH + tx];
         let v1 = kv_tile[(4 * i + 1) * PITCH + tx];
         let v2 = kv_tile[(4 * i + 2) * PITCH + tx];
         let v3 = kv_tile[(4 * i + 3) * PITCH + tx];
-        for (var r = 0u; r < ROWS; r++) {
+        for (var r = 0u; r < upto(ROWS); r++) {
           let p = p_tile[(ty + r) * PITCH + i];
           acc[r][chunk] += p.x * v0 + p.y * v1 + p.z * v2 + p.w * v3;
         }
@@ -127,18 +127,18 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
     }
   }
   // Each lane has summed its own keys; the maxima they share made the sums comparable.
-  for (var r = 0u; r < ROWS; r++) {
+  for (var r = 0u; r < upto(ROWS); r++) {
     across[(ty + r) * 8 + tx] = sum[r];
   }
   workgroupBarrier();
-  for (var r = 0u; r < ROWS; r++) {
+  for (var r = 0u; r < upto(ROWS); r++) {
     let row = first + ty + r;
     var total = 0.0;
-    for (var i = 0u; i < 8; i++) {
+    for (var i = 0u; i < upto(8); i++) {
       total += across[(ty + r) * 8 + i];
     }
     let share = 1.0 / max(total, 1e-30);
-    for (var chunk = 0u; chunk < CHUNKS; chunk++) {
+    for (var chunk = 0u; chunk < upto(CHUNKS); chunk++) {
       let col = chunk * 8 + tx;
       if (row < step.rows && col < D4) {
         y[row * STRIDE + head * D4 + col] = vec4<act_t>(acc[r][chunk] * share);

@@ -4,9 +4,8 @@
 // weight rows l % 8 + 8i and activation rows l / 8 + 8j. K advances 32 at a time: each lane decodes one block of a weight row
 // into workgroup memory and brings eight vec4 of activations, neighbouring lanes neighbouring vec4. Tiles are
 // [vec4 of the block][row]; x's rows are permuted (row ^ vec4), so that lanes that store one row hit different banks.
-// `step.reserved0` is zero: it keeps drivers from unrolling the loop over K.
 // Workgroup memory: 2 * 64 * 32 elements of act_t (16 KiB in f32), two barriers per block.
-// Consts: N, BLOCKS, OVER_OUTPUT_ROWS. Parts: weight, dot (x_four), epilogue.
+// Consts: N, BLOCKS, OVER_OUTPUT_ROWS. Parts: weight, dot (x_four), epilogue, loop.
 
 const TILE: u32 = 64u;
 
@@ -25,7 +24,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   let w_row = min(first + lane, N - 1u);
   let part = lane & 7u;
   var acc: array<f32, 64>;
-  for (var block = 0u; block < BLOCKS + step.reserved0; block++) {
+  for (var block = 0u; block < upto(BLOCKS); block++) {
     let ws = decode32(w_row, block);
     workgroupBarrier();
     w_tile[lane] = vec4<act_t>(ws.v0);
@@ -40,22 +39,22 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
       x_tile[part * TILE + (row ^ part)] = vec4<act_t>(x_four(min(t + row, count - 1u), block * 8u + part));
     }
     workgroupBarrier();
-    for (var k = 0u; k < 8u; k++) {
+    for (var k = 0u; k < upto(8u); k++) {
       var ws8 = array<vec4<f32>, 8>();
-      for (var i = 0u; i < 8u; i++) {
+      for (var i = 0u; i < upto(8u); i++) {
         ws8[i] = vec4<f32>(w_tile[k * TILE + part + 8u * i]);
       }
-      for (var j = 0u; j < 8u; j++) {
+      for (var j = 0u; j < upto(8u); j++) {
         let xv = vec4<f32>(x_tile[k * TILE + (((lane >> 3u) + 8u * j) ^ k)]);
-        for (var i = 0u; i < 8u; i++) {
+        for (var i = 0u; i < upto(8u); i++) {
           acc[j * 8u + i] += dot(ws8[i], xv);
         }
       }
     }
   }
-  for (var j = 0u; j < 8u; j++) {
+  for (var j = 0u; j < upto(8u); j++) {
     let row = t + (lane >> 3u) + 8u * j;
-    for (var i = 0u; i < 8u; i++) {
+    for (var i = 0u; i < upto(8u); i++) {
       let col = first + part + 8u * i;
       if (row < count && col < N) {
         finish(row, col, acc[j * 8u + i]);

@@ -8,6 +8,8 @@ export interface Caps {
   readonly architecture: string;
   readonly description: string;
   readonly deviceClass: DeviceClass;
+  /** Whether shaders run on the CPU, whatever class of program was chosen: its compilers must not unroll. */
+  readonly software: boolean;
   /** The `shader-f16` feature. */
   readonly f16: boolean;
   /** Subgroup size range when the `subgroups` feature is present. */

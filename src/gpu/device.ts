@@ -57,6 +57,7 @@ export function readCaps(adapter: GPUAdapter, options: OpenDeviceOptions = {}): 
     architecture: info.architecture ?? "",
     description,
     deviceClass: options.deviceClass ?? (software ? "cpu" : "gpu"),
+    software,
     f16: features.has("shader-f16"),
     subgroups: features.has("subgroups") ? { min: info.subgroupMinSize ?? 4, max: info.subgroupMaxSize ?? 128 } : undefined,
     timestamps: features.has("timestamp-query"),

@@ -6,7 +6,7 @@ import { ceilDiv } from "../base/math.ts";
 import { attentionConsts, attentionParts, partialCols, partialsReference, type SplitAttributes } from "./attention.ts";
 import type { Kernel, KernelBinding, KernelCase, KernelTarget, Variant } from "./kernel.ts";
 import { kvBindings, testLayout } from "./kv_layout.ts";
-import { makeHeader, supports, variantKey } from "./target.ts";
+import { loopPart, makeHeader, supports, variantKey } from "./target.ts";
 
 const bindings: readonly KernelBinding[] = [
   { name: "q", from: "input0", type: "array<vec4<act_t>>", access: "read" },
@@ -67,7 +67,7 @@ function variants(attributes: SplitAttributes, target: KernelTarget): readonly V
       key: variantKey(target, "attention_decode", `kv_${kv.type}`),
       precision: target.precision,
       header: makeHeader(target, consts, { kv_t: kv.type }),
-      files: [...(cpu ? ["attention_decode_cpu.wgsl", attend] : ["attention_decode.wgsl"]), ...attentionParts],
+      files: [...(cpu ? ["attention_decode_cpu.wgsl", attend] : ["attention_decode.wgsl", loopPart(target)]), ...attentionParts],
       bindings,
       usesStep: true,
       grid: (step) => {

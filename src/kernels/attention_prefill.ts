@@ -4,7 +4,7 @@ import { ceilDiv } from "../base/math.ts";
 import { type AttentionAttributes, attentionConsts, attentionParts, attentionReference } from "./attention.ts";
 import type { Kernel, KernelBinding, KernelCase, KernelTarget, Variant } from "./kernel.ts";
 import { kvBindings, testLayout } from "./kv_layout.ts";
-import { makeHeader, supports, variantKey } from "./target.ts";
+import { loopPart, makeHeader, supports, variantKey } from "./target.ts";
 
 const bindings: readonly KernelBinding[] = [
   { name: "q", from: "input0", type: "array<vec4<act_t>>", access: "read" },
@@ -33,7 +33,10 @@ function variants(attributes: AttentionAttributes, target: KernelTarget): readon
       key: variantKey(target, "attention_prefill", `kv_${kv.type}`),
       precision: target.precision,
       header: makeHeader(target, { ...attentionConsts(attributes), ...consts }, { kv_t: kv.type }),
-      files: [...(cpu ? ["attention_prefill_cpu.wgsl", "parts/attend/four.wgsl"] : ["attention_prefill.wgsl"]), ...attentionParts],
+      files: [
+        ...(cpu ? ["attention_prefill_cpu.wgsl", "parts/attend/four.wgsl"] : ["attention_prefill.wgsl", loopPart(target)]),
+        ...attentionParts,
+      ],
       bindings,
       usesStep: true,
       grid: (step) => [ceilDiv(step.rows, rowsPerWorkgroup), numHeads, 1],

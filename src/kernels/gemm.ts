@@ -2,6 +2,7 @@
 
 import { rowGroupSize } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
+import { loopPart } from "./target.ts";
 import type { KernelTarget, Variant } from "./kernel.ts";
 import { type LinearAttributes, productVariant } from "./matrix.ts";
 
@@ -34,6 +35,7 @@ export function gemmGpu(attributes: LinearAttributes, target: KernelTarget): Var
     name: "gemm",
     packed: false,
     file: "gemm.wgsl",
+    parts: [loopPart(target)],
     consts: {},
     grid: (step) => [ceilDiv(n, tile), ceilDiv(step[over], tile), 1],
   });

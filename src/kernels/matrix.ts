@@ -69,6 +69,8 @@ function inputConsts({ k, activations }: LinearAttributes): Record<string, numbe
 export interface ProductOptions {
   readonly name: "gemv" | "gemm";
   readonly file: string;
+  /** Parts that only this file needs. */
+  readonly parts?: readonly string[];
   /** Multiply bytes, where `canPack` allows it. */
   readonly packed: boolean;
   readonly consts: Header["consts"];
@@ -103,6 +105,7 @@ export function productVariant(attributes: LinearAttributes, target: KernelTarge
     header: makeHeader(target, consts, { y_t: out === "act" ? actType(target) : "f32" }),
     files: [
       options.file,
+      ...(options.parts ?? []),
       ...dotFiles(attributes, options.packed),
       `parts/epilogue/${bias ? "bias" : "store"}.wgsl`,
       ...weightFiles(format),

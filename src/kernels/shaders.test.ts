@@ -11,6 +11,7 @@ const caps: Caps = {
   architecture: "any",
   description: "an adapter with everything",
   deviceClass: "gpu",
+  software: false,
   f16: true,
   subgroups: { min: 4, max: 128 },
   timestamps: true,
@@ -26,7 +27,7 @@ const caps: Caps = {
 function choicesOf<A>(kernel: Kernel<A>): (readonly Variant[])[] {
   const targets = (["cpu", "gpu"] as const).flatMap((deviceClass) =>
     (["f32", "f16", "int8"] satisfies Precision[]).flatMap((precision) =>
-      [true, false].map((packedDot) => ({ caps: { ...caps, packedDot }, deviceClass, precision })),
+      [true, false].map((plain) => ({ caps: { ...caps, packedDot: plain, software: !plain }, deviceClass, precision })),
     ),
   );
   return kernel.cases.flatMap(({ attributes, rows }) => targets.map((target) => kernel.variants(attributes, { ...target, maxRows: rows })));

@@ -13,6 +13,11 @@ export function supports(target: KernelTarget, types: readonly ("f32" | "f16")[]
   return target.caps.f16 || ![actType(target), ...types].includes("f16");
 }
 
+/** The part that bounds loops whose arrays a GPU keeps in registers. */
+export function loopPart(target: KernelTarget): string {
+  return target.caps.software ? "parts/loop/rolled.wgsl" : "parts/loop/unrolled.wgsl";
+}
+
 /** Consts under the aliases that shaders name their types by: `act_t`, and those in `types`. */
 export function makeHeader(target: KernelTarget, consts: Header["consts"], types: Readonly<Record<string, "f32" | "f16">> = {}): Header {
   const aliases = { act_t: actType(target), ...types };
