@@ -16,8 +16,8 @@ export interface RmsNormAttributes {
   readonly over?: "rows" | "outputRows";
 }
 
-/** Lanes of a CPU driver's vector unit: each repeats the sum, which costs nothing, and writes its share. */
-const cpuLanes = 8;
+/** Lanes of a CPU driver's vector unit. */
+const cpuLanes = 4;
 
 function variants({ cols, groups, eps, over = "rows" }: RmsNormAttributes, target: KernelTarget): readonly Variant[] {
   if (!supports(target)) return [];
@@ -25,6 +25,8 @@ function variants({ cols, groups, eps, over = "rows" }: RmsNormAttributes, targe
   const cpu = target.deviceClass === "cpu";
   const width = ceilDiv(cols, 4);
   const workgroupSize = cpu ? cpuLanes : width > 64 ? 256 : 32;
+  // With too few groups to fill the lanes, all repeat a group's sum, which costs nothing, and share its writes.
+  const groupLanes = over === "rows" && target.maxRows * groups >= cpuLanes ? 1 : cpuLanes;
   const consts = {
     WG: workgroupSize,
     STRIDE: rowStride(cols * groups) / 4,
@@ -32,6 +34,7 @@ function variants({ cols, groups, eps, over = "rows" }: RmsNormAttributes, targe
     GROUPS: groups,
     COLS: { f32: cols },
     EPS: { f32: eps },
+    ...(cpu && { LANES: groupLanes, OVER_OUTPUT: over === "outputRows" }),
   };
   return [
     {
@@ -45,7 +48,7 @@ function variants({ cols, groups, eps, over = "rows" }: RmsNormAttributes, targe
         { name: "y", from: "output0", type: "array<vec4<act_t>>", access: "read_write" },
       ],
       usesStep: true,
-      grid: (step) => [groups, step[over], 1],
+      grid: (step) => (cpu ? [ceilDiv(step[over] * groups * groupLanes, cpuLanes), 1, 1] : [groups, step[over], 1]),
     },
   ];
 }
@@ -77,5 +80,6 @@ export const rmsNorm: Kernel<RmsNormAttributes> = {
     { name: "2x4096", attributes: { cols: 4096, groups: 1, eps: 1e-6 }, rows: 2 },
     { name: "5x3 heads of 12", attributes: { cols: 12, groups: 3, eps: 1e-6 }, rows: 5 },
     { name: "2x16 heads of 128", attributes: { cols: 128, groups: 16, eps: 1e-6 }, rows: 2 },
+    { name: "3 output rows of 7", attributes: { cols: 258, groups: 1, eps: 1e-6, over: "outputRows" }, rows: 7, outputRows: 3 },
   ],
 };
