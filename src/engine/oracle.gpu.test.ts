@@ -20,12 +20,30 @@ const trained = [
   "tinystories-656k/tinystories-656k-q4_0",
 ];
 
-/** `cpu` is what these adapters choose; the GPU program is forced, so that its kernels are held to the same bar. */
+/**
+ * `cpu` is what these adapters choose; the GPU program is forced, so that its kernels are held to the same bar. SwiftShader
+ * compiles that program for 20 seconds, so `npm test` takes one model of each architecture and of each type through it, and
+ * `npm run gpu` (Vite's mode `full`) every combination.
+ */
 const deviceClasses = ["cpu", "gpu"] as const;
+const full = import.meta.env.MODE === "full";
+const quickGpu: ReadonlySet<string> = new Set([
+  "stories260K/stories260K-f32",
+  "tinystories-656k/tinystories-656k-q4_0",
+  "small llama q4_0",
+  "small qwen2 f16",
+  "small qwen3 q8_0",
+  "small llama f32",
+  "k256 qwen2 q4_k",
+]);
+
+function classesFor(name: string): readonly ("cpu" | "gpu")[] {
+  return full || quickGpu.has(name) ? deviceClasses : ["cpu"];
+}
 
 describe("trained models equal their float64 forward", () => {
   for (const path of trained) {
-    for (const deviceClass of deviceClasses) {
+    for (const deviceClass of classesFor(path)) {
       test(`${path} with the ${deviceClass} program`, async (context) => {
         const gpu = await gpuOrSkip(context);
         const gguf = await sharedFileOrSkip(context, `data/models/${path}.gguf`);
@@ -77,7 +95,7 @@ async function checkPeer(
 
 describe("the canonical random model equals the independent forward", () => {
   for (const name of peers) {
-    for (const deviceClass of deviceClasses) {
+    for (const deviceClass of classesFor(`${name.shape} ${name.arch} ${name.type}`)) {
       test(`${name.shape} ${name.arch} ${name.type} with the ${deviceClass} program`, async (context) => {
         const gpu = await gpuOrSkip(context);
         const model = await peerModelOrSkip(context, name);
