@@ -19,7 +19,7 @@ export interface AttentionAttributes {
 export const attentionParts: readonly string[] = [kvPart, "parts/mask/causal.wgsl", "parts/score/scaled.wgsl"];
 
 /** A score that no key reaches: finite, since WGSL may drop infinities; exp(it - any real score) is 0. */
-export const lowestScore = -3e38;
+const lowestScore = -3e38;
 
 export function attentionConsts({ kv, numHeads, scale }: AttentionAttributes): Record<string, ConstValue> {
   assert(numHeads % kv.numKvHeads === 0, `${numHeads} query heads do not share ${kv.numKvHeads} kv heads evenly`);
