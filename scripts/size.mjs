@@ -1,5 +1,6 @@
 // Prints what the package weighs, gzipped, and fails when the runtime outgrows its budget.
-// The runtime is what loading index.js and running worker.js pulls in without any lazy import; lazy chunks are listed apart.
+// The runtime is what index.js, worker.js and the engine that either of them starts pull in; chunks that not every model
+// needs (tokenizer library, chat templates) are listed apart.
 import { readFileSync, readdirSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -22,8 +23,12 @@ const zipped = (file) => gzipSync(readFileSync(file), { level: 9 }).byteLength;
 const kilobytes = (bytes) => `${(bytes / 1024).toFixed(1)} KB`;
 const name = (file) => relative(lib, file);
 
-const loads = { page: followStatic(join(lib, "index.js"), new Set()), worker: followStatic(join(lib, "worker.js"), new Set()) };
-const runtime = new Set([...loads.page, ...loads.worker]);
+const loads = {
+  page: followStatic(join(lib, "index.js"), new Set()),
+  worker: followStatic(join(lib, "worker.js"), new Set()),
+  engine: followStatic(join(lib, "chunks", "engine_api.js"), new Set()),
+};
+const runtime = new Set([...loads.page, ...loads.worker, ...loads.engine]);
 const lazy = readdirSync(lib, { recursive: true })
   .map((file) => join(lib, String(file)))
   .filter((file) => file.endsWith(".js") && !runtime.has(file));

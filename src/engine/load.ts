@@ -5,7 +5,6 @@ import { asShaderloomError, throwIfAborted } from "../base/errors.ts";
 import { formatByGgufType } from "../formats/index.ts";
 import { BufferLedger } from "../gpu/buffers.ts";
 import { openDevice, type OpenDevice } from "../gpu/device.ts";
-import { compileChatTemplate } from "../text/chat_template.ts";
 import { tokenizerFromGguf } from "../text/tokenizer.ts";
 import { assertSupported, openGguf } from "../weights/gguf.ts";
 import { openSource } from "../weights/source.ts";
@@ -95,5 +94,8 @@ async function readModel(
 async function loadText(model: LoadedModel): Promise<Pick<Parameters<typeof createSession>[0], "tokenizer" | "chatTemplate">> {
   const tokenizer = await tokenizerFromGguf(model.file.metadata);
   const template = model.file.metadata.get("tokenizer.chat_template");
-  return { tokenizer, chatTemplate: typeof template === "string" ? await compileChatTemplate(template) : undefined };
+  if (typeof template !== "string") return { tokenizer, chatTemplate: undefined };
+  // A chunk of its own: models without a template, and pages before a load, need none of it.
+  const { compileChatTemplate } = await import("../text/chat_template.ts");
+  return { tokenizer, chatTemplate: await compileChatTemplate(template) };
 }

@@ -1,7 +1,7 @@
 // The whole path against references that are not ours: float64 forwards of trained models and of the canonical random model.
 
 import { describe, expect, test } from "vitest";
-import { readSharedFile, sharedFileOrSkip } from "../testing/files.ts";
+import { readRepoFile, readSharedFile, sharedFileOrSkip } from "../testing/files.ts";
 import { gpuOrSkip } from "../testing/gpu.ts";
 import { greedyIds, lastLogprobs, relativeRms } from "../testing/oracle.ts";
 import { peerModelOrSkip, type PeerModelName } from "../testing/peer_model.ts";
@@ -28,6 +28,7 @@ const trained = [
 const deviceClasses = ["cpu", "gpu"] as const;
 const full = import.meta.env.MODE === "full";
 const quickGpu: ReadonlySet<string> = new Set([
+  "bundled",
   "stories260K/stories260K-f32",
   "tinystories-656k/tinystories-656k-q4_0",
   "small llama q4_0",
@@ -63,6 +64,35 @@ describe("trained models equal their float64 forward", () => {
         }
       });
     }
+  }
+});
+
+interface BundledCase {
+  readonly text: string;
+  readonly prompt: number[];
+  readonly logits?: number[];
+  readonly greedy: number[];
+  readonly minTop1Margin: number;
+}
+
+describe("the bundled model equals its float64 forward", () => {
+  for (const deviceClass of classesFor("bundled")) {
+    test(`with the ${deviceClass} program`, async (context) => {
+      const gpu = await gpuOrSkip(context);
+      const expected = await readRepoFile("scripts/bundled_model/expected.json");
+      const { cases } = JSON.parse(new TextDecoder().decode(expected)) as { cases: BundledCase[] };
+      const session = await loadSession({ model: await readRepoFile("public/models/shaderloom-tiny.gguf"), gpu, deviceClass });
+      try {
+        for (const { text, prompt, logits, greedy, minTop1Margin } of cases) {
+          expect(session.tokenizer.encodeWithSpecials(text)).toEqual(prompt);
+          if (logits) expect(relativeRms(await lastLogprobs(session, prompt), logits)).toBeLessThanOrEqual(1e-4);
+          expect(minTop1Margin).toBeGreaterThan(0.002);
+          expect(await greedyIds(session, prompt, greedy.length)).toEqual(greedy);
+        }
+      } finally {
+        session.destroy();
+      }
+    });
   }
 });
 
