@@ -1,7 +1,9 @@
 // The shapes of requests and responses: OpenAI's field names, exactly, and the few fields beside them that this engine adds.
 
-import type { HubOptions, ModelLocation } from "../engine/session.ts";
+import type { LoadProgress } from "../engine/progress.ts";
+import type { HubOptions, ModelLocation, SessionStats } from "../engine/session.ts";
 
+export type { LoadProgress } from "../engine/progress.ts";
 export type { HubOptions, ModelLocation } from "../engine/session.ts";
 
 /** Options of `createEngine`. */
@@ -25,19 +27,6 @@ export interface EngineOptions {
   /** Forces the GPU or the CPU-driver program; chosen from the adapter by default. */
   readonly deviceClass?: "gpu" | "cpu";
   readonly hub?: HubOptions;
-}
-
-/** A moment of loading. `progress` is 0..1 over the whole load, `loaded`/`total` bytes of `file`. */
-export interface LoadProgress {
-  readonly phase: "open" | "header" | "compile" | "weights" | "tokenizer" | "ready";
-  readonly file: string;
-  readonly loaded: number;
-  readonly total: number;
-  readonly bytesPerSecond: number;
-  readonly fromCache: boolean;
-  readonly progress: number;
-  /** One line for people. */
-  readonly text: string;
 }
 
 /** One message of a conversation. `content` is null only beside tool calls of the assistant; text parts are joined by newlines. */
@@ -219,22 +208,8 @@ export interface EngineInfo {
 }
 
 /** Counters and byte ledgers since the load. */
-export interface EngineStats {
-  readonly gpuBytes: {
-    readonly weights: number;
-    readonly kv: number;
-    readonly activations: number;
-    readonly other: number;
-    readonly total: number;
-  };
-  readonly kvPages: { readonly used: number; readonly capacity: number; readonly growths: number };
-  readonly dispatches: { readonly decode: number; readonly prefill: number };
-  readonly pipelines: number;
-  readonly steps: number;
-  readonly tokensGenerated: number;
-  readonly loadMs: number;
-  /** Mean JavaScript time to encode and submit a decode step, in milliseconds. */
-  readonly encodeMs: number;
+export interface EngineStats extends SessionStats {
+  /** Calls that wait for their turn. */
   readonly queued: number;
 }
 

@@ -182,9 +182,14 @@ describe("program equals interpreter", () => {
     test(`tensors split by rows, ${phase}`, async (context) => {
       const gpu = await gpuOrSkip(context);
       for (const deviceClass of ["cpu", "gpu"] as const) {
-        // 64 KiB bind two pages of KV and 128 rows of 256 weights: the embedding, the head and the down projection split.
+        // 64 KiB bind two pages of KV and 128 rows of 256 weights: the embedding, the head, Q with its bias and the
+        // feed-forward split.
         const limits = { maxBindingBytes: 64 * 1024, contextLength: 64 };
-        await compare(gpu, { format: "q8_0", ...shape, ffn: 256 }, { phase, deviceClass, precision: "f32", ...limits });
+        await compare(
+          gpu,
+          { architecture: "qwen2", format: "q8_0", ...shape, ffn: 256 },
+          { phase, deviceClass, precision: "f32", ...limits },
+        );
       }
     });
     test(`int8 activations, ${phase}`, async (context) => {

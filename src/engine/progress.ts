@@ -1,6 +1,6 @@
 // Progress of a load as the API reports it: phases in order, bytes and speed while weights are read.
 
-/** A moment of loading; `api/types.ts` documents the fields. */
+/** A moment of loading. `progress` is 0..1 over the whole load, `loaded`/`total` are bytes of `file`. */
 export interface LoadProgress {
   readonly phase: "open" | "header" | "compile" | "weights" | "tokenizer" | "ready";
   readonly file: string;
@@ -9,6 +9,7 @@ export interface LoadProgress {
   readonly bytesPerSecond: number;
   readonly fromCache: boolean;
   readonly progress: number;
+  /** One line for people. */
   readonly text: string;
 }
 

@@ -63,7 +63,7 @@ export interface SessionInfo {
   readonly activations: "f32" | "f16" | "int8";
 }
 
-/** Counters of the session; the API's `EngineStats` without the queue. */
+/** Counters and byte ledgers since the load. */
 export interface SessionStats {
   readonly gpuBytes: {
     readonly weights: number;
@@ -72,12 +72,15 @@ export interface SessionStats {
     readonly other: number;
     readonly total: number;
   };
+  /** Pages of 32 tokens; `growths` counts how often the pools were replaced by larger ones. */
   readonly kvPages: { readonly used: number; readonly capacity: number; readonly growths: number };
+  /** Dispatches of a greedy decode step and of a prefill step. */
   readonly dispatches: { readonly decode: number; readonly prefill: number };
   readonly pipelines: number;
   readonly steps: number;
   readonly tokensGenerated: number;
   readonly loadMs: number;
+  /** Mean JavaScript time to encode and submit a decode step, in milliseconds. */
   readonly encodeMs: number;
 }
 

@@ -15,12 +15,20 @@ export interface WeightRange {
   readonly group: string;
 }
 
+/** A vector from element `start` (default 0, a multiple of 64 so that its bytes stay aligned) on. */
+export interface VectorRange {
+  readonly tensor: string;
+  /** Elements of the whole vector. */
+  readonly length: number;
+  readonly start?: number;
+}
+
 export interface CallOperands {
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
   readonly weights?: readonly WeightRange[];
-  /** f32 vectors of the file, by tensor name, with their lengths. */
-  readonly vectors?: ReadonlyArray<{ readonly tensor: string; readonly length: number }>;
+  /** f32 vectors of the file. */
+  readonly vectors?: readonly VectorRange[];
   readonly tables?: readonly Table[];
   /** Layer whose KV pages are bound. */
   readonly layer?: number;

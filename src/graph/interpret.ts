@@ -32,7 +32,7 @@ export function interpret(calls: readonly KernelCall[], step: InterpretStep, sta
     const results = call.reference({
       inputs,
       weights: call.weights.map((range) => state.matrix(range)),
-      vectors: call.vectors.map(({ tensor }) => state.vector(tensor)),
+      vectors: call.vectors.map(({ tensor, start = 0 }) => state.vector(tensor).subarray(start)),
       tables: call.tables.map((table) => table.data),
       rows: step.rows,
       outputRows: step.outputRows,

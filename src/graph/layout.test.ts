@@ -59,6 +59,6 @@ test("vectors lie in one slab, padded and aligned", () => {
     formatByGgufType,
     1 << 20,
   );
-  expect(layout.vector("a")).toEqual({ slab: "vectors", byteOffset: 0, bytes: 256 });
-  expect(layout.vector("b")).toEqual({ slab: "vectors", byteOffset: 256, bytes: 256 });
+  expect(layout.vector({ tensor: "a", length: 33 })).toEqual({ slab: "vectors", byteOffset: 0, bytes: 256 });
+  expect(layout.vector({ tensor: "b", length: 3 })).toEqual({ slab: "vectors", byteOffset: 256, bytes: 256 });
 });

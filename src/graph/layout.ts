@@ -5,7 +5,7 @@ import { assert } from "../base/errors.ts";
 import { alignUp, ceilDiv } from "../base/math.ts";
 import { bindAlignment, type LayoutPlan, rowGroupSize, rowStride, type Slab, type SlabPart } from "../base/layout.ts";
 import type { WeightFormat } from "../formats/format.ts";
-import type { KernelCall, WeightRange } from "./call.ts";
+import type { KernelCall, VectorRange, WeightRange } from "./call.ts";
 
 /** A bound range of a slab. */
 export interface SlabRange {
@@ -18,7 +18,7 @@ export interface SlabRange {
 export interface WeightLayout {
   readonly plan: LayoutPlan;
   matrix(range: WeightRange): SlabRange;
-  vector(tensor: string): SlabRange;
+  vector(range: VectorRange): SlabRange;
 }
 
 /** Name of the slab of f32 vectors. */
@@ -74,10 +74,10 @@ export function planLayout(
       assert(placed, `${rangeKey(range)} is not in the layout plan`);
       return placed;
     },
-    vector(tensor) {
+    vector({ tensor, start = 0 }) {
       const part = vectors.parts.find((candidate) => candidate.tensor === tensor);
       assert(part, `${tensor} is not in the layout plan`);
-      return { slab: vectorSlab, byteOffset: part.byteOffset, bytes: part.bytes };
+      return { slab: vectorSlab, byteOffset: part.byteOffset + start * 4, bytes: part.bytes - start * 4 };
     },
   };
 }

@@ -41,7 +41,6 @@ export function createLinearLowering(options: LowerOptions, values: ValueSource)
         // A split tensor shares nothing: each of its ranges fills a binding.
         group: splits.length > 1 ? `${weight.name}@${rowStart}` : group,
       };
-      assert(!bias || splits.length === 1, "a tensor with a bias fits one binding");
       const attributes = {
         format,
         k,
@@ -53,7 +52,7 @@ export function createLinearLowering(options: LowerOptions, values: ValueSource)
         out: outType(output),
         activations: options.target.precision === "int8" ? ("int8" as const) : ("float" as const),
       };
-      const vectors = bias ? [{ tensor: bias.name, length: n }] : [];
+      const vectors = bias ? [{ tensor: bias.name, length: n, start: rowStart }] : [];
       calls.push(kernelCall(linear, attributes, { inputs, outputs: [output], weights: [range], vectors }));
     }
     return calls;

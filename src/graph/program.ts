@@ -159,7 +159,7 @@ export class Program {
     if (from.startsWith("input")) return { buffer: this.buffer(call.inputs[index]) };
     if (from.startsWith("output")) return { buffer: this.buffer(call.outputs[index]) };
     if (from.startsWith("table")) return { buffer: table.table(call.tables[index].name) };
-    const range = from.startsWith("weight") ? this.#layout.matrix(call.weights[index]) : this.#layout.vector(call.vectors[index].tensor);
+    const range = from.startsWith("weight") ? this.#layout.matrix(call.weights[index]) : this.#layout.vector(call.vectors[index]);
     return slabBinding(range, table);
   }
 }
