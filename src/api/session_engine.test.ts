@@ -5,6 +5,7 @@ import { seededRng } from "../base/rng.ts";
 import { FAKE_EOS, byteIds, fakeSession } from "../testing/fake_session.ts";
 import type { FakeOptions, FakeSession } from "../testing/fake_session.ts";
 import { portEngine } from "../testing/port_engine.ts";
+import type { ChatTemplate } from "../text/chat_template.ts";
 import { createSessionEngine } from "./session_engine.ts";
 import type { Completion, Engine } from "./types.ts";
 
@@ -51,6 +52,21 @@ describe.each(["here", "behind a port"])("an engine %s", (kind) => {
     const answers = await Promise.all(letters.map((letter) => engine.completions.create(prompt(letter))));
     expect(answers.map(textOf)).toEqual(letters.map((letter) => letter.repeat(6)));
     expect(session.ran.map(({ promptIds }) => String.fromCharCode(promptIds.at(-1) ?? 0))).toEqual(letters);
+  });
+
+  test("a stream decided at run time gives what was decided", async () => {
+    const chatTemplate: ChatTemplate = { source: "", render: () => "a", renderMarked: () => ({ text: "a", untrusted: [] }) };
+    const { engine } = await subject(kind, { chatTemplate });
+    for (const stream of [true, false, null, undefined]) {
+      // A variable, so that only the overload for either kind of answer fits.
+      const decided: boolean | null | undefined = stream;
+      const answer = await engine.completions.create({ ...prompt("a"), stream: decided });
+      expect(Symbol.asyncIterator in answer).toBe(stream === true);
+      expect(Symbol.asyncIterator in answer ? await readAll(answer) : textOf(answer)).toBe("aaaaaa");
+      const chat = await engine.chat.completions.create({ messages: [{ role: "user", content: "a" }], max_tokens: 2, stream: decided });
+      if (!(Symbol.asyncIterator in chat)) expect(chat.object).toBe("chat.completion");
+      else for await (const chunk of chat) expect(chunk.object).toBe("chat.completion.chunk");
+    }
   });
 
   test("64 mixed requests, 30% aborted, some broken off: no deadlock, survivors have their text", async () => {

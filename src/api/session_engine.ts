@@ -36,6 +36,7 @@ function chatMethods(parts: EngineParts, guard: Guard): Engine["chat"] {
     options?: CallOptions,
   ): Promise<AsyncIterable<ChatCompletionChunk>>;
   function create(request: ChatCompletionRequest & { readonly stream?: false | null }, options?: CallOptions): Promise<ChatCompletion>;
+  function create(request: ChatCompletionRequest, options?: CallOptions): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>>;
   function create(request: ChatCompletionRequest, options?: CallOptions): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>> {
     return guard(() => createChatCompletion(parts, request, readCallOptions(options)));
   }
@@ -45,6 +46,7 @@ function chatMethods(parts: EngineParts, guard: Guard): Engine["chat"] {
 function completionMethods(parts: EngineParts, guard: Guard): Engine["completions"] {
   function create(request: CompletionRequest & { readonly stream: true }, options?: CallOptions): Promise<AsyncIterable<Completion>>;
   function create(request: CompletionRequest & { readonly stream?: false | null }, options?: CallOptions): Promise<Completion>;
+  function create(request: CompletionRequest, options?: CallOptions): Promise<Completion | AsyncIterable<Completion>>;
   function create(request: CompletionRequest, options?: CallOptions): Promise<Completion | AsyncIterable<Completion>> {
     return guard(() => createCompletion(parts, request, readCallOptions(options)));
   }

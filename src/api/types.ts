@@ -234,11 +234,15 @@ export interface Engine extends AsyncDisposable {
         options?: CallOptions,
       ): Promise<AsyncIterable<ChatCompletionChunk>>;
       create(request: ChatCompletionRequest & { readonly stream?: false | null }, options?: CallOptions): Promise<ChatCompletion>;
+      /** For a `stream` that is decided at run time. */
+      create(request: ChatCompletionRequest, options?: CallOptions): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>>;
     };
   };
   readonly completions: {
     create(request: CompletionRequest & { readonly stream: true }, options?: CallOptions): Promise<AsyncIterable<Completion>>;
     create(request: CompletionRequest & { readonly stream?: false | null }, options?: CallOptions): Promise<Completion>;
+    /** For a `stream` that is decided at run time. */
+    create(request: CompletionRequest, options?: CallOptions): Promise<Completion | AsyncIterable<Completion>>;
   };
   /** Ids of a user's text: without a beginning of sequence, and never control tokens. */
   tokenize(text: string): Promise<number[]>;

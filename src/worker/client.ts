@@ -2,7 +2,17 @@
 // fails, the worker is terminated and every open call is told.
 
 import { readCallOptions, unloadedError } from "../api/engine_options.ts";
-import type { CallOptions, ChatCompletion, ChatCompletionChunk, Completion, Engine, EngineOptions, ModelLocation } from "../api/types.ts";
+import type {
+  CallOptions,
+  ChatCompletion,
+  ChatCompletionChunk,
+  ChatCompletionRequest,
+  Completion,
+  CompletionRequest,
+  Engine,
+  EngineOptions,
+  ModelLocation,
+} from "../api/types.ts";
 import { ShaderloomError, abortError, asShaderloomError } from "../base/errors.ts";
 import { ask, connect, malformedError } from "./connection.ts";
 import type { Connection, HeartbeatOptions } from "./connection.ts";
@@ -65,6 +75,7 @@ function remoteChat(connection: Connection): Engine["chat"] {
   type Chunked = Streams["chat"]["request"];
   function create(request: Chunked, options?: CallOptions): Promise<AsyncIterable<ChatCompletionChunk>>;
   function create(request: Whole, options?: CallOptions): Promise<ChatCompletion>;
+  function create(request: ChatCompletionRequest, options?: CallOptions): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>>;
   async function create(request: Whole | Chunked, options?: CallOptions): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>> {
     const { signal } = readCallOptions(options);
     if (wantsStream(request)) {
@@ -80,6 +91,7 @@ function remoteCompletions(connection: Connection): Engine["completions"] {
   type Chunked = Streams["completions"]["request"];
   function create(request: Chunked, options?: CallOptions): Promise<AsyncIterable<Completion>>;
   function create(request: Whole, options?: CallOptions): Promise<Completion>;
+  function create(request: CompletionRequest, options?: CallOptions): Promise<Completion | AsyncIterable<Completion>>;
   async function create(request: Whole | Chunked, options?: CallOptions): Promise<Completion | AsyncIterable<Completion>> {
     const { signal } = readCallOptions(options);
     const method = "completions";
