@@ -41,7 +41,8 @@ describe("chat", () => {
     ["messages[0].content", [{ role: "user" }]],
     ["messages[0].content", [{ role: "user", content: 5 }]],
     ["messages[0].content[0].type", [{ role: "user", content: [{ type: "image_url", text: "a" }] }]],
-    ["messages[0].content[0].image_url", [{ role: "user", content: [{ type: "image_url", image_url: {} }] }]],
+    ["messages[0].content[0].image_url", [{ role: "user", content: [{ type: "text", text: "a", image_url: {} }] }]],
+    ["messages[0].content[0].type", [{ role: "user", content: [{ text: "a" }] }]],
     ["messages[0].content[0].text", [{ role: "user", content: [{ type: "text", text: 5 }] }]],
     ["messages[1].secret", [messages[0], { role: "user", content: "a", secret: 1 }]],
     ["messages[0].__proto__", [JSON.parse('{"role":"user","content":"a","__proto__":{"x":1}}')]],
@@ -65,6 +66,18 @@ describe("chat", () => {
     const error = refusal(() => parseChatRequest({ messages: value }, limits));
     expect(error.code).toBe("REQUEST.messages");
     expect(error.detail["param"]).toBe(path);
+  });
+
+  test("a part that is no text is refused by its type, which the message names", () => {
+    for (const part of [
+      { type: "image_url", image_url: { url: "data:," } },
+      { type: "input_audio", input_audio: {} },
+    ]) {
+      const error = refusal(() => parseChatRequest({ messages: [{ role: "user", content: [part] }] }, limits));
+      expect(error.code).toBe("REQUEST.messages");
+      expect(error.detail["param"]).toBe("messages[0].content[0].type");
+      expect(error.message).toContain(`must be "text", the only type of content part supported here, got "${part.type}"`);
+    }
   });
 
   test("top_logprobs needs logprobs; both names of the token limit agree", () => {

@@ -45,6 +45,10 @@ export interface ParsedChatRequest extends SharedRequest {
   readonly templateKwargs: Readonly<Record<string, unknown>>;
 }
 
+function checkPartType(type: unknown, path: string): void {
+  if (type !== "text") throw requestError(`${path}.type`, '"text", the only type of content part supported here', type);
+}
+
 /** Text parts become one string with a newline between them: most templates know only strings. */
 function readContent(value: unknown, path: string, role: string): string | null {
   if (typeof value === "string") return checkString(value, path, MAX_TEXT_LENGTH);
@@ -52,8 +56,10 @@ function readContent(value: unknown, path: string, role: string): string | null 
   if (!Array.isArray(value)) throw requestError(path, "a string or an array of text parts", value);
   const texts = checkArray(value, path, 4096).map((part, i) => {
     const partPath = `${path}[${i}]`;
+    // Before its fields: those of an image or a file are unknown here, and its type is what the caller has to change.
+    if (isRecord(part) && Object.hasOwn(part, "type")) checkPartType(part.type, partPath);
     const fields = readFields(part, partPath, ["type", "text"]);
-    if (fields.get("type") !== "text") throw requestError(`${partPath}.type`, '"text", the only kind of content here', fields.get("type"));
+    checkPartType(fields.get("type"), partPath);
     return checkString(fields.get("text"), `${partPath}.text`, MAX_TEXT_LENGTH);
   });
   return texts.join("\n");

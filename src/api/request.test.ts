@@ -68,8 +68,14 @@ describe("fields of both endpoints", () => {
     }
   });
 
+  test("more than one choice is refused with the reason", () => {
+    for (const call of [chat, complete])
+      expect(refusal(() => call({ n: 2 })).message).toContain("n must be 1 (this engine gives one choice a call), got 2");
+  });
+
   test("null and undefined are OpenAI's defaults", () => {
-    const names = ["temperature", "top_p", "top_k", "min_p", "seed", "stop", "logit_bias", "max_tokens", "n", "stream", "stream_options"];
+    const sampling = ["temperature", "top_p", "top_k", "min_p", "seed", "stop", "logit_bias"];
+    const names = [...sampling, "max_tokens", "n", "stream", "stream_options", "model", "user"];
     for (const value of [null, undefined]) {
       const changes = Object.fromEntries(names.map((name) => [name, value]));
       expect(chat(changes)).toMatchObject({ sampling: { temperature: 1, topP: 1, topK: 0, minP: 0, seed: 7 }, stop: [], stream: false });

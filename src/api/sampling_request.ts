@@ -104,8 +104,9 @@ function readIncludeUsage(value: unknown): boolean {
 /** @throws {ShaderloomError} REQUEST.<field> */
 export function readShared(fields: Fields, limits: RequestLimits): SharedRequest {
   // One answer per request: more would need as many sequences in flight.
-  optionalNumber(fields, "n", { min: 1, max: 1, integer: true });
-  for (const name of ["model", "user"]) if (fields.get(name) !== undefined) checkString(fields.get(name), name, 4096);
+  const n = fields.get("n") ?? 1;
+  if (n !== 1) throw requestError("n", "1 (this engine gives one choice a call)", n);
+  for (const name of ["model", "user"]) checkString(fields.get(name) ?? "", name, 4096);
   return {
     sampling: readSampling(fields, limits),
     stop: readStop(fields.get("stop")),

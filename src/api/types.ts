@@ -59,7 +59,7 @@ export interface SamplingRequest {
 /** A request to `chat.completions.create`. Without `max_tokens` the answer may fill what is left of the context. */
 export interface ChatCompletionRequest extends SamplingRequest {
   readonly messages: readonly ChatCompletionMessageParam[];
-  readonly model?: string;
+  readonly model?: string | null;
   readonly max_tokens?: number | null;
   readonly max_completion_tokens?: number | null;
   readonly n?: number | null;
@@ -67,7 +67,7 @@ export interface ChatCompletionRequest extends SamplingRequest {
   readonly stream_options?: { readonly include_usage?: boolean } | null;
   readonly logprobs?: boolean | null;
   readonly top_logprobs?: number | null;
-  readonly user?: string;
+  readonly user?: string | null;
   /** Handed to the model's chat template, e.g. `{ enable_thinking: false }`. */
   readonly chat_template_kwargs?: Readonly<Record<string, unknown>>;
 }
@@ -78,14 +78,14 @@ export interface ChatCompletionRequest extends SamplingRequest {
  */
 export interface CompletionRequest extends SamplingRequest {
   readonly prompt: string | readonly number[];
-  readonly model?: string;
+  readonly model?: string | null;
   readonly max_tokens?: number | null;
   readonly n?: number | null;
   readonly echo?: boolean | null;
   readonly logprobs?: number | null;
   readonly stream?: boolean | null;
   readonly stream_options?: { readonly include_usage?: boolean } | null;
-  readonly user?: string;
+  readonly user?: string | null;
 }
 
 /** `stop`: end of generation or a stop string; `length`: max tokens or a full context. */
