@@ -47,6 +47,8 @@ export class ChatController {
     this.#running = running;
     const answer = this.#view.addTurn(question);
     this.#events.onAnswering(true);
+    // What was said of the answer before must not stand beside this one, nor beside the error it may end in.
+    this.#events.onAnnounce("");
     try {
       await this.#stream(running, { answer, model, settings });
     } catch (thrown) {
