@@ -28,6 +28,7 @@ export async function* generate(context: GenerateContext, request: GenerateReque
     const start = performance.now();
     const cachedTokens = request.promptLogprobs === undefined ? sequence.reuse(request.promptIds) : 0;
     if (cachedTokens === 0) sequence.reset();
+    context.runner.truncate(sequence.slot, cachedTokens);
     const { head, scores } = await prefill(context, request, cachedTokens);
     complete = true;
     yield { kind: "prompt", cachedTokens, prefillMs: performance.now() - start, scores };

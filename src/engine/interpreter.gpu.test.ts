@@ -12,7 +12,7 @@ import type { KernelCall } from "../graph/call.ts";
 import { firstMismatch, interpret, type InterpreterState } from "../graph/interpret.ts";
 import { planLayout } from "../graph/layout.ts";
 import { lower } from "../graph/lower.ts";
-import { compileProgram } from "../graph/program.ts";
+import { allocateActivations, compileProgram } from "../graph/program.ts";
 import type { CpuKv } from "../kernels/kernel.ts";
 import { shaderFiles } from "../kernels/shader_files.ts";
 import { PagedCache } from "../kv/paged_cache.ts";
@@ -39,13 +39,13 @@ const prefillIds = [
 ];
 
 /** Runs one step both ways and names the first value that differs beyond the bound. */
-async function compare(gpu: GPU, options: TinyModelOptions, comparison: Comparison): Promise<void> {
+async function compare(gpu: GPU, shapeOptions: TinyModelOptions, comparison: Comparison): Promise<void> {
   const { phase, deviceClass, precision, maxBindingBytes } = comparison;
   const opened = await openDevice(gpu, { deviceClass, maxBindingBytes });
   const { device, caps } = opened;
   const ledger = new BufferLedger(device);
   try {
-    const source = bytesSource(tinyModel(options));
+    const source = bytesSource(tinyModel(shapeOptions));
     const model = await buildModel(await openGguf(source), source, {
       caps,
       activations: precision,
@@ -74,7 +74,7 @@ async function compare(gpu: GPU, options: TinyModelOptions, comparison: Comparis
     control.setPages(0, cache.pages(0));
     const outputRows = [rows.length - 1];
     control.writePrefill({ rows, outputRows });
-    const program = await compileProgram(createPipelineCache(device, shaderFiles), {
+    const options = {
       device,
       ledger,
       layout,
@@ -87,7 +87,8 @@ async function compare(gpu: GPU, options: TinyModelOptions, comparison: Comparis
       maxRows: target.maxRows,
       maxOutputRows: phase === "prefill" ? 8 : 1,
       activationBytes: precision === "f16" ? 2 : 4,
-    });
+    };
+    const program = await compileProgram(createPipelineCache(device, shaderFiles), options, allocateActivations(options));
     program.bind({ slab: buffer, table: () => table, kv: (layer) => cache.pool(layer), pages: control.pages, state: control.prefillState });
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
@@ -194,8 +195,12 @@ describe("program equals interpreter", () => {
     });
     test(`int8 activations, ${phase}`, async (context) => {
       const gpu = await gpuOrSkip(context);
-      for (const deviceClass of ["cpu", "gpu"] as const)
+      for (const architecture of ["qwen2", "qwen3"] as const) {
+        await compare(gpu, { architecture, format: "q8_0", ...shape }, { phase, deviceClass: "cpu", precision: "int8" });
+      }
+      for (const deviceClass of ["cpu", "gpu"] as const) {
         await compare(gpu, { format: "q4_0", ...shape }, { phase, deviceClass, precision: "int8" });
+      }
     });
     test(`f16 storage, ${phase}`, async (context) => {
       const gpu = await gpuOrSkip(context);

@@ -6,11 +6,11 @@ import { formatByGgufType } from "../formats/index.ts";
 import { type BufferLedger, withMemoryCheck } from "../gpu/buffers.ts";
 import type { OpenDevice } from "../gpu/device.ts";
 import { createPipelineCache } from "../gpu/pipelines.ts";
-import { createReadback } from "../gpu/readback.ts";
+import { createReadback, type Readback } from "../gpu/readback.ts";
 import { createUpload } from "../gpu/upload.ts";
 import { planLayout, type WeightLayout } from "../graph/layout.ts";
 import { lower, type Lowered } from "../graph/lower.ts";
-import { compileProgram } from "../graph/program.ts";
+import { type Activations, allocateActivations, compileProgram, type ProgramOptions } from "../graph/program.ts";
 import type { KernelTarget } from "../kernels/kernel.ts";
 import { shaderFiles } from "../kernels/shader_files.ts";
 import { PagedCache } from "../kv/paged_cache.ts";
@@ -19,7 +19,7 @@ import type { ByteSource } from "../weights/source.ts";
 import { Control } from "./control.ts";
 import type { LoadedModel } from "./model.ts";
 import type { LoadReport } from "./progress.ts";
-import { Runner } from "./runner.ts";
+import { pickBytes, Runner } from "./runner.ts";
 
 /** Rows of a prefill step: large enough for tiles to pay, small enough that an abort or a frame need not wait long. */
 export const chunkRows = 256;
@@ -57,30 +57,25 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
   const target: KernelTarget = { caps, deviceClass: caps.deviceClass, precision: model.activations, maxRows: 1 };
   const lowered = lowerPhases(model, target);
   const layout = planLayout([...lowered.decode.calls, ...lowered.prefill.calls], formatByGgufType, caps.maxBindingBytes);
-  const advice = (): string =>
-    `Its weights need ${layout.plan.bytes} bytes. Close other tabs, choose a smaller file, or set a contextLength below ${model.contextLength}.`;
-  const made = await withMemoryCheck(device, advice, () => allocate(prepare, layout));
-  const pipelines = createPipelineCache(device, shaderFiles);
   const shared = { device, ledger, layout, activationBytes: model.activations === "f16" ? 2 : 4 };
-  const compile = async (phase: "prefill" | "decode", rows: number, outputRows: number): ReturnType<typeof compileProgram> => {
+  const programOf = (phase: "prefill" | "decode", rows: number, outputRows: number): ProgramOptions => {
     const { calls, sections, logits, pick, scores, hidden } = lowered[phase];
     const keep = [logits, pick, hidden, ...(scores ? [scores] : [])];
-    return compileProgram(pipelines, {
-      ...shared,
-      label: phase,
-      calls,
-      sections,
-      keep,
-      target: { ...target, maxRows: rows },
-      maxRows: rows,
-      maxOutputRows: outputRows,
-    });
+    const rest = { label: phase, calls, sections, keep, target: { ...target, maxRows: rows } };
+    return { ...shared, ...rest, maxRows: rows, maxOutputRows: outputRows };
   };
-  const weights = readWeights(prepare, layout, made.slabs);
-  const [decode, prefill] = await Promise.all([compile("decode", slots, slots), compile("prefill", chunkRows, headRows), weights]);
+  const programs = { decode: programOf("decode", slots, slots), prefill: programOf("prefill", chunkRows, headRows) };
+  const advice = (): string => memoryAdvice(ledger, layout);
+  const made = await withMemoryCheck(device, advice, () => allocate(prepare, layout, programs));
+  const pipelines = createPipelineCache(device, shaderFiles);
+  const [decode, prefill] = await Promise.all([
+    compileProgram(pipelines, programs.decode, made.activations.decode),
+    compileProgram(pipelines, programs.prefill, made.activations.prefill),
+    readWeights(prepare, layout, made.slabs),
+  ]);
   const runner = new Runner({
     device,
-    readback: createReadback(ledger),
+    readback: made.readback,
     control: made.control,
     cache: made.cache,
     prefill: { program: prefill, lowered: lowered.prefill },
@@ -101,14 +96,30 @@ function lowerPhases(model: LoadedModel, target: KernelTarget): { decode: Lowere
   };
 }
 
+/** What was asked for, and what would ask for less. */
+function memoryAdvice(ledger: BufferLedger, layout: WeightLayout): string {
+  const { total, kv, activations } = ledger.bytes();
+  return (
+    `It needs ${total} bytes (${layout.plan.bytes} of weights, ${kv + activations} to work with) and this GPU has less to give. ` +
+    `Close other tabs that use the GPU, or choose a file of fewer bits or parameters whose weights are well below ${layout.plan.bytes} bytes.`
+  );
+}
+
 interface Allocated {
   readonly slabs: ReadonlyMap<string, GPUBuffer>;
   readonly tables: ReadonlyMap<string, GPUBuffer>;
   readonly cache: PagedCache;
   readonly control: Control;
+  readonly readback: Readback;
+  readonly activations: { readonly decode: Activations; readonly prefill: Activations };
 }
 
-function allocate({ model, opened: { device }, ledger }: PrepareOptions, layout: WeightLayout): Allocated {
+/** Everything that the GPU has to hold, so that running out of it is known before weights are read. Only KV grows later. */
+function allocate(
+  { model, opened: { device }, ledger }: PrepareOptions,
+  layout: WeightLayout,
+  programs: { readonly decode: ProgramOptions; readonly prefill: ProgramOptions },
+): Allocated {
   const slabs = new Map(
     layout.plan.slabs.map((slab) => [slab.name, ledger.create("weights", { label: slab.name, size: Math.max(slab.bytes, 256) })]),
   );
@@ -121,7 +132,9 @@ function allocate({ model, opened: { device }, ledger }: PrepareOptions, layout:
   );
   const cache = new PagedCache(device, ledger, { layout: model.kv, numLayers: model.config.numLayers, initialPages, slots });
   const control = new Control(device, ledger, { prefillRows: chunkRows, decodeRows: slots, slots, maxPages: model.kv.maxPages });
-  return { slabs, tables, cache, control };
+  const readback = createReadback(ledger, [pickBytes, model.config.vocabSize * 4]);
+  const activations = { decode: allocateActivations(programs.decode), prefill: allocateActivations(programs.prefill) };
+  return { slabs, tables, cache, control, readback, activations };
 }
 
 async function readWeights(prepare: PrepareOptions, layout: WeightLayout, slabs: ReadonlyMap<string, GPUBuffer>): Promise<void> {

@@ -9,6 +9,9 @@ import type { PagedCache } from "../kv/paged_cache.ts";
 import type { StepRow } from "../kernels/kernel.ts";
 import type { Control } from "./control.ts";
 
+/** Bytes of argmax's record. */
+export const pickBytes = 16;
+
 export interface CompiledPhase {
   readonly program: Program;
   readonly lowered: Lowered;
@@ -66,6 +69,11 @@ export class Runner {
 
   get counters(): RunnerCounters {
     return { steps: this.#steps, decodeSteps: this.#decodeSteps, encodeMs: this.#encodeMs };
+  }
+
+  /** Gives back what a slot holds beyond `tokens`. */
+  truncate(slot: number, tokens: number): void {
+    this.#parts.cache.truncate(slot, tokens);
   }
 
   /** Runs rows of one slot through the model; with `head`, the last row's result. */
@@ -161,7 +169,7 @@ export class Runner {
     const contextTokens = step.rows[step.rows.length - 1].position + 1;
     program.encode(pass, { rows: step.rows.length, outputRows: step.outputRows, contextTokens }, step.sections);
     pass.end();
-    const bytes = step.head === "pick" ? 16 : vocabSize * 4;
+    const bytes = step.head === "pick" ? pickBytes : vocabSize * 4;
     const slot = step.head === undefined ? undefined : readback.take(bytes);
     slot?.copy(encoder, { source: program.buffer(step.head === "pick" ? lowered.pick : lowered.logits), bytes });
     device.queue.submit([encoder.finish()]);

@@ -69,6 +69,18 @@ test("scores of a prompt do not depend on how it is cut, and agree with scores o
   });
 });
 
+test("pages beyond what a new prompt shares are given back", async (context) => {
+  await withSession(await gpuOrSkip(context), {}, async (session) => {
+    await greedyIds(session, promptOf(200), 2);
+    expect(session.stats().kvPages.used).toBe(7);
+    await greedyIds(session, [7, ...promptOf(20)], 2);
+    expect(session.stats().kvPages.used).toBe(1);
+    expect(await greedyIds(session, promptOf(200), 4)).toEqual(
+      await withSession(await gpuOrSkip(context), {}, (fresh) => greedyIds(fresh, promptOf(200), 4)),
+    );
+  });
+});
+
 describe("sampling", () => {
   test("one seed gives one text, another seed another", async (context) => {
     await withSession(await gpuOrSkip(context), {}, async (session) => {
@@ -158,25 +170,44 @@ describe("failures", () => {
     session.destroy();
   });
 
-  test("running out of memory says what is needed and frees everything", async (context) => {
+  const needed = [
+    "blk.0.attn_q.weight",
+    "vectors",
+    "rope",
+    "kv of layer 1",
+    "control",
+    "readback",
+    "decode activations 0",
+    "prefill activations 0",
+  ];
+  test.for(needed)("no memory for %s: a typed error says what is needed, and everything is freed", async (label, context) => {
+    const gpu = await gpuOrSkip(context);
     const made: GPUBuffer[] = [];
     const destroyed = new Set<GPUBuffer>();
-    const memoryError = { message: "out of memory" } as GPUError;
-    let scopes = 0;
-    const watched = await watchGpu(await gpuOrSkip(context), (device) => ({
+    const scopes: GPUErrorFilter[] = [];
+    let exhausted = false;
+    const watched = await watchGpu(gpu, (device) => ({
       createBuffer(descriptor: GPUBufferDescriptor) {
+        exhausted ||= descriptor.label === label && scopes.includes("out-of-memory");
         const buffer = device.createBuffer(descriptor);
         const destroy = buffer.destroy.bind(buffer);
         Object.defineProperty(buffer, "destroy", { value: () => (destroyed.add(buffer), destroy()) });
         made.push(buffer);
         return buffer;
       },
-      // The second scope to close is the memory scope around the weights.
-      popErrorScope: async () => (await device.popErrorScope()) ?? (++scopes === 2 ? memoryError : null),
+      pushErrorScope(filter: GPUErrorFilter) {
+        scopes.push(filter);
+        device.pushErrorScope(filter);
+      },
+      async popErrorScope() {
+        const filter = scopes.pop();
+        const error = await device.popErrorScope();
+        return error ?? (exhausted && filter === "out-of-memory" ? { message: "out of memory" } : null);
+      },
     }));
     await expect(loadSession({ model: tinyModel(), gpu: watched.gpu })).rejects.toMatchObject({
       code: "GPU.oom",
-      message: expect.stringMatching(/need \d+ bytes.*contextLength below/),
+      message: expect.stringMatching(/needs \d+ bytes.*well below \d+ bytes/),
     });
     expect(made.length).toBeGreaterThan(3);
     expect(destroyed.size).toBe(made.length);

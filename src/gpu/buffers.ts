@@ -50,7 +50,8 @@ export class BufferLedger {
 }
 
 /**
- * Runs allocations and reports whether the device had the memory.
+ * Runs allocations and reports whether the device had the memory. A size that the device cannot even validate is the same to
+ * a user; what `allocate` throws besides a refused size is a mistake of ours and passes.
  * @throws {ShaderloomError} GPU.oom; the caller frees what it made, `advice` says what would fit
  */
 export async function withMemoryCheck<T>(device: GPUDevice, advice: () => string, allocate: () => T): Promise<T> {
@@ -63,8 +64,11 @@ export async function withMemoryCheck<T>(device: GPUDevice, advice: () => string
     outcome = { thrown };
   }
   const [validation, memory] = await Promise.all([device.popErrorScope(), device.popErrorScope()]);
+  // Browsers throw a RangeError for sizes they refuse outright.
+  const refused = "thrown" in outcome && outcome.thrown instanceof RangeError;
+  if ("thrown" in outcome && !refused) throw outcome.thrown;
   if (memory || validation || "thrown" in outcome) {
-    const cause = memory?.message ?? validation?.message ?? ("thrown" in outcome ? String(outcome.thrown) : "");
+    const cause = memory?.message ?? validation?.message ?? "the size was refused";
     throw new ShaderloomError("GPU.oom", `The GPU has too little memory for this model. ${advice()}`, { detail: { cause } });
   }
   return outcome.value;

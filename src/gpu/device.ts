@@ -25,7 +25,7 @@ export interface OpenDevice {
 /** CPU drivers report themselves as fallback adapters or by these architectures and descriptions. */
 const cpuDriver = /swiftshader|llvmpipe|lavapipe|software|basic render/i;
 
-const wantedFeatures: readonly GPUFeatureName[] = ["shader-f16", "subgroups", "timestamp-query"];
+const wantedFeatures: readonly GPUFeatureName[] = ["shader-f16"];
 
 /** @throws {ShaderloomError} GPU.unavailable when there is no WebGPU or no adapter */
 export async function requestAdapter(gpu: GPU | undefined): Promise<GPUAdapter> {

@@ -20,13 +20,14 @@ export interface Readback {
   readonly bytesRead: number;
 }
 
-export function createReadback(ledger: BufferLedger): Readback {
-  const free: GPUBuffer[] = [];
+/** @param sizes  slots to make at once, in bytes, smallest first */
+export function createReadback(ledger: BufferLedger, sizes: readonly number[] = []): Readback {
+  const make = (bytes: number): GPUBuffer => ledger.create("other", { label: "readback", size: alignUp(bytes, 256), usage: readbackUsage });
+  const free: GPUBuffer[] = sizes.map(make);
   let bytesRead = 0;
   const takeBuffer = (bytes: number): GPUBuffer => {
     const index = free.findIndex((buffer) => buffer.size >= bytes);
-    if (index >= 0) return free.splice(index, 1)[0];
-    return ledger.create("other", { label: "readback", size: alignUp(bytes, 256), usage: readbackUsage });
+    return index >= 0 ? free.splice(index, 1)[0] : make(bytes);
   };
   return {
     take(bytes) {
@@ -46,7 +47,9 @@ export function createReadback(ledger: BufferLedger): Readback {
           }
           const copied = buffer.getMappedRange(0, end).slice(0);
           buffer.unmap();
+          // Smallest first, so that a small read leaves the large slot to a large one.
           free.push(buffer);
+          free.sort((a, b) => a.size - b.size);
           bytesRead += end;
           return copied;
         },

@@ -54,7 +54,22 @@ interface Dispatch {
   tensors?: GPUBindGroup;
 }
 
-/** A flat list of dispatches over activation buffers of its own, which the ledger frees. */
+/** The activation buffers of a program, which the ledger frees. */
+export interface Activations {
+  readonly plan: MemoryPlan;
+  readonly buffers: readonly GPUBuffer[];
+}
+
+/** Everything that a program allocates, before it is compiled: called under a memory check. */
+export function allocateActivations(options: ProgramOptions): Activations {
+  const plan = planMemory(options.calls, options, new Set(options.keep.map((value) => value.id)), options.keepAll);
+  const buffers = plan.buffers.map(({ bytes }, index) =>
+    options.ledger.create("activations", { label: `${options.label} activations ${index}`, size: bytes }),
+  );
+  return { plan, buffers };
+}
+
+/** A flat list of dispatches. */
 export class Program {
   readonly label: string;
   /** Most rows that the head runs over at once. */
@@ -62,27 +77,23 @@ export class Program {
   readonly #device: GPUDevice;
   readonly #dispatches: Dispatch[];
   readonly #sections: ReadonlyMap<string, Section>;
-  readonly #memory: MemoryPlan;
   readonly #layout: WeightLayout;
-  readonly #buffers: GPUBuffer[];
+  readonly #activations: Activations;
   #step: GPUBindGroup | undefined;
 
-  constructor(options: ProgramOptions, dispatches: Dispatch[]) {
+  constructor(options: ProgramOptions, activations: Activations, dispatches: Dispatch[]) {
     this.label = options.label;
     this.maxOutputRows = options.maxOutputRows;
     this.#device = options.device;
     this.#dispatches = dispatches;
     this.#sections = new Map(options.sections.map((section) => [section.name, section]));
-    this.#memory = planMemory(options.calls, options, new Set(options.keep.map((value) => value.id)), options.keepAll);
     this.#layout = options.layout;
-    this.#buffers = this.#memory.buffers.map(({ bytes }, index) =>
-      options.ledger.create("activations", { label: `${options.label} activations ${index}`, size: bytes }),
-    );
+    this.#activations = activations;
   }
 
   /** Bytes of activation buffers. */
   get bytes(): number {
-    return this.#memory.bytes;
+    return this.#activations.plan.bytes;
   }
 
   /** Dispatches of the named sections, or of all. */
@@ -97,9 +108,9 @@ export class Program {
 
   /** The buffer that holds a kept value after a step. */
   buffer(value: Value): GPUBuffer {
-    const index = this.#memory.placement.get(value.id);
+    const index = this.#activations.plan.placement.get(value.id);
     assert(index !== undefined, `${value.name} has no buffer in ${this.label}`);
-    return this.#buffers[index];
+    return this.#activations.buffers[index];
   }
 
   /** Makes all bind groups. Called after load and again when a buffer of the table was replaced. */
@@ -169,7 +180,7 @@ function slabBinding(range: SlabRange, table: BindTable): GPUBufferBinding {
 }
 
 /** Chooses a variant for each call and compiles all pipelines in parallel. */
-export async function compileProgram(pipelines: PipelineCache, options: ProgramOptions): Promise<Program> {
+export async function compileProgram(pipelines: PipelineCache, options: ProgramOptions, activations: Activations): Promise<Program> {
   const dispatches = await Promise.all(
     options.calls.map(async (call): Promise<Dispatch> => {
       const overHead = call.outputs[0]?.rows === "outputRows" || (call.outputs.length === 0 && call.inputs[0]?.rows === "outputRows");
@@ -186,5 +197,5 @@ export async function compileProgram(pipelines: PipelineCache, options: ProgramO
       return { call, variant, pipeline };
     }),
   );
-  return new Program(options, dispatches);
+  return new Program(options, activations, dispatches);
 }

@@ -108,7 +108,7 @@ export class PagedCache {
         "GPU.oom",
         `The GPU has no memory for ${after * this.layout.pageTokens} tokens of context. Start a new chat or load with a smaller contextLength.`,
         {
-          detail: { tokens: after * this.layout.pageTokens, cause: failure.message },
+          detail: { tokens: after * this.layout.pageTokens, fits: before * this.layout.pageTokens, cause: failure.message },
         },
       );
     }
