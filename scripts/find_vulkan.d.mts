@@ -3,5 +3,5 @@ export interface VulkanDriver {
   reason?: string;
 }
 export declare const lavapipeFolder: string;
-export declare function findLavapipe(): VulkanDriver;
+export declare function findLavapipe(folder?: string): VulkanDriver;
 export declare function findSwiftshader(): VulkanDriver;

@@ -1,6 +1,6 @@
 // Finds the software Vulkan drivers that Dawn in Node is tested on, as environment variables for a process to start with.
 // It only looks; scripts/setup.mjs unpacks lavapipe.
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findChromium } from "./find_chromium.mjs";
@@ -25,10 +25,19 @@ function environment(icd, folders) {
   return { VK_DRIVER_FILES: icd, VK_ICD_FILENAMES: icd, LD_LIBRARY_PATH: path };
 }
 
-/** @returns `{ env }`, or `{ reason }` when lavapipe is absent */
-export function findLavapipe() {
-  const icd = join(lavapipeFolder, "lvp_icd.json");
-  if (existsSync(icd)) return { env: environment(icd, libraryFolders(join(lavapipeFolder, "root"))) };
+/** An ICD names its driver by an absolute path, which a checkout that was moved or copied leaves behind. */
+function namesADriver(icd) {
+  try {
+    return existsSync(JSON.parse(readFileSync(icd, "utf8")).ICD.library_path);
+  } catch {
+    return false;
+  }
+}
+
+/** @returns `{ env }`, or `{ reason }` when lavapipe is absent or was unpacked for another place */
+export function findLavapipe(folder = lavapipeFolder) {
+  const icd = join(folder, "lvp_icd.json");
+  if (namesADriver(icd)) return { env: environment(icd, libraryFolders(join(folder, "root"))) };
   if (process.platform !== "linux") return { reason: "lavapipe is a Linux driver" };
   return { reason: "lavapipe is not unpacked (node scripts/setup.mjs says why)" };
 }
