@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { findChromium } from "./find_chromium.mjs";
 import { ensureLavapipe } from "./lavapipe.mjs";
+import { requireNode } from "./node_version.mjs";
 import { ensureLlamacpp } from "./peer_packages.mjs";
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -36,15 +37,8 @@ function packagesAreCurrent() {
   return wanted.every(([path, entry]) => path === "" || entry.optional || installed[path]?.version === entry.version);
 }
 
-/** Vite's own bounds; without this the first sign of an old Node is a stack trace from inside it. */
-function checkNode() {
-  const [major, minor] = process.versions.node.split(".").map(Number);
-  const enough = (major === 20 && minor >= 19) || (major === 22 && minor >= 12) || major > 22;
-  if (!enough) log(`Node ${process.versions.node} is older than Vite allows: if the build fails, install Node 20.19, 22.12 or newer`);
-}
-
 export function ensurePackages() {
-  checkNode();
+  requireNode();
   if (packagesAreCurrent()) return;
   log("installing packages (npm ci)");
   run("npm", ["ci", "--no-audit", "--no-fund"]);
