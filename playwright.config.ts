@@ -3,7 +3,8 @@
 import { defineConfig, type PlaywrightTestConfig } from "@playwright/test";
 import { chromiumArgs, findChromium } from "./scripts/find_chromium.mjs";
 
-const PORT = 4173;
+/** Not `npm start`'s, so that tests run beside it. */
+const PORT = 4893;
 const executablePath = findChromium();
 
 const config: PlaywrightTestConfig = defineConfig({
