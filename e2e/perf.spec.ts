@@ -31,7 +31,8 @@ test("matvec against the tree reduction, decode against the copy kernel", async 
   await testInfo.attach("perf.json", { path: file, contentType: "application/json" });
   console.log(`decode ${(100 * decodeShare).toFixed(1)} % of copy, matvec ${matvec?.ratio.toFixed(2)} x the tree reduction (${file})`);
 
-  expect(decodeShare).toBeGreaterThan(0);
-  test.skip(adapter.architecture !== "swiftshader", `the ratio is promised on SwiftShader, and this is ${adapter.description}`);
+  test.skip(adapter.architecture !== "swiftshader", `the ratios are promised on SwiftShader, and this is ${adapter.description}`);
   expect(matvec?.ratio).toBeGreaterThanOrEqual(3);
+  // 0.19 to 0.37 were measured; under this floor decode does something else than reading weights.
+  expect(decodeShare).toBeGreaterThan(0.05);
 });
