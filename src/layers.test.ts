@@ -37,7 +37,10 @@ const ROOMS: Record<string, Room> = {
   app: { mayImport: ["index"], sentence: "app comes in by the public door like any npm user" },
 };
 
-/** Packages of the runtime: the one file that may load each, lazily. Types may be named beside it. */
+/**
+ * Packages of the runtime: the one file that may load each, lazily. Types may be named beside it. A file that does not exist
+ * yet keeps its package out of every other: until there is a store/indexeddb.ts, nothing may import idb-keyval.
+ */
 const PACKAGES: Record<string, string> = {
   "@mlc-ai/web-tokenizers": "text/tokenizer.ts",
   "@huggingface/jinja": "text/chat_template.ts",
