@@ -87,9 +87,9 @@ const gpu = [vitestPhase("chromium", 600), vitestPhase("lavapipe", 480)];
 
 const groups = { check, unit: [unit], gpu, build, e2e: [e2e] };
 
-function choosePhases(names) {
+function choosePhases(wanted) {
   const all = Object.values(groups).flat();
-  const chosen = names.length === 0 ? all : names.flatMap((name) => groups[name] ?? all.filter((phase) => phase.name === name));
+  const chosen = wanted.length === 0 ? all : wanted.flatMap((name) => groups[name] ?? all.filter((phase) => phase.name === name));
   const specs = existsSync(join(root, "e2e")) ? readdirSync(join(root, "e2e")).filter((file) => /(?<!perf)\.spec\.ts$/.test(file)) : [];
   return chosen.filter((phase) => phase !== e2e || specs.length > 0);
 }
