@@ -16,16 +16,8 @@ function vitestPhase(project, seconds) {
     name: project,
     run: runTests,
     seconds: full ? 6 * seconds : seconds,
-    command: [
-      vitest,
-      "run",
-      ...(full ? ["--mode", "full"] : []),
-      "--project",
-      project,
-      "--reporter=default",
-      `--reporter=${join(root, "scripts", "vitest_report.mjs")}`,
-    ],
-    env: (file) => ({ SHADERLOOM_REPORT: file }),
+    command: [vitest, "run", "--project", project, "--reporter=default", `--reporter=${join(root, "scripts", "vitest_report.mjs")}`],
+    env: (file) => ({ SHADERLOOM_REPORT: file, SHADERLOOM_FULL: full ? "1" : "" }),
     read: (tally) => tally,
   };
 }

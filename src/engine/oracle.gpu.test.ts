@@ -23,10 +23,10 @@ const trained = [
 /**
  * `cpu` is what these adapters choose; the GPU program is forced, so that its kernels are held to the same bar. SwiftShader
  * compiles that program for 20 seconds, so there `npm test` takes one model of each architecture and of each type through it, and
- * `npm run gpu` (Vite's mode `full`) every combination. lavapipe always takes them all.
+ * `npm run gpu` every combination. lavapipe always takes them all.
  */
 const deviceClasses = ["cpu", "gpu"] as const;
-const full = import.meta.env.MODE === "full";
+const full: unknown = import.meta.env.SHADERLOOM_FULL;
 const quickGpu: ReadonlySet<string> = new Set([
   "bundled",
   "stories260K/stories260K-f32",
