@@ -7,8 +7,6 @@ import { portableTokenizers } from "./scripts/vite_plugins.ts";
 import { serveFiles } from "./src/testing/serve_files.ts";
 
 const root = import.meta.dirname;
-/** What tests read as `import.meta.env.SHADERLOOM_FULL`: whether every combination runs (`npm run gpu`). */
-const defined = { "import.meta.env.SHADERLOOM_FULL": JSON.stringify(process.env.SHADERLOOM_FULL === "1") };
 const gpuTests = ["src/**/*.gpu.test.ts"];
 /** Software adapters compile and run slowly on small machines. */
 const gpuTimeouts = { testTimeout: 120_000, hookTimeout: 120_000 };
@@ -20,7 +18,6 @@ const inlined = { deps: { inline: ["@mlc-ai/web-tokenizers"] } };
 function dawn(name: string, driver: VulkanDriver): TestProjectInlineConfiguration {
   return {
     plugins: [portableTokenizers()],
-    define: defined,
     test: {
       name,
       include: gpuTests,
@@ -37,7 +34,6 @@ function dawn(name: string, driver: VulkanDriver): TestProjectInlineConfiguratio
 function chromium(executablePath: string): TestProjectInlineConfiguration {
   return {
     plugins: [serveFiles(root)],
-    define: defined,
     /** Found during a run, they would make Vite reload the tests. */
     optimizeDeps: { include: ["@mlc-ai/web-tokenizers", "@huggingface/jinja"] },
     test: {

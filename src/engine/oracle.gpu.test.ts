@@ -1,6 +1,6 @@
 // The whole path against references that are not ours: float64 forwards of trained models and of the canonical random model.
 
-import { describe, expect, test, type TestContext } from "vitest";
+import { describe, expect, test } from "vitest";
 import { readRepoFile, readSharedFile, sharedFileOrSkip } from "../testing/files.ts";
 import { gpuOrSkip } from "../testing/gpu.ts";
 import { greedyIds, lastLogprobs, relativeRms } from "../testing/oracle.ts";
@@ -20,38 +20,14 @@ const trained = [
   "tinystories-656k/tinystories-656k-q4_0",
 ];
 
-/**
- * `cpu` is what these adapters choose; the GPU program is forced, so that its kernels are held to the same bar. SwiftShader
- * compiles that program for 20 seconds, so there `npm test` takes one model of each architecture and of each type through it, and
- * `npm run gpu` every combination. lavapipe always takes them all.
- */
+/** `cpu` is what these adapters choose; the GPU program is forced, so that its kernels are held to the same bar. */
 const deviceClasses = ["cpu", "gpu"] as const;
-const full: unknown = import.meta.env.SHADERLOOM_FULL;
-const quickGpu: ReadonlySet<string> = new Set([
-  "bundled",
-  "stories260K/stories260K-f32",
-  "tinystories-656k/tinystories-656k-q4_0",
-  "small llama q4_0",
-  "small qwen2 f16",
-  "small qwen3 q8_0",
-  "small llama f32",
-  "k256 qwen2 q4_k",
-]);
-
-/** Skips, with the reason, what only the full run takes through the GPU program. */
-function skipUnlessFull(context: TestContext, name: string, deviceClass: "cpu" | "gpu"): void {
-  const slow = typeof window !== "undefined";
-  if (deviceClass === "gpu" && slow && !full && !quickGpu.has(name)) {
-    context.skip("SwiftShader compiles the GPU program for 20 s a model; npm run gpu runs this one");
-  }
-}
 
 describe("trained models equal their float64 forward", () => {
   for (const path of trained) {
     for (const deviceClass of deviceClasses) {
       test(`${path} with the ${deviceClass} program`, async (context) => {
         const gpu = await gpuOrSkip(context);
-        skipUnlessFull(context, path, deviceClass);
         const gguf = await sharedFileOrSkip(context, `data/models/${path}.gguf`);
         const expected = await readSharedFile(`data/models/${path}.expected.json`);
         const { cases } = JSON.parse(new TextDecoder().decode(expected)) as { cases: ExpectedCase[] };
@@ -133,7 +109,6 @@ describe("the canonical random model equals the independent forward", () => {
     for (const deviceClass of deviceClasses) {
       test(`${name.shape} ${name.arch} ${name.type} with the ${deviceClass} program`, async (context) => {
         const gpu = await gpuOrSkip(context);
-        skipUnlessFull(context, `${name.shape} ${name.arch} ${name.type}`, deviceClass);
         const model = await peerModelOrSkip(context, name);
         await checkPeer(name, { gpu, deviceClass, activations: "f32", bound: 1e-4 }, model);
       });
