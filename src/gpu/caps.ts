@@ -12,9 +12,8 @@ export interface Caps {
   readonly software: boolean;
   /** The `shader-f16` feature. */
   readonly f16: boolean;
-  /** Subgroup size range when the `subgroups` feature is present. */
+  /** Subgroup size range of an adapter that offers them. No device asks for them: no kernel uses them yet. */
   readonly subgroups: { readonly min: number; readonly max: number } | undefined;
-  readonly timestamps: boolean;
   readonly packedDot: boolean;
   readonly maxWorkgroupInvocations: number;
   readonly maxWorkgroupStorageBytes: number;

@@ -60,7 +60,6 @@ export function readCaps(adapter: GPUAdapter, options: OpenDeviceOptions = {}): 
     software,
     f16: features.has("shader-f16"),
     subgroups: features.has("subgroups") ? { min: info.subgroupMinSize ?? 4, max: info.subgroupMaxSize ?? 128 } : undefined,
-    timestamps: features.has("timestamp-query"),
     packedDot: true, // a WGSL language feature: dot4I8Packed is polyfilled by every implementation that lacks it
     maxWorkgroupInvocations: Math.min(limits.maxComputeInvocationsPerWorkgroup, 256),
     maxWorkgroupStorageBytes: limits.maxComputeWorkgroupStorageSize,

@@ -15,7 +15,7 @@ if (gpu === undefined) {
 } else {
   const { device, caps } = await openDevice(gpu, { maxStorageBuffers: 8 });
   for (const kernel of kernels) kernel.visit((typed) => declareKernel(device, caps, typed));
-  if (!caps.f16) test("f16 kernels", (context) => context.skip(`${caps.description} has no shader-f16`));
+  if (!caps.f16) test("f16 kernels", (context) => context.skip("this adapter has no shader-f16"));
 }
 
 function declareKernel<A>(device: GPUDevice, caps: Caps, kernel: Kernel<A>): void {

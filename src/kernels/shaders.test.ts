@@ -14,7 +14,6 @@ const caps: Caps = {
   software: false,
   f16: true,
   subgroups: { min: 4, max: 128 },
-  timestamps: true,
   packedDot: true,
   maxWorkgroupInvocations: 256,
   maxWorkgroupStorageBytes: 16384,
