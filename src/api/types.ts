@@ -1,14 +1,27 @@
 // The shapes of requests and responses: OpenAI's field names, exactly, and the few fields beside them that this engine adds.
 
 import type { LoadProgress } from "../engine/progress.ts";
-import type { HubOptions, ModelLocation, SessionStats } from "../engine/session.ts";
+import type { HubOptions, ModelLocation, ModelStore, SessionStats, SessionStorage, StoreOptions } from "../engine/session.ts";
+import type { AdapterProbe, Estimate } from "../engine/verdict.ts";
 
 export type { LoadProgress } from "../engine/progress.ts";
-export type { HubOptions, ModelLocation } from "../engine/session.ts";
+export type {
+  HubOptions,
+  ModelLocation,
+  SessionStorage,
+  StorageDiagnostics,
+  StorageSpace,
+  StoredModel,
+  StoreOptions,
+} from "../engine/session.ts";
+export type { AdapterProbe, Estimate } from "../engine/verdict.ts";
 
 /** Options of `createEngine`. */
 export interface EngineOptions {
-  /** A URL, `hf:owner/repo/file.gguf[@revision]`, a File or Blob, or the bytes of a GGUF file. */
+  /**
+   * A URL, `hf:owner/repo/file.gguf[@revision]`, `stored:<id>` of a stored model, a File or Blob, or the bytes of a GGUF file. Of a split
+   * model the first shard's address, or all its files.
+   */
   readonly model: ModelLocation;
   /** Run in a worker of its own (default true in pages whose workers have WebGPU). */
   readonly worker?: boolean;
@@ -27,7 +40,25 @@ export interface EngineOptions {
   /** Forces the GPU or the CPU-driver program; chosen from the adapter by default. */
   readonly deviceClass?: "gpu" | "cpu";
   readonly hub?: HubOptions;
+  /** sha256 of the file, 64 hex digits; of a split model one for each shard. A file that is something else is refused. */
+  readonly sha256?: string | readonly string[];
+  /** How the model store is used. */
+  readonly store?: StoreOptions;
 }
+
+/** Options of `estimate`. */
+export interface EstimateOptions extends Pick<
+  EngineOptions,
+  "model" | "contextLength" | "activations" | "deviceClass" | "hub" | "gpu" | "store" | "signal"
+> {
+  /** A probe of before, to skip measuring. */
+  readonly probe?: AdapterProbe;
+  /** Run in a worker of its own, as for `createEngine`. */
+  readonly worker?: boolean;
+}
+
+/** Options of `probe`. */
+export type ProbeOptions = Pick<EngineOptions, "gpu" | "deviceClass" | "activations" | "worker" | "signal">;
 
 /** One message of a conversation. `content` is null only beside tool calls of the assistant; text parts are joined by newlines. */
 export interface ChatCompletionMessageParam {
@@ -205,6 +236,7 @@ export interface EngineInfo {
   readonly contextLength: number;
   readonly activations: "f32" | "f16" | "int8";
   readonly worker: boolean;
+  readonly storage: SessionStorage;
 }
 
 /** Counters and byte ledgers since the load. */
@@ -255,3 +287,16 @@ export interface Engine extends AsyncDisposable {
   /** Ends running calls with an AbortError and frees everything. */
   unload(): Promise<void>;
 }
+
+/** What `estimate` and `probe` are. */
+export type EstimateModel = (options: EstimateOptions) => Promise<Estimate>;
+export type ProbeAdapter = (options?: ProbeOptions) => Promise<AdapterProbe>;
+
+/** The stored models of this origin (or folder), without loading any. */
+export interface ModelLibrary extends Pick<
+  ModelStore,
+  "list" | "verify" | "delete" | "space" | "persist" | "importFile" | "remember" | "close"
+> {}
+
+/** Opens the library. */
+export type OpenModels = (options?: { readonly folder?: string; readonly tier?: "opfs" | "indexeddb" }) => Promise<ModelLibrary>;

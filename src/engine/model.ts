@@ -122,6 +122,6 @@ async function readFactors(
     );
   }
   const factors = new Float32Array(tensor.shape[0]);
-  format.dequantize(await source.read(tensor.offset, tensor.bytes, signal), factors);
+  format.dequantize(await source.read(tensor.offset, tensor.bytes, { signal }), factors);
   return factors;
 }

@@ -2,7 +2,7 @@
 
 /** A moment of loading. `progress` is 0..1 over the whole load, `loaded`/`total` are bytes of `file`. */
 export interface LoadProgress {
-  readonly phase: "open" | "header" | "compile" | "weights" | "tokenizer" | "ready";
+  readonly phase: "open" | "wait" | "header" | "compile" | "weights" | "tokenizer" | "finish" | "ready";
   readonly file: string;
   readonly loaded: number;
   readonly total: number;

@@ -4,8 +4,45 @@
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { ChatTemplate } from "../text/chat_template.ts";
 import type { SamplingParams } from "../sampling/params.ts";
+import type { StoreTier } from "../store/chunk_store.ts";
+import type { StoreDiagnostics } from "../store/diagnostics.ts";
+import type { PlainError } from "../base/errors.ts";
 
+export type { StoreDiagnostics as StorageDiagnostics } from "../store/diagnostics.ts";
+export type { ModelStore, StorageSpace, StoredModel } from "../store/model_store.ts";
 export type { HubOptions, ModelLocation } from "../weights/source.ts";
+
+/** How a load uses the model store. */
+export interface StoreOptions {
+  /**
+   * `use` (default): a stored model is loaded without asking the network; what is downloaded is stored. `refresh`: the server is asked first
+   * whether the file changed. `off`: nothing is read from the store or written to it.
+   */
+  readonly mode?: "use" | "refresh" | "off";
+  /** Where chunks of a new download go; by default `opfs` where sync access handles are (in a worker), else `indexeddb`. */
+  readonly tier?: "opfs" | "indexeddb";
+  /** A folder to store in, where there is no browser (Node). Without it nothing is stored there. */
+  readonly folder?: string;
+  /** When storage is refused: go on without storing (`memory`, the default) or fail with QUOTA (`error`). */
+  readonly onFull?: "memory" | "error";
+  /** Whether other models, those used longest ago first, may be deleted to make room. Default false: nothing is ever deleted. */
+  readonly evict?: boolean;
+}
+
+/** Where the weights of a loaded model came from, and what went wrong and was mended on the way. */
+export interface SessionStorage {
+  /** Null when nothing was stored: local files, bytes, `off`, no storage. */
+  readonly tier: StoreTier | null;
+  /** The stored model, for `models().delete(id)` and others. */
+  readonly model: string | null;
+  /** Whether the next load needs no network. */
+  readonly complete: boolean;
+  /** Whether the whole file was hashed and is what its origin or the caller promised. */
+  readonly verified: boolean;
+  readonly diagnostics: StoreDiagnostics;
+  /** Why the model is not stored, or not all of it; null when it is. */
+  readonly warning: PlainError | null;
+}
 
 /** A request in tokens. */
 export interface GenerateRequest {

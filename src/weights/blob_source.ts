@@ -11,7 +11,7 @@ export function openBlobSource(blob: Blob, name: string = "name" in blob ? Strin
   return {
     name,
     size: blob.size,
-    read: async (offset, length, signal) => {
+    read: async (offset, length, { signal } = {}) => {
       throwIfAborted(signal);
       checkRange({ name, size: blob.size }, offset, length);
       if (held === undefined) throw closedSource(name);

@@ -3,6 +3,20 @@
 
 import { ShaderloomError, throwIfAborted } from "../base/errors.ts";
 
+/** How one range is read. */
+export interface ReadOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Told of each run of bytes as it arrives, if the source sees them arrive; the sum never exceeds the length. */
+  readonly onBytes?: ((count: number) => void) | undefined;
+  /** A place of at least the length that the source may fill and give a view of, which saves an allocation; it may also ignore it. */
+  readonly into?: Uint8Array<ArrayBuffer> | undefined;
+}
+
+export interface ByteRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
 export interface ByteSource {
   /** For messages and progress: a file name, or an address without query and credentials. */
   readonly name: string;
@@ -11,10 +25,17 @@ export interface ByteSource {
   /**
    * Exactly `length` bytes at `offset`, as a view that nobody writes to.
    *
-   * @param onBytes  told of each run of bytes as it arrives, if the source sees them arrive; the sum never exceeds `length`
-   * @throws {ShaderloomError} SOURCE.*, NET.* or AbortError
+   * @throws {ShaderloomError} SOURCE.*, NET.*, INTEGRITY.* or AbortError
    */
-  read(offset: number, length: number, signal?: AbortSignal, onBytes?: (count: number) => void): Promise<Uint8Array>;
+  read(offset: number, length: number, options?: ReadOptions): Promise<Uint8Array>;
+  /** Says which ranges will be read, first-needed first, so that a slow source can run ahead of the reader. Replaces what was said before. */
+  expect?(ranges: readonly ByteRange[]): void;
+  /**
+   * Ends well: waits until everything that this source promised beyond single reads is done, such as storing and checking the whole file.
+   *
+   * @throws {ShaderloomError} INTEGRITY.* when the file as a whole is not what was promised, NET.*, AbortError
+   */
+  finish?(signal?: AbortSignal): Promise<void>;
   /** Drops what is held in memory and ends what is under way. Reads after it fail. */
   close?(): void;
 }
@@ -24,7 +45,7 @@ export function bytesSource(bytes: Uint8Array, name = "model in memory"): ByteSo
   return {
     name,
     size: bytes.length,
-    read: async (offset, length, signal) => {
+    read: async (offset, length, { signal } = {}) => {
       throwIfAborted(signal);
       checkRange({ name, size: bytes.length }, offset, length);
       return bytes.subarray(offset, offset + length);

@@ -62,7 +62,7 @@ export class HeaderReader {
     const from = this.offset + have.length;
     const length = Math.min(Math.max(count - have.length, this.#nextRead), Math.min(this.#source.size, this.#options.maxBytes) - from);
     this.#nextRead = Math.min(this.#nextRead * 2, largestReadBytes);
-    const read = await this.#source.read(from, length, this.#options.signal);
+    const read = await this.#source.read(from, length, this.#options);
     if (read.length !== length) throw shortRead(this.#source.name, { offset: from, length }, read.length);
     const joined = have.length === 0 ? read : new Uint8Array(have.length + length);
     if (joined !== read) {

@@ -265,7 +265,7 @@ describe("abort", () => {
     server.faults.push(fault);
     const signal = AbortSignal.timeout(50);
     const start = performance.now();
-    expect(await errorCode(source.read(offset, length, signal))).toBe("AbortError");
+    expect(await errorCode(source.read(offset, length, { signal }))).toBe("AbortError");
     expect(performance.now() - start).toBeLessThan(5000);
     server.faults.push(fault);
     expect(await errorCode(open({ stallMs: 10_000, signal: AbortSignal.timeout(50) }))).toBe("AbortError");

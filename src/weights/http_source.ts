@@ -123,7 +123,7 @@ function rangeSource(settings: Settings, state: RangeState): ByteSource {
   return {
     name,
     size: state.size,
-    read: async (offset, length, signal, onBytes) => {
+    read: async (offset, length, { signal, onBytes } = {}) => {
       throwIfAborted(signal);
       checkRange({ name, size: state.size }, offset, length);
       if (closing.signal.aborted) throw closedSource(name);

@@ -118,12 +118,12 @@ function slowSource(): { source: ByteSource; reads: number[]; most: () => number
   const reads: number[] = [];
   let now = 0;
   let most = 0;
-  const read: ByteSource["read"] = async (offset, length, signal) => {
+  const read: ByteSource["read"] = async (offset, length, options) => {
     reads.push(length);
     most = Math.max(most, ++now);
     await new Promise((resolve) => setTimeout(resolve, 1));
     now--;
-    return plain.read(offset, length, signal);
+    return plain.read(offset, length, options);
   };
   return { source: { ...plain, read }, reads, most: () => most };
 }

@@ -91,9 +91,12 @@ async function work(options: LoadWeightsOptions, queue: Iterator<Read>, meter: P
 
 async function readCounted({ source, signal }: LoadWeightsOptions, read: Read, meter: ProgressMeter): Promise<Uint8Array> {
   let counted = 0;
-  const bytes = await source.read(read.offset, read.length, signal, (count) => {
-    counted += count;
-    meter.add(count);
+  const bytes = await source.read(read.offset, read.length, {
+    signal,
+    onBytes: (count) => {
+      counted += count;
+      meter.add(count);
+    },
   });
   if (bytes.length !== read.length) throw shortRead(source.name, read, bytes.length);
   meter.add(read.length - counted);

@@ -27,7 +27,7 @@ describe("bytes and blobs", () => {
     expect(await source.read(1000, 0)).toHaveLength(0);
     expect(await errorCode(source.read(999, 2))).toBe("SOURCE.range");
     expect(await errorCode(source.read(0.5, 1))).toBe("SOURCE.range");
-    expect(await errorCode(source.read(0, 1, AbortSignal.abort()))).toBe("AbortError");
+    expect(await errorCode(source.read(0, 1, { signal: AbortSignal.abort() }))).toBe("AbortError");
     expect(await errorCode(openSource(location, { signal: AbortSignal.abort() }))).toBe("AbortError");
   });
 

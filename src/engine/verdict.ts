@@ -1,0 +1,90 @@
+// The verdict on a model before its download: what it takes, whether it fits, how fast it would run. Plain data; estimate.ts
+// makes it.
+
+import type { PlainError } from "../base/errors.ts";
+
+/** What a short measurement says of this adapter. Rates are per second. */
+export interface AdapterProbe {
+  readonly adapter: {
+    readonly vendor: string;
+    readonly architecture: string;
+    readonly description: string;
+    readonly deviceClass: "gpu" | "cpu";
+    readonly f16: boolean;
+  };
+  /** Bytes read and written by a copy kernel. */
+  readonly copyBytes: number;
+  /** Weights that the decode kernel multiplies, by format name (`q4_0`): one row of activations. */
+  readonly decodeWeights: Readonly<Record<string, number>>;
+  /** Multiply-adds of the prefill kernel, by format name. */
+  readonly prefillProducts: Readonly<Record<string, number>>;
+  /** Scores of one query against one key that the attention kernels compute, times head dimension. */
+  readonly attentionProducts: number;
+  /** Milliseconds of one more dispatch in a pass. */
+  readonly dispatchMs: number;
+  /** Milliseconds from submitting to reading a small result. */
+  readonly readbackMs: number;
+  /** Bytes written to GPU buffers. */
+  readonly uploadBytes: number;
+  /** Milliseconds the measurement took. */
+  readonly tookMs: number;
+}
+
+/** Bytes of GPU memory. */
+export interface GpuNeed {
+  readonly weights: number;
+  /** Keys and values of 1,000 tokens. */
+  readonly kvPerThousandTokens: number;
+  /** Keys and values of the whole context. */
+  readonly kv: number;
+  /** Activations, tables, control and readback buffers. */
+  readonly scratch: number;
+  /** What the load allocates at once: weights, scratch and the first pages. */
+  readonly atLoad: number;
+  /** With a full context. */
+  readonly total: number;
+}
+
+/** What a model takes and gives on this machine, from its header alone. */
+export interface Estimate {
+  readonly name: string;
+  readonly architecture: string;
+  readonly parameters: number;
+  /** By type name: tensors, weights and their bytes in the file. */
+  readonly types: Readonly<Record<string, { readonly tensors: number; readonly parameters: number; readonly bytes: number }>>;
+  /** Of all files of the model. */
+  readonly fileBytes: number;
+  /** Left to download: 0 when the model is stored or local. */
+  readonly downloadBytes: number;
+  readonly contextLength: number;
+  readonly trainedContextLength: number;
+  readonly gpu: GpuNeed;
+  /**
+   * Whether the GPU gave that much memory when asked, and how much it gave beyond (or, negative, short of) the need; the trial stops at
+   * twice the need.
+   */
+  readonly fits: boolean;
+  readonly spareBytes: number;
+  /** Tokens per second of a prompt of 128 and of the answer after it; null where nothing could be measured. */
+  readonly prefillTokensPerSecond: number | null;
+  readonly decodeTokensPerSecond: number | null;
+  readonly storage: {
+    /** Bytes that storing what is left would take. */
+    readonly neededBytes: number;
+    /** Advice of the browser, which is not always kept to. */
+    readonly availableBytes: number | null;
+    readonly persisted: boolean;
+    /** Whether the model, or a part of it, is stored here already. */
+    readonly storedBytes: number;
+  };
+  /** Why it would not load, as the load would say it; empty when nothing stands against it. */
+  readonly problems: readonly PlainError[];
+  /** What to do instead, when it does not fit or would be slow: a context that fits, or the size of file to look for. */
+  readonly suggestion: {
+    readonly text: string;
+    readonly contextLength?: number;
+    readonly fileBytes?: number;
+  } | null;
+  /** What the figures rest on; null without a GPU. */
+  readonly probe: AdapterProbe | null;
+}

@@ -1,0 +1,125 @@
+// ModelStore: all stored models of this origin (or folder): found by address, listed, verified, deleted, evicted, and guarded by
+// locks so that two tabs neither download the same file twice nor delete it under each other.
+
+import type { StoreTier } from "./chunk_store.ts";
+import type { StoreDiagnostics } from "./diagnostics.ts";
+import type { FileIdentity, Manifest } from "./manifest.ts";
+import type { StoredFile } from "./stored_file.ts";
+
+/** A model as it is listed. `remembered` ones are files of this computer that are read in place: nothing of them is copied. */
+export interface StoredModel {
+  readonly id: string;
+  readonly kind: "downloaded" | "imported" | "remembered";
+  readonly name: string;
+  /** Give it to `createEngine` as `model`: the address it came from, or `stored:<id>`. */
+  readonly location: string;
+  readonly revision: string;
+  /** Of all its files. */
+  readonly bytes: number;
+  /** Bytes that are here; equal to `bytes` when nothing is left to download, 0 for remembered files. */
+  readonly storedBytes: number;
+  readonly complete: boolean;
+  /** Whether the whole was hashed and is what its origin or the caller promised. */
+  readonly verified: boolean;
+  readonly tier: StoreTier;
+  readonly files: number;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  readonly usedAt: number;
+}
+
+/** What is needed to make or find the place of a file. */
+export interface FileDescription extends FileIdentity {
+  readonly name: string;
+  readonly bytes: number;
+  readonly sha256: string | null;
+  /** The id of the model's first file; absent for the first file itself. */
+  readonly model?: string | undefined;
+}
+
+/** What the browser says of its storage. Advice: the quota it reports is not the one it keeps to. */
+export interface StorageSpace {
+  /** Bytes of this origin, all of its uses. */
+  readonly usedBytes: number | null;
+  readonly availableBytes: number | null;
+  /** Whether the browser promised not to evict this origin by itself. */
+  readonly persisted: boolean;
+}
+
+export interface WorkOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/** A lock that is held until released. Also released when the tab dies. */
+export interface Hold {
+  release(): void;
+}
+
+/** How far the tab that downloads a file has come. */
+export interface DownloadNews {
+  readonly loaded: number;
+  readonly total: number;
+  readonly bytesPerSecond: number;
+}
+
+export interface ModelStore {
+  readonly tier: StoreTier;
+  /** Manifests of an address, complete ones first, then the last used first. */
+  find(url: string): Promise<Manifest[]>;
+  /** Manifests of a model, the first file first. */
+  filesOf(model: string): Promise<Manifest[]>;
+  /**
+   * The file's place, with what is stored of it already; made when it is not there. Reconciles manifest, records and chunks.
+   *
+   * @throws {ShaderloomError} QUOTA.full, STORE.*
+   */
+  open(file: FileDescription, diagnostics: StoreDiagnostics): Promise<StoredFile>;
+  /** Notes that a model was used now. */
+  touch(model: string): Promise<void>;
+
+  list(): Promise<StoredModel[]>;
+  /**
+   * Hashes every stored chunk with sha256, and the whole where a whole hash is known. Damaged chunks are dropped, and the next
+   * load fetches them again.
+   */
+  verify(model: string, options?: WorkOptions): Promise<{ readonly chunks: number; readonly damaged: number }>;
+  /** @throws {ShaderloomError} STORE.busy while a tab uses or downloads it */
+  delete(model: string): Promise<void>;
+  /** Deletes models used longest ago, never one in use nor `except`, until `bytes` are freed or none is left. @returns bytes freed */
+  evict(bytes: number, except: string): Promise<number>;
+
+  space(): Promise<StorageSpace>;
+  /** Asks the browser to keep this origin's data. @returns whether it will */
+  persist(): Promise<boolean>;
+
+  /** Copies a local file. Resumes where an import of the same name, size and date stopped. */
+  importFile(file: File, options?: WorkOptions): Promise<StoredModel>;
+  /** Remembers a File System Access handle, to be read in place. */
+  remember(handle: FileSystemFileHandle): Promise<StoredModel>;
+  /**
+   * The remembered file, after asking for permission if the browser wants that (which takes a user's click).
+   *
+   * @throws {ShaderloomError} SOURCE.denied, SOURCE.missing
+   */
+  fileOf(model: string): Promise<File>;
+
+  /** One downloader of an address at a time, over all tabs. `onNews` tells of the other one's progress while waiting. */
+  lockDownload(
+    url: string,
+    options: { readonly signal?: AbortSignal | undefined; readonly onNews?: (news: DownloadNews) => void },
+  ): Promise<Hold>;
+  /** Tells tabs that wait for this address. */
+  announce(url: string, news: DownloadNews): void;
+  /** Guards a model against deletion while it is in use; shared. */
+  holdModel(model: string): Promise<Hold>;
+
+  close(): void;
+}
+
+/** Where models are stored. Tiers: `opfs` wants a worker, `files` wants `folder`; without a wish the best there is. */
+export interface ModelStoreOptions {
+  readonly tier?: StoreTier | undefined;
+  /** A folder, in Node. */
+  readonly folder?: string | undefined;
+}
