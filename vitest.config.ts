@@ -1,4 +1,5 @@
-// Where tests run: `unit` in Node; `*.gpu.test.ts` in headless Chromium, in Node on lavapipe and, for development, in Node on SwiftShader.
+// Where tests run: `unit` in Node; `*.gpu.test.ts` in headless Chromium, in Node on lavapipe and, for development, in Node on SwiftShader;
+// `*.browser.test.ts`, which need a browser's storage, in headless Chromium.
 import { playwright } from "@vitest/browser-playwright";
 import type { TestProjectInlineConfiguration, ViteUserConfig } from "vitest/config";
 import { chromiumArgs, findChromium } from "./scripts/find_chromium.mjs";
@@ -8,6 +9,7 @@ import { serveFiles } from "./src/testing/serve_files.ts";
 
 const root = import.meta.dirname;
 const gpuTests = ["src/**/*.gpu.test.ts"];
+const browserTests = ["src/**/*.browser.test.ts"];
 /** Software adapters compile and run slowly on small machines. */
 const gpuTimeouts = { testTimeout: 120_000, hookTimeout: 120_000 };
 
@@ -38,7 +40,7 @@ function chromium(executablePath: string): TestProjectInlineConfiguration {
     optimizeDeps: { include: ["@mlc-ai/web-tokenizers", "@huggingface/jinja"] },
     test: {
       name: "chromium",
-      include: gpuTests,
+      include: [...gpuTests, ...browserTests],
       ...gpuTimeouts,
       browser: {
         enabled: true,
@@ -59,7 +61,7 @@ const unit: TestProjectInlineConfiguration = {
     name: "unit",
     environment: "node",
     include: ["src/**/*.test.ts", "scripts/*.test.ts"],
-    exclude: gpuTests,
+    exclude: [...gpuTests, ...browserTests],
     testTimeout: 30_000,
   },
 };

@@ -189,7 +189,7 @@ describe("files", () => {
   test("names are snake_case and say what is inside", () => {
     const names = [...sources.map(({ path }) => path), ...shaders].map((path) => path.split("/").at(-1) ?? "");
     const wrong = names.filter(
-      (name) => !/^[a-z][a-z0-9_]*(?:\.gpu)?(?:\.test)?(?:\.d)?\.(?:ts|wgsl)$/.test(name) || FORBIDDEN_NAMES.test(name),
+      (name) => !/^[a-z][a-z0-9_]*(?:\.gpu|\.browser)?(?:\.test)?(?:\.d)?\.(?:ts|wgsl)$/.test(name) || FORBIDDEN_NAMES.test(name),
     );
     expect(wrong).toEqual([]);
   });

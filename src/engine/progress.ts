@@ -25,19 +25,23 @@ export interface LoadReport {
 /** Share of the whole load that is over when a phase begins; reading weights takes nearly all of it. */
 const phaseStart: Readonly<Record<LoadProgress["phase"], number>> = {
   open: 0,
+  wait: 0.005,
   header: 0.01,
   compile: 0.03,
   weights: 0.05,
   tokenizer: 0.97,
+  finish: 0.98,
   ready: 1,
 };
 
 const phaseText: Readonly<Record<LoadProgress["phase"], string>> = {
   open: "Opening the model",
+  wait: "Another tab is downloading this model",
   header: "Reading the header",
   compile: "Preparing the GPU",
   weights: "Reading weights",
   tokenizer: "Reading the vocabulary",
+  finish: "Checking the whole file",
   ready: "Ready",
 };
 
