@@ -8,7 +8,8 @@ import type { ChatTemplate } from "../text/chat_template.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { generate } from "./generate.ts";
 import type { LoadedModel } from "./model.ts";
-import { chunkRows, type Prepared } from "./prepare.ts";
+import { chunkRows } from "./placement.ts";
+import type { Prepared } from "./prepare.ts";
 import { Sequence } from "./sequence.ts";
 import type { GenerateEvent, GenerateRequest, Session, SessionInfo, SessionStats } from "./session.ts";
 

@@ -1,0 +1,90 @@
+// What a load puts on the GPU: both programs lowered, the weights laid out, and every buffer made, in one place, so that a dry run
+// on a device that only counts (need.ts) gives the very bytes of a load.
+
+import { formatByGgufType } from "../formats/index.ts";
+import type { BufferLedger } from "../gpu/buffers.ts";
+import type { Caps } from "../gpu/caps.ts";
+import { createReadback, type Readback } from "../gpu/readback.ts";
+import { planLayout, type WeightLayout } from "../graph/layout.ts";
+import { lower, type Lowered } from "../graph/lower.ts";
+import { type Activations, allocateActivations, type ProgramOptions } from "../graph/program.ts";
+import type { KernelTarget } from "../kernels/kernel.ts";
+import { PagedCache } from "../kv/paged_cache.ts";
+import { Control } from "./control.ts";
+import type { LoadedModel } from "./model.ts";
+import { pickBytes } from "./runner.ts";
+
+/** Rows of a prefill step: large enough for tiles to pay, small enough that an abort or a frame need not wait long. */
+export const chunkRows = 256;
+/** Rows of a head tile when prompts are scored; the matvec takes up to 8 columns. */
+export const headRows = 8;
+/** Sequences that decode together; one until requests are batched. */
+export const slots = 1;
+/** Pages to begin with: 512 tokens. */
+const initialPages = 16;
+/** Candidates reported for each scored row: OpenAI's top_logprobs goes to 20. */
+const mostScored = 20;
+
+/** Both programs of a model on a device, not yet compiled. */
+export interface RunnerPlan {
+  readonly target: KernelTarget;
+  readonly decode: Lowered;
+  readonly prefill: Lowered;
+  readonly layout: WeightLayout;
+  /** Candidates of each scored row. */
+  readonly scoreTopK: number;
+}
+
+export function planRunner(model: LoadedModel, caps: Caps): RunnerPlan {
+  const target: KernelTarget = { caps, deviceClass: caps.deviceClass, precision: model.activations, maxRows: 1 };
+  const scoreTopK = Math.min(mostScored, model.config.vocabSize);
+  const shared = { kv: model.kv, formats: formatByGgufType, scoreTopK };
+  const decode = lower(model.graph, { ...shared, phase: "decode", target: { ...target, maxRows: slots } });
+  const prefill = lower(model.graph, { ...shared, phase: "prefill", target: { ...target, maxRows: chunkRows } });
+  return {
+    target,
+    decode,
+    prefill,
+    layout: planLayout([...decode.calls, ...prefill.calls], formatByGgufType, caps.maxBindingBytes),
+    scoreTopK,
+  };
+}
+
+/** The buffers of a loaded model, all in one ledger. */
+export interface Placed {
+  readonly slabs: ReadonlyMap<string, GPUBuffer>;
+  readonly tables: ReadonlyMap<string, GPUBuffer>;
+  readonly cache: PagedCache;
+  readonly control: Control;
+  readonly readback: Readback;
+  readonly programs: { readonly decode: ProgramOptions; readonly prefill: ProgramOptions };
+  readonly activations: { readonly decode: Activations; readonly prefill: Activations };
+}
+
+/** Everything that the GPU has to hold, so that running out of it is known before weights are read. Only KV grows later. */
+export function placeRunner(plan: RunnerPlan, model: LoadedModel, device: GPUDevice, ledger: BufferLedger): Placed {
+  const { layout } = plan;
+  const slabs = new Map(
+    layout.plan.slabs.map((slab) => [slab.name, ledger.create("weights", { label: slab.name, size: Math.max(slab.bytes, 256) })]),
+  );
+  const tables = new Map(
+    model.tables.map(({ name, data }) => {
+      const buffer = ledger.create("other", { label: name, size: data.byteLength });
+      device.queue.writeBuffer(buffer, 0, data);
+      return [name, buffer] as const;
+    }),
+  );
+  const cache = new PagedCache(device, ledger, { layout: model.kv, numLayers: model.config.numLayers, initialPages, slots });
+  const control = new Control(device, ledger, { prefillRows: chunkRows, decodeRows: slots, slots, maxPages: model.kv.maxPages });
+  const readback = createReadback(ledger, [pickBytes, model.config.vocabSize * 4]);
+  const shared = { device, ledger, layout, activationBytes: model.activations === "f16" ? 2 : 4 };
+  const programOf = (phase: "prefill" | "decode", rows: number, outputRows: number): ProgramOptions => {
+    const { calls, sections, logits, pick, scores, hidden } = plan[phase];
+    const keep = [logits, pick, hidden, ...(scores ? [scores] : [])];
+    const rest = { label: phase, calls, sections, keep, target: { ...plan.target, maxRows: rows } };
+    return { ...shared, ...rest, maxRows: rows, maxOutputRows: outputRows };
+  };
+  const programs = { decode: programOf("decode", slots, slots), prefill: programOf("prefill", chunkRows, headRows) };
+  const activations = { decode: allocateActivations(programs.decode), prefill: allocateActivations(programs.prefill) };
+  return { slabs, tables, cache, control, readback, programs, activations };
+}
