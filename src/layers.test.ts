@@ -45,6 +45,7 @@ const PACKAGES: Record<string, string> = {
   "@mlc-ai/web-tokenizers": "text/tokenizer.ts",
   "@huggingface/jinja": "text/chat_template.ts",
   "idb-keyval": "store/indexeddb.ts",
+  "hash-wasm": "store/hash.ts",
 };
 
 const FORBIDDEN_NAMES = /^(?:utils?|helpers?|common|misc|manager)\.(?:ts|wgsl)$/;
