@@ -27,12 +27,13 @@ function declaringFile(name: string, path: string): string {
 }
 
 test("values", () => {
-  expect(Object.keys(index).toSorted()).toEqual(["ShaderloomError", "createEngine"]);
+  expect(Object.keys(index).toSorted()).toEqual(["ShaderloomError", "createEngine", "estimate", "openModels", "probe"]);
 });
 
 test("names and types", () => {
   expect([...exportedNames(join(src, "index.ts")).keys()].toSorted()).toMatchInlineSnapshot(`
     [
+      "AdapterProbe",
       "CallOptions",
       "ChatCompletion",
       "ChatCompletionChunk",
@@ -48,18 +49,30 @@ test("names and types", () => {
       "EngineStats",
       "ErrorCode",
       "ErrorDetail",
+      "Estimate",
+      "EstimateOptions",
       "FinishReason",
       "FullErrorCode",
       "HubOptions",
       "LoadProgress",
+      "ModelLibrary",
       "ModelLocation",
       "PlainError",
+      "ProbeOptions",
       "SamplingRequest",
+      "SessionStorage",
       "ShaderloomError",
+      "StorageSpace",
+      "StoreDiagnostics",
+      "StoreOptions",
+      "StoredModel",
       "TokenLogprob",
       "TopToken",
       "Usage",
       "createEngine",
+      "estimate",
+      "openModels",
+      "probe",
     ]
   `);
 });

@@ -1,9 +1,12 @@
 // The public door of Shaderloom: what is exported here is the API, and nothing else is.
 
 export { createEngine } from "./worker/create_engine.ts";
+export { estimate, probe } from "./worker/estimate.ts";
+export { openModels } from "./worker/open_models.ts";
 export { ShaderloomError } from "./base/errors.ts";
 export type { ErrorCode, ErrorDetail, FullErrorCode, PlainError } from "./base/errors.ts";
 export type {
+  AdapterProbe,
   CallOptions,
   ChatCompletion,
   ChatCompletionChunk,
@@ -17,11 +20,20 @@ export type {
   EngineInfo,
   EngineOptions,
   EngineStats,
+  Estimate,
+  EstimateOptions,
   FinishReason,
   HubOptions,
   LoadProgress,
+  ModelLibrary,
   ModelLocation,
+  ProbeOptions,
   SamplingRequest,
+  SessionStorage,
+  StoreDiagnostics,
+  StorageSpace,
+  StoredModel,
+  StoreOptions,
   TokenLogprob,
   TopToken,
   Usage,

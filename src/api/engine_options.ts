@@ -1,24 +1,44 @@
 // Validates the options of `createEngine`, where a mistake is cheapest: before a worker starts or a byte is read.
 
 import { ShaderloomError } from "../base/errors.ts";
-import { checkNumber, checkString, readFields, requestError } from "./fields.ts";
+import { checkNumber, checkString, isRecord, readFields, requestError } from "./fields.ts";
 import type { Fields } from "./fields.ts";
-import type { CallOptions, EngineOptions } from "./types.ts";
+import type { CallOptions, EngineOptions, EstimateOptions, ProbeOptions } from "./types.ts";
 
-const OPTION_NAMES = ["model", "worker", "contextLength", "onProgress", "signal", "gpu", "activations", "deviceClass", "hub"];
+const OPTION_NAMES = [
+  "model",
+  "worker",
+  "contextLength",
+  "onProgress",
+  "signal",
+  "gpu",
+  "activations",
+  "deviceClass",
+  "hub",
+  "sha256",
+  "store",
+];
+
+const MAX_FILES = 1024;
 
 const MAX_CONTEXT = 1 << 24;
 const MAX_ADDRESS_LENGTH = 1 << 16;
 
+/** An address, a file or bytes; of a split model a list of them. */
 function isModelLocation(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length > 0 && value.length <= MAX_FILES && value.every(isOneLocation);
+  return isOneLocation(value);
+}
+
+function isOneLocation(value: unknown): boolean {
   if (typeof value === "string") return value !== "" && value.length <= MAX_ADDRESS_LENGTH;
   return value instanceof URL || value instanceof Blob || value instanceof ArrayBuffer || value instanceof Uint8Array;
 }
 
-function checkChoice(fields: Fields, name: string, choices: readonly string[]): void {
+function checkChoice(fields: Fields, name: string, choices: readonly string[], path = ""): void {
   const value = fields.get(name);
   if (value === undefined || (typeof value === "string" && choices.includes(value))) return;
-  throw requestError(name, `one of ${choices.map((choice) => JSON.stringify(choice)).join(", ")}`, value);
+  throw requestError(`${path}${name}`, `one of ${choices.map((choice) => JSON.stringify(choice)).join(", ")}`, value);
 }
 
 /** By its shape, because a signal of another frame is of another class. */
@@ -50,28 +70,89 @@ export function readCallOptions(options: CallOptions | undefined): CallOptions {
  */
 export function checkEngineOptions(options: EngineOptions): EngineOptions {
   const fields = readFields(options, "", OPTION_NAMES);
+  checkModelOptions(fields);
+  if (fields.get("onProgress") !== undefined && typeof fields.get("onProgress") !== "function") {
+    throw requestError("onProgress", "a function", fields.get("onProgress"));
+  }
+  if (fields.get("sha256") !== undefined) checkHashes(fields.get("sha256"));
+  return { ...options };
+}
+
+/** The options that loading, estimating and probing share. */
+function checkModelOptions(fields: Fields): void {
   if (!isModelLocation(fields.get("model"))) {
     throw requestError(
       "model",
-      'a URL, an "hf:owner/repo/file.gguf" path, a File, a Blob, an ArrayBuffer or a Uint8Array',
+      'a URL, an "hf:owner/repo/file.gguf" path, "stored:<id>", a File, a Blob, an ArrayBuffer or a Uint8Array, or a list of these',
       fields.get("model"),
     );
   }
+  if (fields.get("contextLength") !== undefined)
+    checkNumber(fields.get("contextLength"), "contextLength", { min: 1, max: MAX_CONTEXT, integer: true });
+  if (fields.get("hub") !== undefined) checkHub(fields.get("hub"));
+  if (fields.get("store") !== undefined) checkStore(fields.get("store"));
+  checkAdapterOptions(fields);
+}
+
+function checkAdapterOptions(fields: Fields): void {
   if (fields.get("worker") !== undefined && typeof fields.get("worker") !== "boolean")
     throw requestError("worker", "true or false", fields.get("worker"));
   if (fields.get("gpu") !== undefined && fields.get("worker") === true) {
     throw requestError("worker", "left out or false when gpu is given, because a GPU object cannot go to a worker", true);
   }
-  if (fields.get("contextLength") !== undefined)
-    checkNumber(fields.get("contextLength"), "contextLength", { min: 1, max: MAX_CONTEXT, integer: true });
   checkChoice(fields, "activations", ["f32", "f16", "int8"]);
   checkChoice(fields, "deviceClass", ["gpu", "cpu"]);
-  if (fields.get("onProgress") !== undefined && typeof fields.get("onProgress") !== "function") {
-    throw requestError("onProgress", "a function", fields.get("onProgress"));
-  }
   checkSignal(fields.get("signal"));
-  if (fields.get("hub") !== undefined) checkHub(fields.get("hub"));
+}
+
+/**
+ * The options of `estimate`, checked.
+ *
+ * @throws {ShaderloomError} REQUEST.<option>
+ */
+export function checkEstimateOptions(options: EstimateOptions): EstimateOptions {
+  const names = ["model", "worker", "contextLength", "signal", "gpu", "activations", "deviceClass", "hub", "store", "probe"];
+  const fields = readFields(options, "", names);
+  checkModelOptions(fields);
+  const probe = fields.get("probe");
+  if (probe !== undefined && !isProbe(probe)) throw requestError("probe", "what probe() gave", probe);
   return { ...options };
+}
+
+/** A probe may have been kept by the caller and come from anywhere. */
+function isProbe(value: unknown): boolean {
+  if (!isRecord(value) || !isRecord(value["adapter"])) return false;
+  const rates = [value["decodeWeights"], value["prefillProducts"]];
+  const numbers = ["copyBytes", "attentionProducts", "dispatchMs", "readbackMs", "uploadBytes"].map((name) => value[name]);
+  const positive = (one: unknown): boolean => typeof one === "number" && Number.isFinite(one) && one >= 0;
+  return numbers.every(positive) && rates.every((rate) => isRecord(rate) && Object.values(rate).every(positive));
+}
+
+/**
+ * The options of `probe`, checked.
+ *
+ * @throws {ShaderloomError} REQUEST.<option>
+ */
+export function checkProbeOptions(options: ProbeOptions): ProbeOptions {
+  checkAdapterOptions(readFields(options, "", ["gpu", "deviceClass", "activations", "worker", "signal"]));
+  return { ...options };
+}
+
+function checkHashes(value: unknown): void {
+  const hashes = Array.isArray(value) ? value : [value];
+  if (hashes.length > 0 && hashes.length <= MAX_FILES && hashes.every((hash) => typeof hash === "string" && /^[0-9a-f]{64}$/i.test(hash)))
+    return;
+  throw requestError("sha256", "64 hex digits, or a list of them for the files of a split model", value);
+}
+
+function checkStore(value: unknown): void {
+  const store = readFields(value, "store", ["mode", "tier", "folder", "onFull", "evict"]);
+  checkChoice(store, "mode", ["use", "refresh", "off"], "store.");
+  checkChoice(store, "tier", ["opfs", "indexeddb"], "store.");
+  checkChoice(store, "onFull", ["memory", "error"], "store.");
+  if (store.get("folder") !== undefined) checkString(store.get("folder"), "store.folder", 4096);
+  if (store.get("evict") !== undefined && typeof store.get("evict") !== "boolean")
+    throw requestError("store.evict", "true or false", store.get("evict"));
 }
 
 function checkHub(value: unknown): void {

@@ -54,8 +54,15 @@ function completionMethods(parts: EngineParts, guard: Guard): Engine["completion
 }
 
 function engineInfo(session: Session): EngineInfo {
-  const { adapter, contextLength, activations, ...model } = session.info();
-  return { model: { ...model, chatTemplate: session.chatTemplate !== undefined }, adapter, contextLength, activations, worker: false };
+  const { adapter, contextLength, activations, storage, ...model } = session.info();
+  return {
+    model: { ...model, chatTemplate: session.chatTemplate !== undefined },
+    adapter,
+    contextLength,
+    activations,
+    worker: false,
+    storage,
+  };
 }
 
 function checkIds(ids: unknown, vocabSize: number): number[] {

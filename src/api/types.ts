@@ -2,14 +2,14 @@
 
 import type { LoadProgress } from "../engine/progress.ts";
 import type { HubOptions, ModelLocation, ModelStore, SessionStats, SessionStorage, StoreOptions } from "../engine/session.ts";
-import type { AdapterProbe, Estimate } from "../engine/verdict.ts";
+import type { AdapterProbe } from "../engine/verdict.ts";
 
 export type { LoadProgress } from "../engine/progress.ts";
 export type {
   HubOptions,
   ModelLocation,
   SessionStorage,
-  StorageDiagnostics,
+  StoreDiagnostics,
   StorageSpace,
   StoredModel,
   StoreOptions,
@@ -288,15 +288,8 @@ export interface Engine extends AsyncDisposable {
   unload(): Promise<void>;
 }
 
-/** What `estimate` and `probe` are. */
-export type EstimateModel = (options: EstimateOptions) => Promise<Estimate>;
-export type ProbeAdapter = (options?: ProbeOptions) => Promise<AdapterProbe>;
-
 /** The stored models of this origin (or folder), without loading any. */
 export interface ModelLibrary extends Pick<
   ModelStore,
   "list" | "verify" | "delete" | "space" | "persist" | "importFile" | "remember" | "close"
 > {}
-
-/** Opens the library. */
-export type OpenModels = (options?: { readonly folder?: string; readonly tier?: "opfs" | "indexeddb" }) => Promise<ModelLibrary>;

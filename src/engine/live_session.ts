@@ -11,7 +11,7 @@ import type { LoadedModel } from "./model.ts";
 import { chunkRows } from "./placement.ts";
 import type { Prepared } from "./prepare.ts";
 import { Sequence } from "./sequence.ts";
-import type { GenerateEvent, GenerateRequest, Session, SessionInfo, SessionStats } from "./session.ts";
+import type { GenerateEvent, GenerateRequest, Session, SessionInfo, SessionStats, SessionStorage } from "./session.ts";
 
 export interface SessionParts extends Prepared {
   readonly model: LoadedModel;
@@ -20,6 +20,9 @@ export interface SessionParts extends Prepared {
   readonly tokenizer: Tokenizer;
   readonly chatTemplate: ChatTemplate | undefined;
   readonly loadMs: number;
+  readonly storage: SessionStorage;
+  /** Lets go of the stored model. */
+  readonly release: () => void;
 }
 
 export function createSession(parts: SessionParts): Session {
@@ -53,19 +56,20 @@ export function createSession(parts: SessionParts): Session {
         throw error;
       }
     },
-    info: () => sessionInfo(model, opened),
+    info: () => ({ ...sessionInfo(model, opened), storage: parts.storage }),
     stats: () => sessionStats(parts, tokensGenerated),
     destroy() {
       if (destroyed) return;
       destroyed = true;
       ledger.destroyAll();
       opened.destroy();
+      parts.release();
       tokenizer.dispose();
     },
   };
 }
 
-function sessionInfo(model: LoadedModel, { caps }: OpenDevice): SessionInfo {
+function sessionInfo(model: LoadedModel, { caps }: OpenDevice): Omit<SessionInfo, "storage"> {
   const types: Record<string, number> = {};
   let parameters = 0;
   let weightBytes = 0;

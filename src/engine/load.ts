@@ -11,7 +11,8 @@ import { openSource } from "../weights/source.ts";
 import type { ByteSource, HubOptions, ModelLocation } from "../weights/source.ts";
 import { buildModel, type LoadedModel } from "./model.ts";
 import { createLoadReport, type LoadProgressListener } from "./progress.ts";
-import type { Session } from "./session.ts";
+import { noDiagnostics } from "../store/diagnostics.ts";
+import type { Session, SessionStorage } from "./session.ts";
 import { createSession } from "./live_session.ts";
 import { prepareRunner } from "./prepare.ts";
 
@@ -64,7 +65,17 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
     const [prepared, { tokenizer, chatTemplate }] = await Promise.all([runner, text]);
     throwIfAborted(signal);
     report.phase("ready");
-    return createSession({ model, opened, ledger, tokenizer, chatTemplate, loadMs: performance.now() - startMs, ...prepared });
+    return createSession({
+      model,
+      opened,
+      ledger,
+      tokenizer,
+      chatTemplate,
+      loadMs: performance.now() - startMs,
+      storage: unstored(),
+      release,
+      ...prepared,
+    });
   } catch (error) {
     stop.abort();
     ledger.destroyAll();
@@ -73,6 +84,12 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
   } finally {
     source?.close?.();
   }
+}
+
+function release(): void {}
+
+function unstored(): SessionStorage {
+  return { tier: null, model: null, complete: false, verified: false, diagnostics: noDiagnostics(), warning: null };
 }
 
 function anySignal(own: AbortSignal, given: AbortSignal | undefined): AbortSignal {

@@ -18,6 +18,8 @@ export type LoadProgressListener = (progress: LoadProgress) => void;
 export interface LoadReport {
   /** Enters a phase. */
   phase(phase: LoadProgress["phase"], file?: string): void;
+  /** Another tab downloads this model: how far it has come. */
+  waiting(news: { loaded: number; total: number; bytesPerSecond: number }): void;
   /** Bytes of weights read so far. */
   weights(moment: { loaded: number; total: number; bytesPerSecond: number; fromCache: boolean; file: string }): void;
 }
@@ -55,6 +57,10 @@ export function createLoadReport(listener: LoadProgressListener | undefined): Lo
     phase(phase, name) {
       file = name ?? file;
       emit(phase, phaseStart[phase]);
+    },
+    waiting(news) {
+      last = { ...news, fromCache: false };
+      emit("wait", phaseStart.wait);
     },
     weights({ loaded, total, bytesPerSecond, fromCache, file: name }) {
       file = name;

@@ -8,7 +8,7 @@ import type { StoreTier } from "../store/chunk_store.ts";
 import type { StoreDiagnostics } from "../store/diagnostics.ts";
 import type { PlainError } from "../base/errors.ts";
 
-export type { StoreDiagnostics as StorageDiagnostics } from "../store/diagnostics.ts";
+export type { StoreDiagnostics } from "../store/diagnostics.ts";
 export type { ModelStore, StorageSpace, StoredModel } from "../store/model_store.ts";
 export type { HubOptions, ModelLocation } from "../weights/source.ts";
 
@@ -98,6 +98,7 @@ export interface SessionInfo {
     readonly f16: boolean;
   };
   readonly activations: "f32" | "f16" | "int8";
+  readonly storage: SessionStorage;
 }
 
 /** Counters and byte ledgers since the load. */

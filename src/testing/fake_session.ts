@@ -2,6 +2,7 @@
 // of what lies above the engine.
 import { ShaderloomError, assert, throwIfAborted } from "../base/errors.ts";
 import type { GenerateEvent, GenerateRequest, Session, TokenScore } from "../engine/session.ts";
+import { noDiagnostics } from "../store/diagnostics.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 
 export const FAKE_BOS = 256;
@@ -142,6 +143,7 @@ export function fakeSession(options: FakeOptions): FakeSession {
       contextLength,
       adapter: { vendor: "", architecture: "", description: "", deviceClass: "cpu", f16: false },
       activations: "f32",
+      storage: { tier: null, model: null, complete: false, verified: false, diagnostics: noDiagnostics(), warning: null },
     }),
     stats: () => ({
       gpuBytes: { weights: 0, kv: 0, activations: 0, other: 0, total: 0 },

@@ -49,6 +49,11 @@ export interface PortEngine {
   readonly pair: PortPair;
 }
 
+/** For services that a test does not ask for. */
+export async function unasked(): Promise<never> {
+  throw new Error("no task was expected");
+}
+
 /** @param load makes the session from the options that arrived */
 export async function portEngine(
   load: (options: EngineOptions) => Session | Promise<Session>,
@@ -56,7 +61,11 @@ export async function portEngine(
   client: ClientOptions = {},
 ): Promise<PortEngine> {
   const pair = portPair();
-  const host = serveEngine(pair.inside, async (given) => createSessionEngine(await load(given)), true);
+  const host = serveEngine(
+    pair.inside,
+    { estimate: unasked, probe: unasked, createEngine: async (given) => createSessionEngine(await load(given)) },
+    true,
+  );
   const engine = await createRemoteEngine(pair.worker, { model: "fake.gguf", ...options }, client);
   return { engine, host, pair };
 }

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import type { EngineOptions, LoadProgress } from "../api/types.ts";
 import { ShaderloomError } from "../base/errors.ts";
 import { FAKE_EOS, byteIds, fakeSession } from "../testing/fake_session.ts";
-import { portEngine, portPair } from "../testing/port_engine.ts";
+import { unasked, portEngine, portPair } from "../testing/port_engine.ts";
 import { createRemoteEngine } from "./client.ts";
 import { serveEngine } from "./host.ts";
 import { parseFromWorker, wrap } from "./protocol.ts";
@@ -75,7 +75,7 @@ describe("loading", () => {
   test("a failed load keeps code and detail and ends the worker", async () => {
     const pair = portPair();
     const thrown = new ShaderloomError("FORMAT.truncated", "Cut. Fetch it again.", { detail: { offset: 7, names: ["a"] } });
-    serveEngine(pair.inside, () => Promise.reject(thrown), true);
+    serveEngine(pair.inside, { estimate: unasked, probe: unasked, createEngine: () => Promise.reject(thrown) }, true);
     const failure = createRemoteEngine(pair.worker, { model: "a.gguf" });
     await expect(failure).rejects.toBeInstanceOf(ShaderloomError);
     await expect(failure).rejects.toMatchObject(thrown.toPlain());
@@ -84,7 +84,7 @@ describe("loading", () => {
 
   test("an abort rejects at once and ends the worker, whatever the worker is doing", async () => {
     const pair = portPair();
-    serveEngine(pair.inside, () => new Promise(() => undefined), true);
+    serveEngine(pair.inside, { estimate: unasked, probe: unasked, createEngine: () => new Promise(() => undefined) }, true);
     const controller = new AbortController();
     const loading = createRemoteEngine(pair.worker, { model: "a.gguf", signal: controller.signal });
     await settle();

@@ -16,6 +16,7 @@ import type {
 import { ShaderloomError, abortError, asShaderloomError } from "../base/errors.ts";
 import { ask, connect, malformedError } from "./connection.ts";
 import type { Connection, HeartbeatOptions } from "./connection.ts";
+import { packModel } from "./parcel.ts";
 import { isAnswer } from "./protocol.ts";
 import type { CallMethod, Calls, Port, Streams, ToWorker, WireOptions } from "./protocol.ts";
 import { openRemoteStream } from "./remote_stream.ts";
@@ -26,27 +27,6 @@ const UNLOAD_TIMEOUT_MS = 5000;
 /** A worker, or a port to something like one. */
 export interface WorkerLike extends Port {
   terminate(): void;
-}
-
-/** What crosses, and what of it moves instead of being copied. */
-interface Parcel {
-  readonly model: ModelLocation;
-  readonly transfer: Transferable[];
-}
-
-/** Bytes are copied once, so that the caller keeps his own; Blobs cross as handles; addresses become absolute. */
-function packModel(model: ModelLocation): Parcel {
-  if (model instanceof Uint8Array) {
-    // A clone of a view clones all of the buffer under it.
-    const copy = model.slice();
-    return { model: copy, transfer: [copy.buffer] };
-  }
-  if (typeof model !== "string" && !(model instanceof URL)) return { model, transfer: [] };
-  const address = String(model);
-  // The worker's base address is its script's, not the page's.
-  const base = typeof document === "undefined" ? undefined : document.baseURI;
-  const relative = base !== undefined && !address.startsWith("hf:") && URL.canParse(address, base);
-  return { model: relative ? new URL(address, base).href : address, transfer: [] };
 }
 
 function wireOptions(options: EngineOptions, model: ModelLocation): WireOptions {

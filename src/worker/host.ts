@@ -1,10 +1,17 @@
 // The worker's side: one engine behind a port. Calls come in as messages, answers, chunks and errors go out. Streams are
 // pulled only while the page has given credit, so a slow consumer pauses generation instead of filling memory.
 
-import type { Engine, EngineOptions } from "../api/types.ts";
+import type { AdapterProbe, Engine, EngineOptions, Estimate, EstimateOptions, ProbeOptions } from "../api/types.ts";
 import { ShaderloomError, asShaderloomError } from "../base/errors.ts";
 import { parseToWorker, wrap } from "./protocol.ts";
 import type { FromWorker, Port, ToWorker } from "./protocol.ts";
+
+/** What this thread can do; each loads the runtime that it needs. */
+export interface Services {
+  createEngine(options: EngineOptions): Promise<Engine>;
+  estimate(options: EstimateOptions): Promise<Estimate>;
+  probe(options: ProbeOptions): Promise<AdapterProbe>;
+}
 
 /** A stream and how far the page has let it run. */
 interface OpenStream {
@@ -16,7 +23,7 @@ interface OpenStream {
 /** Everything the host owns. */
 interface Host {
   readonly port: Port;
-  readonly createEngine: (options: EngineOptions) => Promise<Engine>;
+  readonly services: Services;
   readonly controllers: Map<number, AbortController>;
   readonly streams: Map<number, OpenStream>;
   engine: Engine | undefined;
@@ -44,10 +51,15 @@ async function load(host: Host, message: Extract<ToWorker, { kind: "load" }>, si
   host.loading = true;
   try {
     const onProgress: EngineOptions["onProgress"] = (progress) => post(host, { kind: "progress", id: message.id, progress });
-    host.engine = await host.createEngine({ ...message.options, worker: false, onProgress, signal });
+    host.engine = await host.services.createEngine({ ...message.options, worker: false, onProgress, signal });
   } finally {
     host.loading = false;
   }
+}
+
+function runTask(host: Host, message: Extract<ToWorker, { kind: "task" }>, signal: AbortSignal): Promise<unknown> {
+  if (message.task === "estimate") return host.services.estimate({ ...message.options, worker: false, signal });
+  return host.services.probe({ ...message.options, worker: false, signal });
 }
 
 /** The arguments are whatever came over the wire; the engine checks them as it checks any caller's. */
@@ -115,7 +127,7 @@ async function pump(host: Host, id: number, stream: OpenStream): Promise<void> {
 }
 
 /** Runs one call to its answer. Never rejects: failures are messages. */
-async function answer(host: Host, message: Extract<ToWorker, { kind: "load" | "call" | "stream" }>): Promise<void> {
+async function answer(host: Host, message: Extract<ToWorker, { kind: "load" | "task" | "call" | "stream" }>): Promise<void> {
   const { id } = message;
   // An id in use is a forged or repeated message; answering would confuse two calls.
   if (host.controllers.has(id)) {
@@ -130,13 +142,17 @@ async function answer(host: Host, message: Extract<ToWorker, { kind: "load" | "c
       post(host, { kind: "result", id, value: undefined });
       return;
     }
-    const value =
-      message.kind === "load" ? await load(host, message, controller.signal) : await call(engineOf(host), message, controller.signal);
+    const value = await valueOf(host, message, controller.signal);
     endCall(host, id);
     post(host, { kind: "result", id, value });
   } catch (thrown) {
     fail(host, id, thrown);
   }
+}
+
+async function valueOf(host: Host, message: Extract<ToWorker, { kind: "load" | "task" | "call" }>, signal: AbortSignal): Promise<unknown> {
+  if (message.kind === "load") return load(host, message, signal);
+  return message.kind === "task" ? runTask(host, message, signal) : call(engineOf(host), message, signal);
 }
 
 function abort(host: Host, id: number): void {
@@ -178,11 +194,11 @@ export interface EngineHost {
 /**
  * Serves one engine on a port and greets the page.
  *
- * @param createEngine makes the engine in this thread
+ * @param services make the engine, or do a task, in this thread
  * @param webgpu whether this thread has WebGPU; without it the page loads the engine itself
  */
-export function serveEngine(port: Port, createEngine: (options: EngineOptions) => Promise<Engine>, webgpu: boolean): EngineHost {
-  const host: Host = { port, createEngine, controllers: new Map(), streams: new Map(), engine: undefined, loading: false, dropped: 0 };
+export function serveEngine(port: Port, services: Services, webgpu: boolean): EngineHost {
+  const host: Host = { port, services, controllers: new Map(), streams: new Map(), engine: undefined, loading: false, dropped: 0 };
   port.addEventListener("message", (event) => {
     const message = parseToWorker(event.data);
     if (message === undefined) host.dropped++;

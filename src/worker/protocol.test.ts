@@ -17,6 +17,8 @@ const progress = {
 
 const toWorker: ToWorker[] = [
   { kind: "load", id: 1, options: { model: "a.gguf" } },
+  { kind: "task", id: 1, task: "estimate", options: { model: "a.gguf" } },
+  { kind: "task", id: 1, task: "probe", options: {} },
   { kind: "call", id: 2, method: "tokenize", args: ["a"] },
   { kind: "call", id: 2, method: "unload", args: [] },
   { kind: "stream", id: 3, method: "chat", request: { messages: [], stream: true } },
@@ -65,6 +67,9 @@ describe("forged or malformed data is no message", () => {
       { kind: "load", id: -1, options: {} },
       { kind: "load", id: 1.5, options: {} },
       { kind: "load", id: "1", options: {} },
+      { kind: "task", id: 1, task: "eval", options: {} },
+      { kind: "task", id: 1, task: "__proto__", options: {} },
+      { kind: "task", id: 1, task: "probe" },
       { kind: "call", id: 1, method: "eval", args: [] },
       { kind: "call", id: 1, method: "constructor", args: [] },
       { kind: "call", id: 1, method: "__proto__", args: [] },

@@ -3,6 +3,7 @@
 // Errors cross as plain objects, because postMessage keeps only the message of an Error subclass.
 
 import type {
+  AdapterProbe,
   ChatCompletion,
   ChatCompletionChunk,
   ChatCompletionMessageParam,
@@ -12,19 +13,32 @@ import type {
   EngineInfo,
   EngineOptions,
   EngineStats,
+  Estimate,
+  EstimateOptions,
   LoadProgress,
+  ProbeOptions,
 } from "../api/types.ts";
 import { isErrorCode } from "../base/errors.ts";
 import type { PlainError } from "../base/errors.ts";
 
 /** Raised when a message changes: a page may hold a cached worker script of another release. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** Chunks the worker may be ahead of the consumer; with none left, generation pauses. */
 export const STREAM_WINDOW = 8;
 
 /** Engine options that can cross; `model` is an absolute address, `hf:` path, Blob or bytes. */
 export type WireOptions = Omit<EngineOptions, "worker" | "onProgress" | "signal" | "gpu">;
+
+/** Options of a task that can cross, likewise. */
+export type WireTask<T> = Omit<T, "worker" | "signal" | "gpu">;
+
+/** What a worker does without an engine: what goes and what comes. */
+export interface Tasks {
+  readonly estimate: { readonly options: WireTask<EstimateOptions>; readonly value: Estimate };
+  readonly probe: { readonly options: WireTask<ProbeOptions>; readonly value: AdapterProbe };
+}
+export type TaskName = keyof Tasks;
 
 /** Methods answered with one value: what goes and what comes. `chat` and `completions` here are the calls without a stream. */
 export interface Calls {
@@ -52,6 +66,9 @@ export type StreamMethod = keyof Streams;
 type CallMessage = {
   [M in CallMethod]: { readonly kind: "call"; readonly id: number; readonly method: M; readonly args: Calls[M]["args"] };
 }[CallMethod];
+type TaskMessage = {
+  [T in TaskName]: { readonly kind: "task"; readonly id: number; readonly task: T; readonly options: Tasks[T]["options"] };
+}[TaskName];
 type StreamMessage = {
   [M in StreamMethod]: { readonly kind: "stream"; readonly id: number; readonly method: M; readonly request: Streams[M]["request"] };
 }[StreamMethod];
@@ -62,6 +79,7 @@ type StreamMessage = {
  */
 export type ToWorker =
   | { readonly kind: "load"; readonly id: number; readonly options: WireOptions }
+  | TaskMessage
   | CallMessage
   | StreamMessage
   /** Allows `count` more chunks. The worker pulls nothing from a stream before the first one. */
@@ -135,6 +153,15 @@ const answerChecks: Readonly<Record<CallMethod, (value: unknown) => boolean>> = 
   unload: (value) => value === undefined,
 };
 
+const taskChecks: Readonly<Record<TaskName, (value: unknown) => boolean>> = {
+  estimate: (value) => isObject(value) && isObject(value["gpu"]) && Array.isArray(value["problems"]),
+  probe: (value) => isObject(value) && isObject(value["adapter"]),
+};
+
+export function isTaskAnswer<T extends TaskName>(task: T, value: unknown): value is Tasks[T]["value"] {
+  return taskChecks[task](value);
+}
+
 export function isAnswer<M extends CallMethod>(method: M, value: unknown): value is Calls[M]["value"] {
   return answerChecks[method](value);
 }
@@ -145,6 +172,7 @@ export function isChunk<M extends StreamMethod>(_method: M, value: unknown): val
 
 const toWorkerChecks: Readonly<Record<ToWorker["kind"], Check>> = {
   load: (m) => isObject(m["options"]),
+  task: (m) => typeof m["task"] === "string" && Object.hasOwn(taskChecks, m["task"]) && isObject(m["options"]),
   call: (m) => typeof m["method"] === "string" && Object.hasOwn(answerChecks, m["method"]) && Array.isArray(m["args"]),
   stream: (m) => m["method"] === "chat" || m["method"] === "completions",
   credit: (m) => isCount(m["count"]) && m["count"] <= STREAM_WINDOW,

@@ -1,0 +1,19 @@
+// What the page must offer before anything is loaded. In an insecure context (http on another host than localhost) browsers
+// take away WebGPU, storage, locks and hashing at once, and each alone would give a misleading error.
+
+import { ShaderloomError } from "../base/errors.ts";
+
+/** @throws {ShaderloomError} ENV.insecure with the list of what is missing */
+export function checkEnvironment(): void {
+  if (globalThis.isSecureContext !== false) return;
+  const { navigator } = globalThis;
+  const parts: ReadonlyArray<readonly [string, unknown]> = [
+    ["WebGPU", navigator.gpu],
+    ["hashing", globalThis.crypto.subtle],
+    ["locks", navigator.locks],
+    ["storage", navigator.storage],
+  ];
+  const missing = parts.filter(([, part]) => part === undefined).map(([name]) => name);
+  const message = `This page is not in a secure context, so the browser takes away ${missing.join(", ")}. Open it over https, or on localhost.`;
+  throw new ShaderloomError("ENV.insecure", message, { detail: { missing } });
+}
