@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { refusal } from "../testing/refusal.ts";
-import { checkEngineOptions } from "./engine_options.ts";
+import { checkEngineOptions, checkEstimateOptions, checkProbeOptions } from "./engine_options.ts";
 
 const check = (changes: object): unknown => checkEngineOptions({ model: "model.gguf", ...changes });
 
@@ -28,6 +28,19 @@ describe("engine options", () => {
     ["hub", "token"],
     ["hub", { password: "x" }],
     ["hub", { token: 5 }],
+    ["model", []],
+    ["model", [new Blob(), 5]],
+    ["model", Array.from({ length: 1025 }, () => "a.gguf")],
+    ["sha256", "abc"],
+    ["sha256", []],
+    ["sha256", ["0".repeat(64), 5]],
+    ["store", "off"],
+    ["store", { mode: "always" }],
+    ["store", { tier: "files" }],
+    ["store", { onFull: true }],
+    ["store", { evict: "all" }],
+    ["store", { folder: 5 }],
+    ["store", { __proto__: null, token: "x" }],
     ["unknown", 1],
   ])("%s refuses %o", (name, value) => {
     expect(refusal(() => check({ [name]: value })).code).toBe(`REQUEST.${name}`);
@@ -38,5 +51,41 @@ describe("engine options", () => {
   });
   test("no options at all", () => {
     expect(refusal(() => checkEngineOptions(undefined as never)).code).toBe("REQUEST.request");
+  });
+  test("a split model, its hashes and the store's options pass", () => {
+    const options = { model: ["a.gguf", new Blob()], sha256: ["0".repeat(64), "F".repeat(64)], store: { mode: "refresh", evict: true } };
+    expect(check(options)).toMatchObject({ sha256: options.sha256, store: options.store });
+  });
+});
+
+describe("options of estimate and probe", () => {
+  const adapter = { vendor: "", architecture: "", description: "", deviceClass: "cpu", f16: false };
+  const probe = {
+    adapter,
+    copyBytes: 1,
+    decodeWeights: { q4_0: 1 },
+    prefillProducts: {},
+    attentionProducts: 1,
+    dispatchMs: 0,
+    readbackMs: 0,
+    uploadBytes: 1,
+    tookMs: 1,
+  };
+  test("a probe of before passes, and survives JSON", () => {
+    expect(checkEstimateOptions({ model: "a.gguf", probe: JSON.parse(JSON.stringify(probe)) })).toMatchObject({ probe });
+  });
+  test.each([
+    ["probe", { ...probe, decodeWeights: { q4_0: "fast" } }],
+    ["probe", { ...probe, copyBytes: Number.NaN }],
+    ["probe", 5],
+    ["model", 5],
+    ["onProgress", (): void => undefined],
+    ["store", { mode: "never" }],
+  ])("estimate's %s refuses %o", (name, value) => {
+    expect(refusal(() => checkEstimateOptions({ model: "a.gguf", [name]: value })).code).toBe(`REQUEST.${name}`);
+  });
+  test("probe takes no model", () => {
+    expect(refusal(() => checkProbeOptions({ model: "a.gguf" } as never)).code).toBe("REQUEST.model");
+    expect(checkProbeOptions({ activations: "int8" })).toEqual({ activations: "int8" });
   });
 });

@@ -1,10 +1,10 @@
 // `createEngine`: the engine in a worker of its own, or in this thread.
 
 import { checkEngineOptions } from "../api/engine_options.ts";
-import { checkEnvironment } from "../api/environment.ts";
+import { askToPersist, checkEnvironment } from "../api/environment.ts";
 import type { Engine, EngineOptions } from "../api/types.ts";
 import { createRemoteEngine } from "./client.ts";
-import { localModel } from "./parcel.ts";
+import { isRemote, localModel } from "./parcel.ts";
 import { tryWorker } from "./place.ts";
 import { services } from "./services.ts";
 
@@ -24,6 +24,7 @@ import { services } from "./services.ts";
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   const checked = checkEngineOptions(options);
   checkEnvironment();
+  if (isRemote(checked.model) && checked.store?.mode !== "off") askToPersist();
   const ready = { ...checked, model: await localModel(checked) };
   const worker = await tryWorker(ready);
   return worker === undefined ? services.createEngine(ready) : createRemoteEngine(worker, ready);

@@ -33,3 +33,9 @@ export async function localModel({ model, store }: Pick<EngineOptions, "model" |
   const { rememberedFile } = await import("../api/model_library.ts");
   return (await rememberedFile(model, store?.folder)) ?? model;
 }
+
+/** Whether a model comes over the network and will be stored. */
+export function isRemote(model: ModelLocation): boolean {
+  if (Array.isArray(model)) return model.every((one: ModelLocation) => isRemote(one));
+  return model instanceof URL || (typeof model === "string" && !/^(?:stored|blob|data):/.test(model));
+}
