@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readAddress } from "./address.ts";
+import { plainAddress, readAddress } from "./address.ts";
 
 const base = "http://localhost:4173/folder/";
 
@@ -22,3 +22,11 @@ test.each([
   const result = readAddress(typed, base);
   expect(result.ok ? "" : result.problem).toContain(reason);
 });
+
+test.each([
+  ["hf:o/r/sub/f.gguf", "https://huggingface.co/o/r/resolve/main/sub/f.gguf"],
+  ["hf:o/r/f.gguf@v1", "https://huggingface.co/o/r/resolve/v1/f.gguf"],
+  ["https://user:word@host.example/m.gguf?signature=1#part", "https://host.example/m.gguf"],
+  ["stored:0123", "stored:0123"],
+  ["no address", "no address"],
+])("%s is stored as %s", (location, address) => expect(plainAddress(location)).toBe(address));

@@ -35,3 +35,22 @@ export function readAddress(typed: string, base: string): AddressResult {
   if (url.hostname === "huggingface.co") url.pathname = url.pathname.replace(/^(\/[^/]+\/[^/]+)\/blob\//, "$1/resolve/");
   return { ok: true, address: url.href, name: fileName(url.pathname) };
 }
+
+/**
+ * The address under which a file is stored, so that a typed one can be compared with it: hub paths as what they stand for, and
+ * without what may be a secret.
+ */
+export function plainAddress(location: string): string {
+  if (location.startsWith("hf:")) {
+    const at = location.lastIndexOf("@");
+    const revision = at < 0 ? "main" : location.slice(at + 1);
+    const [owner, repository, ...path] = location
+      .slice(3, at < 0 ? undefined : at)
+      .split("/")
+      .map(encodeURIComponent);
+    return `https://huggingface.co/${owner}/${repository}/resolve/${encodeURIComponent(revision)}/${path.join("/")}`;
+  }
+  if (!URL.canParse(location)) return location;
+  const { origin, pathname, protocol } = new URL(location);
+  return protocol.startsWith("http") ? `${origin}${pathname}` : location;
+}

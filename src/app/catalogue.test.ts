@@ -10,6 +10,13 @@ test("the page's own catalogue starts with the bundled model", () => {
   const [first] = readCatalogue(JSON.parse(text), base);
   expect(first.location).toBe("https://host.example/page/models/shaderloom-tiny.gguf");
   expect(first.prompts?.length).toBeGreaterThan(1);
+  expect(first.bundled).toBe(true);
+});
+
+test("only files beside the page are loaded without asking", () => {
+  const at = (location: string): boolean | undefined =>
+    readCatalogue({ models: [{ name: "A", description: "B", location }] }, base)[0].bundled;
+  expect(["m.gguf", "https://elsewhere.example/m.gguf", "hf:o/r/f.gguf"].map(at)).toEqual([true, undefined, undefined]);
 });
 
 test("hub paths stay as they are", () => {

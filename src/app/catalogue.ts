@@ -19,7 +19,9 @@ export function readCatalogue(value: unknown, base: string): CatalogueEntry[] {
     }
     const listed = entry.get("prompts");
     const prompts = Array.isArray(listed) ? listed.filter((prompt) => typeof prompt === "string") : [];
-    return { name, description, prompts, location: location.startsWith("hf:") ? location : new URL(location, base).href };
+    if (location.startsWith("hf:")) return { name, description, prompts, location };
+    const { href, origin } = new URL(location, base);
+    return { name, description, prompts, location: href, ...(origin === new URL(base).origin ? { bundled: true } : {}) };
   });
 }
 

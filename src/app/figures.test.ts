@@ -1,5 +1,14 @@
 import { expect, test } from "vitest";
-import { formatBytes, formatCount, formatMilliseconds, formatParameters, formatRate } from "./figures.ts";
+import {
+  formatAgo,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatMilliseconds,
+  formatParameters,
+  formatRate,
+  formatShare,
+} from "./figures.ts";
 
 test.each([
   [0, "0 B"],
@@ -36,5 +45,25 @@ test("times and sizes of models", () => {
     "135M",
     "1.2B",
     "262K",
+  ]);
+});
+
+test("shares never promise more than there is", () => {
+  expect([0, 0.414, 0.999, 1, 1.2].map(formatShare)).toEqual(["0 %", "41 %", "99 %", "100 %", "100 %"]);
+});
+
+test("waiting and the past, in words", () => {
+  expect([0.2, 59, 60, 150, 3600, 5000].map(formatDuration)).toEqual(["1 s", "59 s", "1 min", "3 min", "1 h", "1 h 23 min"]);
+  const now = 1e12;
+  const ago = (minutes: number): string => formatAgo(now - minutes * 60_000, now);
+  expect([-3, 0, 1, 59, 60, 150, 1440, 2880].map(ago)).toEqual([
+    "just now",
+    "just now",
+    "1 minute ago",
+    "59 minutes ago",
+    "1 hour ago",
+    "2 hours ago",
+    "yesterday",
+    "2 days ago",
   ]);
 });

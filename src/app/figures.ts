@@ -39,3 +39,27 @@ export function formatParameters(count: number): string {
   if (count >= 999_500) return `${(count / 1e6).toFixed(count < 9.95e6 ? 1 : 0)}M`;
   return `${Math.round(count / 1e3)}K`;
 }
+
+/** 0.414 → "41 %". */
+export function formatShare(share: number): string {
+  return `${Math.floor(Math.min(1, Math.max(0, share)) * 100)} %`;
+}
+
+/** Seconds as people wait for them: 8 → "8 s", 150 → "3 min", 5000 → "1 h 23 min". */
+export function formatDuration(seconds: number): string {
+  if (seconds < 59.5) return `${Math.max(1, Math.round(seconds))} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  return `${Math.floor(minutes / 60)} h${minutes % 60 === 0 ? "" : ` ${minutes % 60} min`}`;
+}
+
+/** How long ago a time was, in milliseconds since 1970: "just now", "3 hours ago", "yesterday", "12 days ago". */
+export function formatAgo(time: number, now: number): string {
+  const minutes = Math.floor((now - time) / 60_000);
+  const plural = (count: number, unit: string): string => `${formatCount(count)} ${unit}${count === 1 ? "" : "s"} ago`;
+  if (minutes < 1) return "just now";
+  if (minutes < 60) return plural(minutes, "minute");
+  if (minutes < 24 * 60) return plural(Math.floor(minutes / 60), "hour");
+  const days = Math.floor(minutes / (24 * 60));
+  return days === 1 ? "yesterday" : plural(days, "day");
+}

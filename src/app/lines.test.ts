@@ -9,9 +9,7 @@ test("a load tells bytes, total and speed as far as they are known", () => {
     "1.2 MB of 3.9 MB · 12.0 MB/s",
   );
   expect(bytesLine({ ...progress, loaded: 5e6, total: 0, bytesPerSecond: 0, fromCache: false })).toBe("5.0 MB");
-  expect(bytesLine({ ...progress, loaded: 9, total: 9, bytesPerSecond: 5, fromCache: true })).toBe(
-    "9 B of 9 B · from this browser's storage",
-  );
+  expect(bytesLine({ ...progress, loaded: 9, total: 9, bytesPerSecond: 5, fromCache: true })).toBe("9 B of 9 B · from this device");
   expect(bytesLine({ ...progress, loaded: 0, total: 0, bytesPerSecond: 0, fromCache: false })).toBe("");
 });
 

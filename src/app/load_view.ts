@@ -2,7 +2,7 @@
 
 import type { LoadProgress } from "../index.ts";
 import { button, element } from "./dom.ts";
-import { formatBytes } from "./figures.ts";
+import { formatBytes, formatDuration, formatShare } from "./figures.ts";
 
 export interface LoadView {
   readonly root: HTMLElement;
@@ -11,12 +11,32 @@ export interface LoadView {
   readonly end: () => void;
 }
 
-/** `1.2 MB of 3.9 MB · 12 MB/s`; empty while there is nothing to count. */
+/** Below this many seconds nobody wants to hear how long it takes. */
+const shortWait = 3;
+
+/** `1.2 MB of 3.9 MB · 12 MB/s · 25 s left`; empty while there is nothing to count. */
 export function bytesLine({ loaded, total, bytesPerSecond, fromCache }: LoadProgress): string {
   if (total <= 0 && loaded <= 0) return "";
-  const amount = total > 0 ? `${formatBytes(loaded)} of ${formatBytes(total)}` : formatBytes(loaded);
-  const speed = bytesPerSecond > 0 && loaded < total ? ` · ${formatBytes(bytesPerSecond)}/s` : "";
-  return `${amount}${speed}${fromCache ? " · from this browser's storage" : ""}`;
+  const parts = [total > 0 ? `${formatBytes(loaded)} of ${formatBytes(total)}` : formatBytes(loaded)];
+  if (bytesPerSecond > 0 && loaded < total) {
+    parts.push(`${formatBytes(bytesPerSecond)}/s`);
+    const seconds = (total - loaded) / bytesPerSecond;
+    if (seconds >= shortWait) parts.push(`${formatDuration(seconds)} left`);
+  }
+  if (fromCache) parts.push("from this device");
+  return parts.join(" · ");
+}
+
+/** What is being done, with the other tab's progress while this one waits for it. */
+export function phaseLine({ phase, text, loaded, total }: LoadProgress): string {
+  return phase === "wait" && total > 0 ? `${text}: ${formatShare(loaded / total)}` : text;
+}
+
+/** 0 to 1; undefined while nobody can say. */
+export function barValue({ phase, progress, loaded, total }: LoadProgress): number | undefined {
+  if (phase === "wait") return total > 0 ? Math.min(1, loaded / total) : undefined;
+  // The whole file is hashed in one go at the end.
+  return phase === "finish" ? undefined : Math.min(1, Math.max(0, progress));
 }
 
 export function createLoadView(onCancel: () => void): LoadView {
@@ -31,9 +51,11 @@ export function createLoadView(onCancel: () => void): LoadView {
   let latest: LoadProgress | undefined;
   const draw = (): void => {
     if (!latest) return;
-    phase.textContent = latest.text;
-    bytes.textContent = bytesLine(latest);
-    bar.value = Math.min(1, Math.max(0, latest.progress));
+    phase.textContent = phaseLine(latest);
+    bytes.textContent = latest.phase === "finish" ? "" : bytesLine(latest);
+    const value = barValue(latest);
+    if (value === undefined) bar.removeAttribute("value");
+    else bar.value = value;
     latest = undefined;
   };
   return {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Engine, EngineOptions } from "../index.ts";
-import { ModelHost, type CreateEngine } from "./model_host.ts";
+import { ModelHost, sourceOptions, type CreateEngine } from "./model_host.ts";
 
 /** The host's events and what became of each engine, in order. */
 function setUp(create: (options: EngineOptions) => Promise<void>): { host: ModelHost; log: string[] } {
@@ -92,4 +92,14 @@ test("when two models do not fit, the old one makes room, once", async () => {
   await host.load(source("huge"));
   expect(log.slice(5)).toEqual(["start huge", "unload large", "fail huge GPU.oom"]);
   expect(host.current).toBeUndefined();
+});
+
+test("a source becomes options: a token goes to the hub's field only, and nothing is said that was not asked for", () => {
+  expect(sourceOptions({ location: "hf:o/r/f.gguf", name: "f.gguf" })).toEqual({ model: "hf:o/r/f.gguf" });
+  expect(sourceOptions({ location: "a", name: "a", token: "t", contextLength: 512, unstored: true })).toEqual({
+    model: "a",
+    hub: { token: "t" },
+    contextLength: 512,
+    store: { mode: "off" },
+  });
 });

@@ -6,10 +6,18 @@ import { asProblem, isAbort, isOutOfMemory, type Problem } from "./problem.ts";
 
 export type CreateEngine = (options: EngineOptions) => Promise<Engine>;
 
-/** What a person picked: an absolute address, an `hf:` path or a file, and how to call it. */
+/** What a person picked: an absolute address, an `hf:` path, a stored model, a file or the files of a split one, and how to call it. */
 export interface ModelSource {
-  readonly location: string | File;
+  readonly location: string | File | readonly File[];
   readonly name: string;
+  /** A file beside this page, small enough to be loaded without asking. */
+  readonly bundled?: boolean;
+  /** For a gated file. Kept in memory only, and sent to the hub only. */
+  readonly token?: string;
+  /** Tokens; the engine's own choice when absent. */
+  readonly contextLength?: number;
+  /** Neither looked for in the model store nor put there. */
+  readonly unstored?: boolean;
   /** Questions that this model is good for, to start with. */
   readonly prompts?: readonly string[];
 }
@@ -28,6 +36,18 @@ export interface ModelEvents {
   onFail(problem: Problem, source: ModelSource): void;
   onCancel(source: ModelSource): void;
 }
+
+/** The engine's options for a source; loading and estimating take the same. */
+export function sourceOptions({ location, token, contextLength, unstored }: ModelSource): Pick<EngineOptions, SourceOption> {
+  return {
+    model: location,
+    ...(token === undefined ? {} : { hub: { token } }),
+    ...(contextLength === undefined ? {} : { contextLength }),
+    ...(unstored ? { store: { mode: "off" } } : {}),
+  };
+}
+
+type SourceOption = "model" | "hub" | "contextLength" | "store";
 
 interface Load {
   readonly controller: AbortController;
@@ -104,7 +124,7 @@ export class ModelHost {
     const onProgress = (progress: LoadProgress): void => {
       if (this.#load?.controller === controller) this.#events.onProgress(progress);
     };
-    const engine = await this.#create({ model: source.location, signal, onProgress });
+    const engine = await this.#create({ ...sourceOptions(source), signal, onProgress });
     try {
       return { engine, info: await engine.info(), source };
     } catch (thrown) {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { answerRemedy, asProblem, detailLines, headingOf, type Problem } from "./problem.ts";
+import { answerRemedy, asProblem, detailLines, headingOf, loadRemedies, type Problem } from "./problem.ts";
 
 function problem(code: string, detail: Problem["detail"] = {}): Problem {
   return { code, message: "It failed. Do something.", retryable: false, detail };
@@ -45,4 +45,35 @@ test("facts are lines; empty ones are left out", () => {
     "at: 0",
     "names: a, b",
   ]);
+});
+
+test.each([
+  ["QUOTA.full", "room"],
+  ["STORE.lost", "retry"],
+  ["STORE.blocked", "retry"],
+  ["STORE.unavailable", "unstored"],
+  ["STORE.busy", "retry"],
+  ["STORE.missing", "choose"],
+  ["STORE.evicted", "retry"],
+  ["INTEGRITY.sha256", "retry"],
+  ["INTEGRITY.chunk", "retry"],
+  ["ENV.insecure", "choose"],
+  ["SOURCE.changed", "retry"],
+  ["SOURCE.denied", "token"],
+  ["MODEL.shards", "choose"],
+  ["GPU.oom", "verdict"],
+  ["NET.stalled", "retry"],
+  ["NEW.kind", "retry"],
+])("after a load that ended in %s the first thing to do is %s", (code, kind) => {
+  expect(loadRemedies(problem(code), true)[0]?.kind).toBe(kind);
+  expect(headingOf(problem(code)).length).toBeGreaterThan(0);
+});
+
+test("what is local or stored is neither loaded without the store nor opened with a token", () => {
+  for (const code of ["STORE.lost", "STORE.unavailable", "QUOTA.full", "SOURCE.denied"]) {
+    const kinds = loadRemedies(problem(code), false).map(({ kind }) => kind);
+    expect(kinds.length).toBeGreaterThan(0);
+    expect(kinds).not.toContain("unstored");
+    expect(kinds).not.toContain("token");
+  }
 });

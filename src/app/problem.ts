@@ -21,6 +21,14 @@ const headings: ReadonlyMap<string, string> = new Map([
   ["QUOTA", "The browser's storage is full"],
   ["STORE", "The browser's storage failed"],
   ["ENV", "WebGPU is not available here"],
+  ["ENV.insecure", "This page needs a secure address"],
+  ["SOURCE.changed", "The file has changed on the server"],
+  ["SOURCE.denied", "Access was refused"],
+  ["MODEL.shards", "Parts of this model are missing"],
+  ["STORE.busy", "This model is in use"],
+  ["STORE.missing", "This model is not stored here any more"],
+  ["STORE.evicted", "The browser has deleted stored data"],
+  ["STORE.blocked", "Another tab blocks the browser's storage"],
   ["GPU.unavailable", "WebGPU is not available here"],
   ["GPU", "The GPU failed"],
   ["CONTEXT", "The conversation has become too long"],
@@ -66,6 +74,49 @@ export function answerRemedy(problem: Problem): "reload" | "new chat" | "retry" 
   if (endsEngine(problem)) return "reload";
   // Memory runs out while the conversation grows, so a new one helps with both.
   return room(problem.code) === "CONTEXT" || isOutOfMemory(problem) ? "new chat" : "retry";
+}
+
+/**
+ * What the banner of a failed load can offer. `retry`: load again; `choose`: pick another; `token`: give an access token; `room`: delete
+ * stored models; `unstored`: load without storing; `verdict`: show what the model takes.
+ */
+export type LoadRemedy = "retry" | "choose" | "token" | "room" | "unstored" | "verdict";
+
+export interface LabelledRemedy {
+  readonly kind: LoadRemedy;
+  readonly label: string;
+}
+
+const choose: LabelledRemedy = { kind: "choose", label: "Choose a model" };
+const retry: LabelledRemedy = { kind: "retry", label: "Try again" };
+const unstored: LabelledRemedy = { kind: "unstored", label: "Load without storing" };
+
+const remediesByCode: ReadonlyMap<string, readonly LabelledRemedy[]> = new Map([
+  ["ENV", [choose]],
+  ["UNSUPPORTED", [choose]],
+  ["MODEL.shards", [{ kind: "choose", label: "Choose the files" }]],
+  ["GPU.oom", [{ kind: "verdict", label: "See what it takes" }, retry, choose]],
+  ["INTEGRITY", [{ kind: "retry", label: "Download again" }, choose]],
+  ["QUOTA", [{ kind: "room", label: "Make room" }, unstored, retry]],
+  ["STORE", [retry, unstored, choose]],
+  ["STORE.unavailable", [unstored, choose]],
+  ["STORE.busy", [retry, choose]],
+  ["STORE.missing", [choose]],
+  ["STORE.evicted", [{ kind: "retry", label: "Download again" }, choose]],
+  ["SOURCE.changed", [{ kind: "retry", label: "Load the new version" }, choose]],
+]);
+
+/**
+ * What helps after a failed load, the likeliest first.
+ *
+ * @param remote whether the model is read from an address; what is stored or local cannot be loaded without it
+ */
+export function loadRemedies(problem: Problem, remote: boolean): readonly LabelledRemedy[] {
+  // Refused by a server, or by the person who was asked for permission to read a file.
+  if (problem.code === "SOURCE.denied")
+    return remote ? [{ kind: "token", label: "Enter an access token" }, retry, choose] : [retry, choose];
+  const listed = remediesByCode.get(problem.code) ?? remediesByCode.get(room(problem.code)) ?? [retry, choose];
+  return remote ? listed : listed.filter(({ kind }) => kind !== "unstored");
 }
 
 /** Facts of an error, one line each. */
