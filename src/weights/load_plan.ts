@@ -24,43 +24,64 @@ export interface Piece {
   readonly slabOffset: number;
 }
 
-/** One range of the file with all the pieces that begin and end in it. */
+/** What is read at once of one chunk of the file, and the pieces of which bytes lie in it. */
 export interface Read {
   readonly offset: number;
   readonly length: number;
+  /** Those that reach over an end of the read are in the reads beside it too. */
   readonly pieces: readonly Piece[];
 }
 
-/** What a model file is checked against and how far reads may reach. */
+/** What a model file is checked against and how reads are cut. */
 export interface ReadRules {
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   readonly formats: ReadonlyMap<number, WeightFormat>;
-  /** The bytes that a read should not exceed; a single row group may. */
-  readonly readBytes: number;
+  /** Reads cross no multiple of it. A store checks whole chunks, so a read over a border would cost two of them. */
+  readonly chunkBytes: number;
+  /** The bytes that a piece should not exceed; a single row group may. */
+  readonly pieceBytes: number;
 }
 
-/** Bytes between two pieces that are read along rather than starting another request. */
-const gapBytes = 64 << 10;
-
 /**
- * Reads in file order, each at most `readBytes` long unless one row group is longer.
+ * One read for each chunk of the file that holds something needed, chunks with the weights that are computed with first before others.
+ * Vectors lie between the matrices of their layer and are read along with them.
  *
  * @throws {ShaderloomError} MODEL.tensor when the file lacks a tensor, MODEL.shape when it has another shape than planned
  */
 export function planReads(plan: LayoutPlan, rules: ReadRules): readonly Read[] {
-  const pieces = plan.slabs.flatMap((slab) => slab.parts.flatMap((part) => piecesOf(slab, part, rules)));
-  const reads: Array<{ offset: number; length: number; pieces: Piece[] }> = [];
-  for (const piece of pieces.toSorted((a, b) => a.offset - b.offset)) {
-    const last = reads.at(-1);
-    const end = piece.offset + piece.length;
-    const joins = last !== undefined && piece.offset - (last.offset + last.length) <= gapBytes && end - last.offset <= rules.readBytes;
-    if (!joins) reads.push({ offset: piece.offset, length: piece.length, pieces: [piece] });
-    else {
-      last.length = Math.max(last.length, end - last.offset);
-      last.pieces.push(piece);
-    }
+  const chunks = new Map<number, OpenRead>();
+  const parts = plan.slabs.flatMap((slab) => slab.parts.map((part) => ({ slab, part })));
+  for (const [index, { slab, part }] of parts.entries()) {
+    const rank = slab.kind === "vector" ? Infinity : index;
+    for (const piece of piecesOf(slab, part, rules)) addToReads(chunks, piece, { rank, chunkBytes: rules.chunkBytes });
   }
-  return reads;
+  const inFileOrder = [...chunks.values()].toSorted((a, b) => a.start - b.start);
+  return inFileOrder
+    .toSorted((a, b) => (a.rank === b.rank ? 0 : a.rank - b.rank))
+    .map(({ start, end, pieces }) => ({ offset: start, length: end - start, pieces }));
+}
+
+interface OpenRead {
+  start: number;
+  end: number;
+  /** The place of its first-needed tensor in the plan. */
+  rank: number;
+  readonly pieces: Piece[];
+}
+
+function addToReads(chunks: Map<number, OpenRead>, piece: Piece, { rank, chunkBytes }: { rank: number; chunkBytes: number }): void {
+  const end = piece.offset + piece.length;
+  for (let start = piece.offset; start < end;) {
+    const chunk = Math.floor(start / chunkBytes);
+    const stop = Math.min(end, (chunk + 1) * chunkBytes);
+    const read = chunks.get(chunk) ?? { start, end: stop, rank, pieces: [] };
+    chunks.set(chunk, read);
+    read.start = Math.min(read.start, start);
+    read.end = Math.max(read.end, stop);
+    read.rank = Math.min(read.rank, rank);
+    read.pieces.push(piece);
+    start = stop;
+  }
 }
 
 function piecesOf(slab: Slab, part: SlabPart, rules: ReadRules): readonly Piece[] {
@@ -71,9 +92,7 @@ function piecesOf(slab: Slab, part: SlabPart, rules: ReadRules): readonly Piece[
   }
   const format = rules.formats.get(tensor.type);
   assert(format, `no weight format for type ${tensor.type} of ${tensor.name}`);
-  return slab.kind === "vector"
-    ? [vectorPiece({ slab, part, tensor, format })]
-    : matrixPieces({ slab, part, tensor, format }, rules.readBytes);
+  return slab.kind === "vector" ? [vectorPiece({ slab, part, tensor, format })] : matrixPieces({ slab, part, tensor, format }, rules);
 }
 
 interface Placement {
@@ -90,7 +109,8 @@ function vectorPiece({ slab, part, tensor, format }: Placement): Piece {
   return { tensor: name, kind: "vector", format, rows: 1, cols, offset, length: bytes, slab: slab.name, slabOffset: part.byteOffset };
 }
 
-function matrixPieces({ slab, part, tensor, format }: Placement, readBytes: number): readonly Piece[] {
+/** Runs of whole row groups that lie in one chunk each; a group on a border is a piece of its own. */
+function matrixPieces({ slab, part, tensor, format }: Placement, rules: ReadRules): readonly Piece[] {
   const { cols } = slab;
   const { rowStart, rows, byteOffset } = part;
   const tensorRows = elements(tensor.shape.slice(0, -1));
@@ -99,21 +119,24 @@ function matrixPieces({ slab, part, tensor, format }: Placement, readBytes: numb
   assert(rowStart % rowGroupSize === 0, `${tensor.name} is cut inside a row group`);
   const rowBytes = fileBytes(format, cols);
   const groupBytes = format.rowGroupBytes(cols);
-  const step = Math.max(Math.floor(readBytes / (rowBytes * rowGroupSize)), 1) * rowGroupSize;
   const pieces: Piece[] = [];
-  for (let row = 0; row < rows; row += step) {
-    const count = Math.min(step, rows - row);
+  for (let row = 0; row < rows;) {
+    const offset = tensor.offset + (rowStart + row) * rowBytes;
+    const room = Math.min(rules.chunkBytes - (offset % rules.chunkBytes), rules.pieceBytes);
+    const fitting = Math.floor(room / (rowBytes * rowGroupSize)) * rowGroupSize;
+    const count = (rows - row) * rowBytes <= room ? rows - row : Math.min(Math.max(fitting, rowGroupSize), rows - row);
     pieces.push({
       tensor: tensor.name,
       kind: "matrix",
       format,
       rows: count,
       cols,
-      offset: tensor.offset + (rowStart + row) * rowBytes,
+      offset,
       length: count * rowBytes,
       slab: slab.name,
       slabOffset: byteOffset + (row / rowGroupSize) * groupBytes,
     });
+    row += count;
   }
   return pieces;
 }

@@ -1,11 +1,13 @@
-// Carries out a layout plan: reads the tensors in file order, a few ranges at a time, repacks them to the GPU's layout and
-// hands them to `upload`. The JS heap holds the ranges in flight and no more. Owns no GPU object and caches nothing.
+// Carries out a layout plan: reads the file chunk by chunk in the order of need, repacks whole row groups to the GPU's layout and hands
+// them to `upload`. Each worker has one buffer to read into and one to repack into, so the JS heap holds a few chunks whatever the model's
+// size. Owns no GPU object and caches nothing.
 
 import { ShaderloomError, abortError, throwIfAborted } from "../base/errors.ts";
 import { rowGroupSize } from "../base/layout.ts";
 import type { LayoutPlan } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import type { WeightFormat } from "../formats/format.ts";
+import { chunkBytes as storeChunkBytes } from "../store/chunk_store.ts";
 import { shortRead } from "./byte_source.ts";
 import type { ByteSource } from "./byte_source.ts";
 import type { TensorInfo } from "./gguf.ts";
@@ -30,31 +32,34 @@ export interface LoadWeightsOptions {
   readonly scan?: boolean;
   /** Whether the source reads from a local copy, for progress. */
   readonly fromCache?: boolean;
-  /** Bytes of one read; 8 MiB. */
-  readonly readBytes?: number;
+  /** The file's chunks, each read once and never two together; those of the store unless told. */
+  readonly chunkBytes?: number;
 }
 
-const defaultReadBytes = 8 << 20;
 const readsInFlight = 4;
+/** File bytes of one upload: large enough for the GPU's queue, small enough that repacking needs little room. */
+const pieceBytes = 1 << 20;
 /** Reads from memory never wait, so the loop lets other tasks (an abort, a message) in after this long. */
 const breathEveryMs = 30;
 
 /**
- * Reads each tensor of the plan in spans of whole row groups, repacks and uploads them.
+ * Reads the chunks that hold tensors of the plan, first-needed first, repacks and uploads what lies in them. The source is told of all reads
+ * before the first.
  *
  * @throws {ShaderloomError} MODEL.tensor or .shape before anything is read; MODEL.values for weights that are no numbers;
  *   SOURCE.*, NET.*, AbortError; what `upload` throws. After a throw no read is under way and `upload` is not called again.
  */
 export async function loadWeights(options: LoadWeightsOptions): Promise<void> {
   throwIfAborted(options.signal);
-  const { source, tensors, plan, formats, readBytes = defaultReadBytes } = options;
-  const reads = planReads(plan, { tensors, formats, readBytes });
+  const { source, tensors, plan, formats, chunkBytes = storeChunkBytes } = options;
+  const reads = planReads(plan, { tensors, formats, chunkBytes, pieceBytes });
+  source.expect?.(reads.map(({ offset, length }) => ({ offset, length })));
   const total = reads.reduce((sum, { length }) => sum + length, 0);
   const { onProgress: report = (): void => {}, fromCache = false } = options;
   const meter = progressMeter({ file: source.name, total, fromCache, report });
   const failing = new AbortController();
   const signal = options.signal === undefined ? failing.signal : AbortSignal.any([options.signal, failing.signal]);
-  const queue = reads.values();
+  const queue: Queue = { reads: reads.values(), largest: reads.reduce((most, { length }) => Math.max(most, length), 0), seams: new Map() };
   const workers = Array.from({ length: Math.min(readsInFlight, reads.length) }, async () => {
     try {
       await work({ ...options, signal }, queue, meter);
@@ -70,17 +75,33 @@ export async function loadWeights(options: LoadWeightsOptions): Promise<void> {
   meter.finish();
 }
 
+/** What the workers share. */
+interface Queue {
+  readonly reads: Iterator<Read>;
+  /** Bytes of the longest read. */
+  readonly largest: number;
+  /** Pieces over chunk borders, until all of their bytes have come: a row group for each tensor that is half read. */
+  readonly seams: Map<Piece, Seam>;
+}
+
+interface Seam {
+  readonly bytes: Uint8Array;
+  missing: number;
+}
+
 /** Takes reads off the shared queue until it is empty. */
-async function work(options: LoadWeightsOptions, queue: Iterator<Read>, meter: ProgressMeter): Promise<void> {
+async function work(options: LoadWeightsOptions, queue: Queue, meter: ProgressMeter): Promise<void> {
+  const into = new Uint8Array(queue.largest);
   const scratch: Scratch = { bytes: new Uint8Array(0) };
   let breathed = performance.now();
-  for (let next = queue.next(); next.done !== true; next = queue.next()) {
+  for (let next = queue.reads.next(); next.done !== true; next = queue.reads.next()) {
     const read = next.value;
-    const bytes = await readCounted(options, read, meter);
+    const bytes = await readCounted(options, read, { meter, into });
     for (const piece of read.pieces) {
       throwIfAborted(options.signal);
-      const from = piece.offset - read.offset;
-      await place(options, { piece, packed: bytes.subarray(from, from + piece.length), scratch });
+      const packed = bytesOf(piece, { read, bytes, seams: queue.seams });
+      if (packed === undefined) continue;
+      await place(options, { piece, packed, scratch });
       if (performance.now() - breathed < breathEveryMs) continue;
       await new Promise((resolve) => setTimeout(resolve, 0));
       breathed = performance.now();
@@ -89,10 +110,32 @@ async function work(options: LoadWeightsOptions, queue: Iterator<Read>, meter: P
   throwIfAborted(options.signal);
 }
 
-async function readCounted({ source, signal }: LoadWeightsOptions, read: Read, meter: ProgressMeter): Promise<Uint8Array> {
+/** The bytes of a piece, a view of the read where it lies in that whole; undefined while a part of it is still to come. */
+function bytesOf(piece: Piece, { read, bytes, seams }: { read: Read; bytes: Uint8Array; seams: Map<Piece, Seam> }): Uint8Array | undefined {
+  const start = Math.max(piece.offset, read.offset);
+  const end = Math.min(piece.offset + piece.length, read.offset + read.length);
+  const here = bytes.subarray(start - read.offset, end - read.offset);
+  if (here.length === piece.length) return here;
+  const seam = seams.get(piece) ?? { bytes: new Uint8Array(piece.length), missing: piece.length };
+  seam.bytes.set(here, start - piece.offset);
+  seam.missing -= here.length;
+  seams.set(piece, seam);
+  if (seam.missing > 0) return undefined;
+  seams.delete(piece);
+  return seam.bytes;
+}
+
+interface Counting {
+  readonly meter: ProgressMeter;
+  /** The worker's room for a read. */
+  readonly into: Uint8Array<ArrayBuffer>;
+}
+
+async function readCounted({ source, signal }: LoadWeightsOptions, read: Read, { meter, into }: Counting): Promise<Uint8Array> {
   let counted = 0;
   const bytes = await source.read(read.offset, read.length, {
     signal,
+    into,
     onBytes: (count) => {
       counted += count;
       meter.add(count);

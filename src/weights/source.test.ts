@@ -9,12 +9,12 @@ import { startFaultServer } from "../testing/fault_server.ts";
 import { errorCode, typedError } from "../testing/typed_error.ts";
 import { hubHeaders, resolveHubPath } from "./hub.ts";
 import { openSource } from "./source.ts";
-import type { ModelLocation } from "./source.ts";
+import type { FileLocation } from "./source.ts";
 
 const bytes = Uint8Array.from({ length: 1000 }, (_, i) => i);
 
 describe("bytes and blobs", () => {
-  test.each<[string, ModelLocation, string]>([
+  test.each<[string, FileLocation, string]>([
     ["Uint8Array", bytes, "model in memory"],
     ["ArrayBuffer", bytes.slice().buffer, "model in memory"],
     ["Blob", new Blob([bytes]), "model in memory"],

@@ -12,8 +12,11 @@ import type { HubOptions } from "./hub.ts";
 export type { ByteSource } from "./byte_source.ts";
 export type { HubOptions } from "./hub.ts";
 
-/** What a model can be given as. Strings are addresses (relative ones against the page or worker) or `hf:` paths. */
-export type ModelLocation = string | URL | File | Blob | ArrayBuffer | Uint8Array;
+/** What a file can be given as. Strings are addresses (relative ones against the page or worker) or `hf:` paths. */
+export type FileLocation = string | URL | File | Blob | ArrayBuffer | Uint8Array;
+
+/** What a model can be given as: its file; of a split model the first of its files, where addresses tell the others, or all in any order. */
+export type ModelLocation = FileLocation | readonly FileLocation[];
 
 export interface OpenSourceOptions extends Omit<HttpSourceOptions, "headers"> {
   readonly hub?: HubOptions;
@@ -24,7 +27,7 @@ export interface OpenSourceOptions extends Omit<HttpSourceOptions, "headers"> {
  *
  * @throws {ShaderloomError} SOURCE.*, NET.*, REQUEST.* or AbortError
  */
-export async function openSource(location: ModelLocation, options: OpenSourceOptions = {}): Promise<ByteSource> {
+export async function openSource(location: FileLocation, options: OpenSourceOptions = {}): Promise<ByteSource> {
   throwIfAborted(options.signal);
   if (location instanceof Blob) return openBlobSource(location);
   if (location instanceof ArrayBuffer) return bytesSource(new Uint8Array(location));
