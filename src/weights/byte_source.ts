@@ -2,6 +2,7 @@
 // memory; source.ts picks the implementation for a location.
 
 import { ShaderloomError, throwIfAborted } from "../base/errors.ts";
+import type { StoreTier } from "../store/chunk_store.ts";
 
 /** How one range is read. */
 export interface ReadOptions {
@@ -17,11 +18,33 @@ export interface ByteRange {
   readonly length: number;
 }
 
+/** A file of the model store behind a source. */
+export interface StoredState {
+  /** The file's own id, and that of its model: its own, or the first shard's. */
+  readonly id: string;
+  readonly model: string;
+  readonly tier: StoreTier;
+  /** Bytes of the file that are stored now. */
+  storedBytes(): number;
+  /** Whether the next load needs no network. */
+  complete(): boolean;
+  /** Whether the whole file was hashed and is what its origin or the caller promised. */
+  verified(): boolean;
+  /** Why the file is not stored, or not all of it. */
+  warning(): ShaderloomError | undefined;
+}
+
 export interface ByteSource {
   /** For messages and progress: a file name, or an address without query and credentials. */
   readonly name: string;
   /** Total bytes, known after opening. */
   readonly size: number;
+  /** Absent when nothing of it is stored or will be. */
+  readonly stored?: StoredState | undefined;
+  /** Why nothing of it is stored although that was asked for; with `stored`, its own `warning` says so. */
+  readonly unstored?: ShaderloomError | undefined;
+  /** Whether all bytes are on this computer already. */
+  readonly local?: boolean | undefined;
   /**
    * Exactly `length` bytes at `offset`, as a view that nobody writes to.
    *
