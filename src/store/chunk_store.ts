@@ -2,7 +2,9 @@
 // right: stored_file.ts keeps that. The interface; indexeddb.ts, opfs.ts, files.ts and memory.ts implement it.
 
 /** Where chunks lie. `files` is a folder, in Node. */
-export type StoreTier = "memory" | "indexeddb" | "opfs" | "files";
+export const storeTiers = ["memory", "indexeddb", "opfs", "files"] as const;
+
+export type StoreTier = (typeof storeTiers)[number];
 
 /** Bytes of a chunk; the last of a file is shorter. A ranged request covers several. */
 export const chunkBytes: number = 4 << 20;
