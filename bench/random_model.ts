@@ -45,7 +45,8 @@ function vocabulary(size: number): { tokens: string[]; merges: string[] } {
   return { tokens: [...tokens, ...specials], merges };
 }
 
-function metadataOf(name: string, shape: ModelShape): GgufEntry[] {
+/** Everything of such a model but its tensors. */
+export function randomMetadata(name: string, shape: ModelShape): GgufEntry[] {
   const { tokens, merges } = vocabulary(shape.vocab);
   const end = tokens.length - 1;
   return [
@@ -100,26 +101,16 @@ export function formatNamed(name: string): WeightFormat {
   return format;
 }
 
-/** A Llama of that shape whose head is its embedding. */
-export function randomModel(shapeName: string, formatName: string): Uint8Array<ArrayBuffer> {
-  const shape = modelShapes[shapeName];
-  if (shape === undefined) throw new Error(`no shape ${shapeName}: ${Object.keys(modelShapes).join(", ")}`);
-  const format = formatNamed(formatName);
-  const weights = randomWeights(format, 1);
-  const { hidden, ffn, kvHeads, heads } = shape;
+/** Makes the tensors of a model; names are without their `.weight`. */
+export interface TensorMakers<T> {
+  readonly matrix: (name: string, rows: number, cols: number) => T;
+  readonly norm: (name: string) => T;
+}
+
+/** The tensors of a Llama in the order of its file; its head is its embedding. */
+export function tensorsOf<T>({ hidden, layers, heads, kvHeads, ffn, vocab }: ModelShape, { matrix, norm }: TensorMakers<T>): T[] {
   const kvWidth = (hidden / heads) * kvHeads;
-  const rng = seededRng(2);
-  const matrix = (name: string, rows: number, cols: number): GgufTensor => ({
-    name: `${name}.weight`,
-    shape: [rows, cols],
-    type: format.ggufType,
-    data: weights(rows, cols),
-  });
-  const norm = (name: string): GgufTensor => {
-    const data = Float32Array.from({ length: hidden }, () => 1 + 0.1 * rng.normal());
-    return { name: `${name}.weight`, shape: [hidden], type: 0, data: new Uint8Array(data.buffer) };
-  };
-  const layers = Array.from({ length: shape.layers }, (_, index) => {
+  const layerTensors = Array.from({ length: layers }, (_, index) => {
     const l = `blk.${index}.`;
     return [
       norm(`${l}attn_norm`),
@@ -133,6 +124,26 @@ export function randomModel(shapeName: string, formatName: string): Uint8Array<A
       matrix(`${l}ffn_down`, hidden, ffn),
     ];
   });
-  const tensors = [matrix("token_embd", shape.vocab, hidden), ...layers.flat(), norm("output_norm")];
-  return writeGguf({ metadata: metadataOf(`random ${shapeName} ${formatName}`, shape), tensors });
+  return [matrix("token_embd", vocab, hidden), ...layerTensors.flat(), norm("output_norm")];
+}
+
+/** A Llama of that shape whose head is its embedding. */
+export function randomModel(shapeName: string, formatName: string): Uint8Array<ArrayBuffer> {
+  const shape = modelShapes[shapeName];
+  if (shape === undefined) throw new Error(`no shape ${shapeName}: ${Object.keys(modelShapes).join(", ")}`);
+  const format = formatNamed(formatName);
+  const weights = randomWeights(format, 1);
+  const rng = seededRng(2);
+  const matrix = (name: string, rows: number, cols: number): GgufTensor => ({
+    name: `${name}.weight`,
+    shape: [rows, cols],
+    type: format.ggufType,
+    data: weights(rows, cols),
+  });
+  const norm = (name: string): GgufTensor => {
+    const data = Float32Array.from({ length: shape.hidden }, () => 1 + 0.1 * rng.normal());
+    return { name: `${name}.weight`, shape: [hidden], type: 0, data: new Uint8Array(data.buffer) };
+  };
+  const tensors = tensorsOf(shape, { matrix, norm });
+  return writeGguf({ metadata: randomMetadata(`random ${shapeName} ${formatName}`, shape), tensors });
 }
