@@ -142,7 +142,7 @@ export function randomModel(shapeName: string, formatName: string): Uint8Array<A
   });
   const norm = (name: string): GgufTensor => {
     const data = Float32Array.from({ length: shape.hidden }, () => 1 + 0.1 * rng.normal());
-    return { name: `${name}.weight`, shape: [hidden], type: 0, data: new Uint8Array(data.buffer) };
+    return { name: `${name}.weight`, shape: [shape.hidden], type: 0, data: new Uint8Array(data.buffer) };
   };
   const tensors = tensorsOf(shape, { matrix, norm });
   return writeGguf({ metadata: randomMetadata(`random ${shapeName} ${formatName}`, shape), tensors });
