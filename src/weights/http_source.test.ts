@@ -6,9 +6,10 @@ import { startFaultServer } from "../testing/fault_server.ts";
 import type { Fault, FaultServer } from "../testing/fault_server.ts";
 import { errorCode, typedError } from "../testing/typed_error.ts";
 import type { ByteSource } from "./byte_source.ts";
-import { openHttpSource, parseContentRange } from "./http_source.ts";
-import type { HttpSourceOptions } from "./http_source.ts";
+import type { HttpOptions } from "./http_context.ts";
 import { parseRetryAfter } from "./http_errors.ts";
+import { parseContentRange } from "./http_headers.ts";
+import { openHttpSource } from "./http_source.ts";
 
 const size = 3 << 20;
 const content = Uint8Array.from({ length: size }, (_, i) => (i * 7919) >> 5);
@@ -37,23 +38,23 @@ afterEach(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-async function open(options: HttpSourceOptions = {}): Promise<ByteSource> {
+async function open(options: HttpOptions = {}): Promise<ByteSource> {
   return openHttpSource(new URL(`${server.origin}/m.gguf?signature=secret`), { backOffMs: 1, stallMs: 5000, retries: 3, ...options });
 }
 
 /** Short waits only where a fault is one: a busy machine may pause other transfers. */
-function patience(faults: readonly Fault[]): HttpSourceOptions {
+function patience(faults: readonly Fault[]): HttpOptions {
   return faults.some(({ kind }) => kind === "stall" || kind === "silent") ? { stallMs: 250 } : {};
 }
 
-async function readWith(faults: readonly Fault[], options?: HttpSourceOptions): Promise<Uint8Array> {
+async function readWith(faults: readonly Fault[], options?: HttpOptions): Promise<Uint8Array> {
   const source = await open({ ...patience(faults), ...options });
   server.faults.push(...faults);
   return source.read(offset, length);
 }
 
 /** Opening and reading fail alike with this fault repeated; the message names the file and no query. */
-async function failure(fault: Fault, phase: "open" | "read", options?: HttpSourceOptions): Promise<ShaderloomError> {
+async function failure(fault: Fault, phase: "open" | "read", options?: HttpOptions): Promise<ShaderloomError> {
   const faults = Array.from({ length: 10 }, () => fault);
   if (phase === "open") server.faults.push(...faults);
   const error = await typedError(phase === "open" ? open({ ...patience(faults), ...options }) : readWith(faults, options));

@@ -14,6 +14,10 @@ export interface TransferContext {
   readonly stallMs: number;
   /** The origin that runs this code, undefined outside a browser; decides whether CORS can be the reason of a failure. */
   readonly origin: string | undefined;
+  /** When bytes last came on any transfer that shares this; a request that waits for them in the browser's queue has not stalled. */
+  readonly activity: { at: number };
+  /** Told of each run of bytes of a body. */
+  readonly onNetworkBytes: ((count: number) => void) | undefined;
 }
 
 export interface Transfer {
@@ -32,7 +36,7 @@ export interface Transfer {
 export async function startTransfer(context: TransferContext, range: string, signal: AbortSignal | undefined): Promise<Transfer> {
   throwIfAborted(signal);
   const { url, name } = context;
-  const idle = idleTimer(context.stallMs, signal);
+  const idle = idleTimer(context.stallMs, signal, context.activity);
   let response: Response;
   try {
     const request: RequestInit = {
@@ -76,6 +80,8 @@ async function* readChunks({ context, response, idle, signal }: Body): AsyncGene
       const { done, value } = await idle.race(reader.read());
       idle.pause(); // the time that the consumer takes is not the server's
       if (done) return;
+      context.activity.at = performance.now();
+      context.onNetworkBytes?.(value.length);
       yield value;
     }
   } catch (thrown) {
@@ -102,21 +108,29 @@ interface IdleTimer {
   stop(): void;
 }
 
-function idleTimer(stallMs: number, outer: AbortSignal | undefined): IdleTimer {
+/** @param activity while the answer has not begun, bytes elsewhere count as signs of life */
+function idleTimer(stallMs: number, outer: AbortSignal | undefined, activity?: { readonly at: number }): IdleTimer {
   const controller = new AbortController();
   let expired = false;
+  let waiting = activity;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const abort = (): void => controller.abort();
   const pause = (): void => clearTimeout(timer);
-  const restart = (): void => {
+  const start = (ms: number): void => {
     clearTimeout(timer);
     timer = setTimeout(() => {
+      const left = (waiting?.at ?? -Infinity) + stallMs - performance.now();
+      if (left > 0) return start(left);
       expired = true;
       controller.abort();
-    }, stallMs);
+    }, ms);
+  };
+  const restart = (): void => {
+    waiting = undefined;
+    start(stallMs);
   };
   outer?.addEventListener("abort", abort, { once: true });
-  restart();
+  start(stallMs);
   return {
     signal: controller.signal,
     race: (promise) => raceAbort(promise, controller.signal),

@@ -17,20 +17,72 @@ export function isHubPath(location: string): boolean {
   return location.startsWith(scheme);
 }
 
+/** A file in a repository of a hub. */
+export interface HubFile {
+  readonly owner: string;
+  readonly repo: string;
+  /** Inside the repository. */
+  readonly path: string;
+  /** A branch, tag or commit. */
+  readonly revision: string;
+}
+
 /** @throws {ShaderloomError} SOURCE.location when the path has not the form owner/repo/path[@revision] */
-export function resolveHubPath(location: string, options: HubOptions = {}): URL {
+export function parseHubPath(location: string): HubFile {
   const rest = location.slice(scheme.length);
   const at = rest.lastIndexOf("@");
   const revision = at < 0 ? "main" : rest.slice(at + 1);
   const segments = (at < 0 ? rest : rest.slice(0, at)).split("/");
-  if (segments.length < 3 || revision === "" || [...segments, revision].some((part) => part === "" || part === "." || part === "..")) {
+  if (segments.length < 3 || revision === "" || [...segments, revision].some(unsafe)) {
     const message = `${JSON.stringify(location)} is no hub path. Write it as hf:owner/repo/file.gguf, with @revision at the end if needed.`;
     throw new ShaderloomError("SOURCE.location", message);
   }
-  const [owner, repo, ...path] = segments.map(encodeURIComponent);
-  return new URL(
-    `${endpointUrl(options).href.replace(/\/+$/, "")}/${owner}/${repo}/resolve/${encodeURIComponent(revision)}/${path.join("/")}`,
-  );
+  const [owner, repo, ...path] = segments;
+  return { owner, repo, path: path.join("/"), revision };
+}
+
+function unsafe(part: string): boolean {
+  return part === "" || part === "." || part === "..";
+}
+
+/** Where the bytes of a file are. */
+export function hubFileUrl({ owner, repo, path, revision }: HubFile, options: HubOptions = {}): URL {
+  const inside = path.split("/").map(encodeURIComponent).join("/");
+  const address = [owner, repo, "resolve", revision].map(encodeURIComponent).join("/");
+  return new URL(`${endpointBase(options)}/${address}/${inside}`);
+}
+
+/** Where the hub answers questions about a file's repository. */
+export function hubApiUrl({ owner, repo }: HubFile, call: string, options: HubOptions = {}): URL {
+  return new URL(`${endpointBase(options)}/api/models/${encodeURIComponent(owner)}/${encodeURIComponent(repo)}/${call}`);
+}
+
+/** The file behind an address of the endpoint, as people copy them from its pages; undefined for all others. */
+export function hubFileOf(url: URL, options: HubOptions = {}): HubFile | undefined {
+  const base = `${endpointBase(options)}/`;
+  const bare = `${url.origin}${url.pathname}`;
+  if (!bare.startsWith(base)) return undefined;
+  const parts = bare.slice(base.length).split("/").map(decoded);
+  const [owner, repo, verb, revision, ...path] = parts;
+  if (verb !== "resolve" || path.length === 0 || parts.some((part) => part === undefined || unsafe(part))) return undefined;
+  return { owner: owner ?? "", repo: repo ?? "", revision: revision ?? "", path: path.join("/") };
+}
+
+function decoded(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return undefined;
+  }
+}
+
+function endpointBase(options: HubOptions): string {
+  return endpointUrl(options).href.replace(/\/+$/, "");
+}
+
+/** @throws {ShaderloomError} SOURCE.location, REQUEST.endpoint */
+export function resolveHubPath(location: string, options: HubOptions = {}): URL {
+  return hubFileUrl(parseHubPath(location), options);
 }
 
 /** Request headers for `url`: the token, when the address is the endpoint's own. */

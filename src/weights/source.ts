@@ -5,7 +5,7 @@ import { openBlobSource } from "./blob_source.ts";
 import { bytesSource } from "./byte_source.ts";
 import type { ByteSource } from "./byte_source.ts";
 import { openHttpSource } from "./http_source.ts";
-import type { HttpSourceOptions } from "./http_source.ts";
+import type { HttpOptions } from "./http_context.ts";
 import { hubHeaders, isHubPath, resolveHubPath } from "./hub.ts";
 import type { HubOptions } from "./hub.ts";
 
@@ -18,7 +18,7 @@ export type FileLocation = string | URL | File | Blob | ArrayBuffer | Uint8Array
 /** What a model can be given as: its file; of a split model the first of its files, where addresses tell the others, or all in any order. */
 export type ModelLocation = FileLocation | readonly FileLocation[];
 
-export interface OpenSourceOptions extends Omit<HttpSourceOptions, "headers"> {
+export interface OpenSourceOptions extends Omit<HttpOptions, "headers"> {
   readonly hub?: HubOptions;
 }
 
