@@ -165,6 +165,39 @@ export function writeGguf(content: GgufContent): Uint8Array<ArrayBuffer> {
   return out.finish();
 }
 
+/**
+ * The files that gguf-split makes of a model: `counts` tensors in each, the metadata in the first alone. `lies` replaces what a file says of
+ * the set.
+ */
+export function writeSplitGguf(
+  content: GgufContent,
+  counts: readonly number[],
+  lies: ReadonlyArray<Partial<SplitClaim> | undefined> = [],
+): ReadonlyArray<Uint8Array<ArrayBuffer>> {
+  let start = 0;
+  return counts.map((count, index) => {
+    const { no, count: files, tensors } = { no: index, count: counts.length, tensors: content.tensors.length, ...lies[index] };
+    const metadata: GgufEntry[] = [
+      ["split.no", "u16", no],
+      ["split.count", "u16", files],
+      ["split.tensors.count", "i32", tensors],
+    ];
+    start += count;
+    return writeGguf({
+      ...content,
+      metadata: [...(index === 0 ? content.metadata : []), ...metadata],
+      tensors: content.tensors.slice(start - count, start),
+    });
+  });
+}
+
+/** What one file of a split model says of the set. */
+export interface SplitClaim {
+  readonly no: number;
+  readonly count: number;
+  readonly tensors: number;
+}
+
 /** What a lying header claims; absent fields are made consistent with the rest. */
 export interface GgufHeader {
   readonly magic?: string;
