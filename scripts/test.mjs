@@ -47,14 +47,20 @@ function readPlaywright(report) {
   return tally;
 }
 
-const e2e = {
-  name: "e2e",
-  run: runTests,
-  seconds: 420,
-  command: [bin("@playwright/test", "cli.js"), "test", "--project", "e2e", "--reporter=list,json"],
-  env: (file) => ({ PLAYWRIGHT_JSON_OUTPUT_NAME: file }),
-  read: readPlaywright,
-};
+function playwrightPhase(name, { seconds, select, env }) {
+  return {
+    name,
+    run: runTests,
+    seconds,
+    command: [bin("@playwright/test", "cli.js"), "test", ...select, "--reporter=list,json"],
+    env: (file) => ({ PLAYWRIGHT_JSON_OUTPUT_NAME: file, ...env }),
+    read: readPlaywright,
+  };
+}
+
+const e2e = playwrightPhase("e2e", { seconds: 420, select: ["--project", "e2e"], env: {} });
+/** The full one is `npm run campaign`. */
+const campaign = playwrightPhase("campaign", { seconds: 300, select: ["--config", "campaign"], env: { SHADERLOOM_CAMPAIGN: "short" } });
 
 const check = [
   { name: "types", run: runCheck, command: [bin("typescript", "bin/tsc"), "--noEmit"] },
@@ -75,7 +81,7 @@ const build = [
 const unit = vitestPhase("unit", 240);
 const gpu = [vitestPhase("chromium", 900), vitestPhase("lavapipe", 480)];
 
-const groups = { check, unit: [unit], gpu, build, e2e: [e2e] };
+const groups = { check, unit: [unit], gpu, build, e2e: [e2e], campaign: [campaign] };
 
 function choosePhases(wanted) {
   const all = Object.values(groups).flat();
@@ -112,7 +118,7 @@ function printSkips(skips) {
   }
 }
 
-const needsMachine = names.length === 0 || names.some((name) => ["gpu", "chromium", "lavapipe", "e2e"].includes(name));
+const needsMachine = names.length === 0 || names.some((name) => ["gpu", "chromium", "lavapipe", "e2e", "campaign"].includes(name));
 if (needsMachine) ensureTestMachine();
 else ensurePackages();
 

@@ -1,0 +1,282 @@
+// Rows 36 to 44 through a real browser: every fault of the network is mended and counted, or a typed error that leaves what was
+// stored as it was. The codes themselves are tested in Node, in src/weights.
+
+import type { Fault, HostedFile } from "./file_server.ts";
+import { bytesSent, bytesWithin, chunkCount, completeChunks, requestsOf } from "./ledger.ts";
+import type { Answer, DownloadOrder, DownloadOutcome } from "./protocol.ts";
+import { type Scene, chunkBytes, expect, noise, sha256, test } from "./scene.ts";
+
+const tier = "opfs";
+const impatient = { backOffMs: 20, stallMs: 1500, retries: 3 } as const;
+
+interface Hosted {
+  readonly url: string;
+  readonly content: Buffer;
+  readonly sha256: string;
+}
+
+function load(scene: Scene, { url }: Pick<Hosted, "url">, more: Partial<DownloadOrder> = {}): Promise<Answer<"download">> {
+  const order: DownloadOrder = { act: "download", url, tier, seed: scene.rng.below(2 ** 31), ...impatient, ...more };
+  return scene.attempt<"download">(order);
+}
+
+/** A load that has to succeed with the right bytes. */
+async function loadWell(scene: Scene, hosted: Hosted, more: Partial<DownloadOrder> = {}): Promise<DownloadOutcome> {
+  const answer = await load(scene, hosted, more);
+  if (!answer.ok) throw new Error(`${answer.error.code}: ${answer.error.message}`);
+  expect(answer.value.sha256, "what the reader got").toBe(hosted.sha256);
+  return answer.value;
+}
+
+/** A load that has to fail with this code. */
+async function expectRefused(scene: Scene, hosted: Pick<Hosted, "url">, code: string, more: Partial<DownloadOrder> = {}): Promise<void> {
+  const answer = await load(scene, hosted, more);
+  expect(answer.ok ? "no error" : answer.error.code, answer.ok ? "" : answer.error.message).toBe(code);
+}
+
+async function stored(scene: Scene, hosted: Hosted, revision?: string): Promise<number[]> {
+  const { files, unreadable } = await scene.once<"inspect">({ act: "inspect", tier });
+  expect(unreadable).toEqual([]);
+  return completeChunks(files, hosted, revision);
+}
+
+/** The fault for requests that the test picks by their number, and for those of a span. */
+const nth =
+  (numbers: readonly number[], fault: Fault): HostedFile["fault"] =>
+  ({ count }) =>
+    numbers.includes(count) ? fault : undefined;
+const always =
+  (fault: Fault): HostedFile["fault"] =>
+  () =>
+    fault;
+/** Every request but those that fetch from the first chunk. */
+const beyond =
+  (offset: number, fault: Fault): HostedFile["fault"] =>
+  ({ end }) =>
+    end > offset ? fault : undefined;
+
+test("row 36: cut connections are taken up again behind the last complete chunk", async ({ scene }) => {
+  for (const length of [true, false]) {
+    const hosted = scene.noise(`cut-${length}.bin`, 12 * chunkBytes, {
+      length,
+      fault: nth([2, 3, 5], { kind: "cut", after: 6 << 20 }),
+      bytesPerSecond: 100e6,
+    });
+    const { diagnostics } = await loadWell(scene, hosted);
+    expect(diagnostics.retries).toBeGreaterThan(0);
+    expect(bytesSent(requestsOf(scene, hosted.url))).toBeLessThanOrEqual(hosted.content.length + 3 * chunkBytes + (1 << 20));
+    expect(await stored(scene, hosted)).toHaveLength(12);
+  }
+});
+
+test("row 36: a connection that is always cut is NET.interrupted, and what came is kept", async ({ scene }) => {
+  const hosted = scene.noise("cuts.bin", 6 * chunkBytes, { fault: beyond(3 * chunkBytes, { kind: "cut", after: chunkBytes + 5 }) });
+  await expectRefused(scene, hosted, "NET.interrupted");
+  const kept = await stored(scene, hosted);
+  expect(kept.length).toBeLessThan(6);
+  scene.site.host("cuts.bin", hosted.content);
+  const since = scene.site.log.length;
+  await loadWell(scene, hosted);
+  expect(bytesWithin(requestsOf(scene, hosted.url, since), kept)).toBe(0);
+});
+
+test("row 37: a body that ends early without a length is noticed", async ({ scene }) => {
+  const mended = scene.noise("short.bin", 6 * chunkBytes, { fault: nth([2], { kind: "short", after: chunkBytes + 17 }) });
+  const { diagnostics } = await loadWell(scene, mended);
+  expect(diagnostics.retries).toBeGreaterThan(0);
+  const never = scene.noise("shorter.bin", 3 * chunkBytes, { fault: beyond(chunkBytes, { kind: "short", after: 100 }) });
+  await expectRefused(scene, never, "NET.truncated");
+  // With nothing that says how long it is, only a promised hash can tell.
+  const unknown = scene.noise("unknown.bin", 3 * chunkBytes, {
+    ranges: false,
+    length: false,
+    fault: always({ kind: "short", after: 2 * chunkBytes }),
+  });
+  await expectRefused(scene, unknown, "INTEGRITY.sha256", { sha256: unknown.sha256 });
+  expect(await stored(scene, unknown)).toEqual([]);
+});
+
+test("row 38: a server without ranges works, and one that lies about them is refused", async ({ scene }) => {
+  for (const length of [true, false]) {
+    const whole = scene.noise(`whole-${length}.bin`, 3 * chunkBytes + 9, { ranges: false, length });
+    await loadWell(scene, whole);
+    expect(await stored(scene, whole)).toHaveLength(4);
+    const since = scene.site.log.length;
+    await loadWell(scene, whole);
+    expect(requestsOf(scene, whole.url, since), "requests of a load from the store").toEqual([]);
+  }
+  const ignoring = scene.noise("ignoring.bin", 6 * chunkBytes, { fault: ({ count }) => (count > 1 ? { kind: "whole" } : undefined) });
+  await expectRefused(scene, ignoring, "NET.range");
+  expect((await stored(scene, ignoring)).length).toBeLessThan(6);
+  const lying = scene.noise("lying.bin", 6 * chunkBytes, {
+    fault: beyond(2 * chunkBytes, { kind: "range", header: `bytes 0-4194303/${6 * chunkBytes}` }),
+  });
+  await expectRefused(scene, lying, "NET.range");
+  await stored(scene, lying);
+  const refusing = scene.noise("refusing.bin", 6 * chunkBytes, {
+    fault: ({ count }) => (count > 1 ? { kind: "status", status: 416 } : undefined),
+  });
+  await expectRefused(scene, refusing, "NET.range");
+});
+
+test("row 39: a file that changed on the server between sessions is never mixed with what was stored", async ({ scene }) => {
+  const old = scene.noise("changing.bin", 6 * chunkBytes, { fault: beyond(3 * chunkBytes, { kind: "status", status: 404 }) });
+  await expectRefused(scene, old, "SOURCE.missing");
+  const kept = await stored(scene, old);
+  const next = noise(scene.rng.below(2 ** 31), 6 * chunkBytes);
+  scene.site.host("changing.bin", next, { etag: '"2"' });
+  const changed = { url: old.url, content: next, sha256: sha256(next) };
+  await loadWell(scene, changed);
+  const { files } = await scene.once<"inspect">({ act: "inspect", tier });
+  expect(files.filter(({ url, state }) => url === old.url && state === "complete")).toHaveLength(1);
+  expect(kept.length).toBeLessThan(6);
+});
+
+test("row 39: refresh keeps the old copy until the new one is whole", async ({ scene }) => {
+  const old = scene.noise("refreshed.bin", 4 * chunkBytes);
+  const { stored: first } = await loadWell(scene, old);
+  const next = noise(scene.rng.below(2 ** 31), 5 * chunkBytes);
+  const changed = { url: old.url, content: next, sha256: sha256(next) };
+  // The new file cannot be had in full yet.
+  scene.site.host("refreshed.bin", next, { etag: '"2"', fault: beyond(2 * chunkBytes, { kind: "status", status: 404 }) });
+  await expectRefused(scene, changed, "SOURCE.missing", { mode: "refresh" });
+  const { files } = await scene.once<"inspect">({ act: "inspect", tier });
+  expect(files.find(({ id }) => id === first?.model)?.state).toBe("complete");
+  expect((await loadWell(scene, old)).diagnostics.networkBytes).toBe(0);
+  scene.site.host("refreshed.bin", next, { etag: '"2"' });
+  await loadWell(scene, changed, { mode: "refresh" });
+  expect((await loadWell(scene, changed)).diagnostics.networkBytes).toBe(0);
+  const after = await scene.once<"inspect">({ act: "inspect", tier });
+  expect(after.files.filter(({ url }) => url === old.url).map(({ bytes }) => bytes)).toEqual([next.length]);
+});
+
+test("row 39: a file that changes during a download is SOURCE.changed", async ({ scene }) => {
+  const hosted = scene.noise("midway.bin", 24 * chunkBytes, { bytesPerSecond: 60e6 });
+  const tab = await scene.tab();
+  const answer = tab.try<"download">({ act: "download", url: hosted.url, tier, seed: 1, ...impatient });
+  await tab.next(({ what }) => what === "put");
+  const file = scene.site.files.get("/files/midway.bin");
+  if (file !== undefined) Object.assign(file, { etag: '"2"', content: noise(scene.rng.below(2 ** 31), hosted.content.length) });
+  const given = await answer;
+  expect(given.ok ? "no error" : given.error.code).toBe("SOURCE.changed");
+  await stored(scene, hosted);
+});
+
+test("row 40: another origin that hides its headers is read without a preflight, and resumed", async ({ scene }) => {
+  for (const expose of ["", "ETag, Content-Range"]) {
+    const name = `cors-${expose.length}.bin`;
+    const hosted = scene.noise(name, 8 * chunkBytes, { cors: { expose }, fault: beyond(4 * chunkBytes, { kind: "status", status: 404 }) });
+    await expectRefused(scene, hosted, "SOURCE.missing");
+    const kept = await stored(scene, hosted);
+    scene.site.host(name, hosted.content, { cors: { expose } });
+    const since = scene.site.log.length;
+    await loadWell(scene, hosted);
+    // Without a validator that scripts may see, a sample of what is stored is compared.
+    expect(bytesWithin(requestsOf(scene, hosted.url, since), kept)).toBeLessThanOrEqual(expose === "" ? 64 << 10 : 0);
+    expect(await stored(scene, hosted)).toHaveLength(8);
+  }
+  expect(scene.site.log.filter(({ method }) => method === "OPTIONS")).toEqual([]);
+  expect(scene.site.log.filter(({ headers }) => headers["if-range"] !== undefined)).toEqual([]);
+});
+
+test("row 41: a body that stalls is given up and asked for again", async ({ scene }) => {
+  const mended = scene.noise("stalled.bin", 6 * chunkBytes, { fault: nth([2], { kind: "stall", after: chunkBytes }) });
+  const { diagnostics } = await loadWell(scene, mended);
+  expect(diagnostics.retries).toBeGreaterThan(0);
+  const never = scene.noise("stuck.bin", 3 * chunkBytes, { fault: beyond(chunkBytes, { kind: "stall", after: 100 }) });
+  await expectRefused(scene, never, "NET.stalled");
+  await stored(scene, never);
+});
+
+test("row 41: offline, a complete file is read without a request and a part is a typed error", async ({ scene }) => {
+  const whole = scene.noise("offline.bin", 3 * chunkBytes);
+  const part = scene.noise("part.bin", 6 * chunkBytes, { fault: beyond(3 * chunkBytes, { kind: "status", status: 404 }) });
+  await loadWell(scene, whole);
+  await expectRefused(scene, part, "SOURCE.missing");
+  const kept = await stored(scene, part);
+  const tab = await scene.tab();
+  const since = scene.site.log.length;
+  scene.site.unplug(true);
+  const read = await tab.order<"download">({ act: "download", url: whole.url, tier, seed: 1, ...impatient });
+  expect(read.sha256).toBe(whole.sha256);
+  const refused = await tab.try<"download">({ act: "download", url: part.url, tier, seed: 1, ...impatient });
+  expect(refused.ok ? "no error" : refused.error.code).toBe("NET.unreachable");
+  expect(scene.site.log.slice(since)).toEqual([]);
+  scene.site.unplug(false);
+  expect(await stored(scene, part)).toEqual(kept);
+});
+
+test("row 42: refusals have codes of their own, and nothing is cached of them", async ({ scene }) => {
+  const refusals: Array<[status: number, code: string]> = [
+    [401, "SOURCE.denied"],
+    [403, "SOURCE.denied"],
+    [404, "SOURCE.missing"],
+    [429, "NET.rate"],
+    [500, "NET.server"],
+    [503, "NET.server"],
+  ];
+  for (const [status, code] of refusals) {
+    const hosted = scene.noise(`status-${status}.bin`, chunkBytes, { fault: always({ kind: "status", status }) });
+    await expectRefused(scene, hosted, code);
+  }
+  const loop = scene.noise("loop.bin", chunkBytes, { redirect: "/files/loop.bin" });
+  await expectRefused(scene, loop, "NET.unreachable");
+  const closed = scene.noise("closed.bin", chunkBytes);
+  await expectRefused(scene, { url: closed.url.replace(scene.site.origin, scene.site.crossOrigin) }, "NET.cors");
+  const { files } = await scene.once<"inspect">({ act: "inspect", tier });
+  expect(files).toEqual([]);
+});
+
+test("row 42: a server that asks for patience gets it", async ({ scene }) => {
+  const hosted = scene.noise("later.bin", 3 * chunkBytes, {
+    fault: nth([1, 3], { kind: "status", status: 429, headers: { "retry-after": "1" } }),
+  });
+  const { diagnostics } = await loadWell(scene, hosted);
+  expect(diagnostics.retries).toBeGreaterThan(0);
+});
+
+test("row 42: a signature that expired during a download leaves what is stored for the next", async ({ scene }) => {
+  const hosted = scene.noise("signed.bin", 6 * chunkBytes, { fault: beyond(3 * chunkBytes, { kind: "status", status: 403 }) });
+  await expectRefused(scene, { url: `${hosted.url}?signature=old` }, "SOURCE.denied");
+  const kept = await stored(scene, hosted);
+  scene.site.host("signed.bin", hosted.content);
+  const since = scene.site.log.length;
+  await loadWell(scene, { ...hosted, url: `${hosted.url}?signature=new` });
+  expect(bytesWithin(requestsOf(scene, hosted.url, since), kept)).toBe(0);
+});
+
+test("row 42: a redirect to another host is followed, and resumed", async ({ scene }) => {
+  const real = scene.noise("real.bin", 4 * chunkBytes, { cors: { expose: "ETag, Content-Range" } });
+  const asked = { ...real, url: scene.site.host("moved.bin", real.content, { redirect: real.url }) };
+  await loadWell(scene, asked);
+  expect(await stored(scene, asked)).toHaveLength(chunkCount(real.content));
+});
+
+test("row 43: a compressed body is counted by the bytes that come out of it", async ({ scene }) => {
+  const content = Buffer.alloc(3 * chunkBytes, "the same line again and again\n");
+  const url = scene.site.host("zipped.bin", content, { ranges: false, gzip: true });
+  const hosted = { url, content, sha256: sha256(content) };
+  const { size } = await loadWell(scene, hosted);
+  expect(size).toBe(content.length);
+  expect(await stored(scene, hosted)).toHaveLength(3);
+});
+
+test("row 44: a wrong byte in a file whose hash was promised is INTEGRITY, and the store forgets the file", async ({ scene }) => {
+  const wrong: HostedFile["fault"] = always({ kind: "corrupt", offset: 5_000_000 });
+  const hosted = scene.noise("wrong.bin", 3 * chunkBytes, { fault: wrong });
+  await expectRefused(scene, hosted, "INTEGRITY.sha256", { sha256: hosted.sha256 });
+  expect(await stored(scene, hosted)).toEqual([]);
+  scene.site.host("wrong.bin", hosted.content);
+  const { stored: kept } = await loadWell(scene, hosted, { sha256: hosted.sha256 });
+  expect(kept?.verified).toBe(true);
+});
+
+test("row 44: a hash that the server names is held to as well", async ({ scene }) => {
+  const content = noise(scene.rng.below(2 ** 31), 3 * chunkBytes);
+  const headers = { "x-linked-etag": `"${sha256(content)}"` };
+  const url = scene.site.host("linked.bin", content, { headers, fault: always({ kind: "corrupt", offset: 77 }) });
+  await expectRefused(scene, { url }, "INTEGRITY.sha256");
+  scene.site.host("linked.bin", content, { headers });
+  const { stored: kept } = await loadWell(scene, { url, content, sha256: sha256(content) });
+  expect(kept?.verified).toBe(true);
+});

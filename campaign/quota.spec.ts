@@ -1,0 +1,99 @@
+// Rows 47 to 49: the room for a file of 24 chunks ends at each chunk's boundary. What was stored stays, the refusal is typed or
+// the load goes on from memory, and with room again only what is missing is fetched.
+
+import { bytesSent, bytesWithin, chunkCount, completeChunks, expectWhole, requestsOf, type Subject } from "./ledger.ts";
+import type { BrowserTier } from "./protocol.ts";
+import { type Scene, type Tab, chunkBytes, expect, sha256, short, test } from "./scene.ts";
+
+const chunks = 24;
+const boundaries = short ? [0, 11, 23] : Array.from({ length: chunks }, (_, at) => at);
+/** Room for manifests, records and what the browser adds, but not for a chunk. */
+const slack = 2 << 20;
+
+interface Case {
+  readonly tier: BrowserTier;
+  readonly room: number;
+  readonly onFull: "error" | "memory";
+  readonly subject: Subject;
+  readonly bystander: Subject;
+}
+
+async function inspect(scene: Scene, { tier, subject, bystander }: Case): Promise<number[]> {
+  const { files, unreadable } = await scene.once<"inspect">({ act: "inspect", tier });
+  expect(unreadable).toEqual([]);
+  expectWhole(files, bystander);
+  return completeChunks(files, subject);
+}
+
+async function expectRefused(scene: Scene, tab: Tab, { tier, onFull, subject }: Case): Promise<void> {
+  const { url, content } = subject;
+  const since = scene.site.log.length;
+  const answer = await tab.try<"download">({ act: "download", url, tier, seed: scene.rng.below(2 ** 31), onFull });
+  if (onFull === "error") {
+    expect(answer.ok).toBe(false);
+    if (answer.ok) return;
+    expect(answer.error.code, answer.error.message).toBe("QUOTA.full");
+    expect(answer.error.detail.needed).toEqual(expect.any(Number));
+    expect(answer.diagnostics?.quotaRefusals).toBeGreaterThan(0);
+    return;
+  }
+  if (!answer.ok) throw new Error(`${answer.error.code}: ${answer.error.message}`);
+  expect(answer.value.sha256).toBe(sha256(content));
+  expect(answer.value.stored?.complete).toBe(false);
+  expect(answer.value.warning?.code).toBe("QUOTA.full");
+  expect(answer.value.diagnostics.quotaRefusals).toBeGreaterThan(0);
+  expect(bytesSent(requestsOf(scene, url, since)), "bytes fetched to run from memory").toBeLessThanOrEqual(content.length + chunkBytes);
+}
+
+async function holdsAtBoundary(scene: Scene, one: Case): Promise<void> {
+  const { tier, room, subject } = one;
+  const { url, content } = subject;
+  const tab = await scene.tab();
+  const { usage = 0 } = await tab.page.evaluate(() => navigator.storage.estimate());
+  await scene.quota(tab.page, usage + room * chunkBytes + slack);
+  await expectRefused(scene, tab, one);
+  const kept = await inspect(scene, one);
+  expect(kept.length, "chunks stored in the room there was").toBeLessThanOrEqual(room);
+  expect(kept.length, "chunks stored in the room there was").toBeGreaterThanOrEqual(Math.max(0, room - 2));
+  expect(
+    tab.stored(url).filter((index) => !kept.includes(index)),
+    "chunks stored before the refusal and gone after it",
+  ).toEqual([]);
+  await scene.quota(tab.page);
+  const since = scene.site.log.length;
+  const outcome = await tab.order<"download">({ act: "download", url, tier, seed: scene.rng.below(2 ** 31) });
+  expect(outcome.sha256).toBe(sha256(content));
+  expect(outcome).toMatchObject({ stored: { complete: true }, warning: null });
+  expect(bytesWithin(requestsOf(scene, url, since), kept), "bytes of complete chunks fetched again").toBe(0);
+  expect(await inspect(scene, one)).toHaveLength(chunkCount(content));
+  await tab.order<"delete">({ act: "delete", tier, model: outcome.stored?.model ?? "" });
+  await tab.page.close();
+}
+
+for (const tier of ["opfs", "indexeddb"] as const) {
+  test(`rows 47, 48: the room ends at each chunk's boundary (${tier})`, async ({ scene }) => {
+    test.setTimeout(boundaries.length * 60_000);
+    const bystander = scene.noise("beside.bin", chunkBytes + 1);
+    await scene.once<"download">({ act: "download", url: bystander.url, tier, seed: 1 });
+    for (const [at, room] of boundaries.entries()) {
+      const both = ["error", "memory"] as const;
+      // The short form takes turns, and the two tiers take opposite ones.
+      const ways = short ? [both[(at + (tier === "opfs" ? 0 : 1)) % 2] ?? "error"] : both;
+      for (const onFull of ways) {
+        const subject = scene.noise(`room-${room}-${onFull}.bin`, chunks * chunkBytes);
+        await test.step(`room for ${room} chunks, then ${onFull}`, () =>
+          holdsAtBoundary(scene, { tier, room, onFull, subject, bystander }));
+      }
+    }
+  });
+}
+
+test("row 49: what the browser says of its room is advice, and no gate", async ({ scene }) => {
+  const tab = await scene.tab();
+  const subject = scene.noise("advice.bin", 3 * chunkBytes);
+  // The browser that says there is no room at all, and has some.
+  await tab.order<"break">({ act: "break", how: "estimate", times: Infinity });
+  const outcome = await tab.order<"download">({ act: "download", url: subject.url, tier: "indexeddb", seed: 1, onFull: "error" });
+  expect(outcome.sha256).toBe(subject.sha256);
+  expect(outcome).toMatchObject({ stored: { complete: true }, warning: null });
+});
