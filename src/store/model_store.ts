@@ -65,14 +65,19 @@ export interface DownloadNews {
 
 export interface ModelStore {
   readonly tier: StoreTier;
-  /** Manifests of an address, complete ones first, then the last used first. */
+  /**
+   * Manifests of an address, complete ones first, then the newest first: when a file has changed at its address the old version may still
+   * be in use, but is not what a new load wants. Files in a tier that cannot be read here are left out.
+   */
   find(url: string): Promise<Manifest[]>;
   /** Manifests of a model, the first file first. */
   filesOf(model: string): Promise<Manifest[]>;
   /**
-   * The file's place, with what is stored of it already; made when it is not there. Reconciles manifest, records and chunks.
+   * The file's place, with what is stored of it already; made when it is not there. Reconciles manifest, records and chunks. A complete
+   * file keeps the hash it was promised with, whatever this description promises.
    *
-   * @throws {ShaderloomError} QUOTA.full, STORE.*
+   * @throws {ShaderloomError} SOURCE.changed when a complete file of this identity has another length, STORE.unavailable when it is stored
+   * in a tier that cannot be read here, QUOTA.full, STORE.*
    */
   open(file: FileDescription, diagnostics: StoreDiagnostics): Promise<StoredFile>;
   /** Notes that a model was used now. */
@@ -81,26 +86,44 @@ export interface ModelStore {
   list(): Promise<StoredModel[]>;
   /**
    * Hashes every stored chunk with sha256, and the whole where a whole hash is known. Damaged chunks are dropped, and the next
-   * load fetches them again.
+   * load fetches them again. Progress in bytes.
+   *
+   * @throws {ShaderloomError} STORE.busy while a tab downloads it, STORE.missing, AbortError
    */
   verify(model: string, options?: WorkOptions): Promise<{ readonly chunks: number; readonly damaged: number }>;
-  /** @throws {ShaderloomError} STORE.busy while a tab uses or downloads it */
+  /** @throws {ShaderloomError} STORE.busy while a tab uses or downloads it (`detail.reason`), STORE.missing */
   delete(model: string): Promise<void>;
-  /** Deletes models used longest ago, never one in use nor `except`, until `bytes` are freed or none is left. @returns bytes freed */
-  evict(bytes: number, except: string): Promise<number>;
+  /**
+   * Deletes models used longest ago, never one in use nor `except`, until `bytes` are freed or none is left.
+   *
+   * @param diagnostics counts the deleted models
+   * @returns bytes freed
+   */
+  evict(bytes: number, except: string, diagnostics?: StoreDiagnostics): Promise<number>;
+  /**
+   * Deletes older versions of a model once its newest is complete, except those in use: a later call gets them. Called without holding the
+   * address's download lock.
+   */
+  deleteSuperseded(url: string): Promise<void>;
 
   space(): Promise<StorageSpace>;
   /** Asks the browser to keep this origin's data. @returns whether it will */
   persist(): Promise<boolean>;
 
-  /** Copies a local file. Resumes where an import of the same name, size and date stopped. */
+  /**
+   * Copies a local file. What an import of the same name, size and date has stored is compared and not written again. Progress in bytes.
+   *
+   * @throws {ShaderloomError} SOURCE.changed when the file changes meanwhile, STORE.busy while it is copied in another tab, QUOTA.full, STORE.*,
+   * AbortError; what was stored stays
+   */
   importFile(file: File, options?: WorkOptions): Promise<StoredModel>;
   /** Remembers a File System Access handle, to be read in place. */
   remember(handle: FileSystemFileHandle): Promise<StoredModel>;
   /**
    * The remembered file, after asking for permission if the browser wants that (which takes a user's click).
    *
-   * @throws {ShaderloomError} SOURCE.denied, SOURCE.missing
+   * @throws {ShaderloomError} SOURCE.permission when the user has to be asked and this call may not, SOURCE.denied when the user said no,
+   * SOURCE.missing when the file was moved or deleted, STORE.missing
    */
   fileOf(model: string): Promise<File>;
 
