@@ -20,7 +20,10 @@ export interface ShardPlace {
   readonly first?: ByteSource | undefined;
 }
 
-/** Opens one file. The location of a sibling is derived from the given one; `stored:<id>` stands for all files of the model. */
+/**
+ * Opens one file. The location of a sibling is derived from the given one; `stored:<id>` stands for all files of the model. Files are opened
+ * one after the other in the model's order, so that two tabs that lock them as they open them cannot wait for each other.
+ */
 export type OpenShard = (location: FileLocation, place: ShardPlace) => Promise<ByteSource>;
 
 export interface ModelFile {
@@ -34,8 +37,6 @@ export interface ModelFile {
 
 /** More files than any real model has; each takes a request and memory. */
 const maxShards = 1024;
-/** Headers read at the same time. */
-const opensInFlight = 2;
 /** Missing files after which no more are looked for. */
 const enoughMissing = 16;
 
@@ -121,21 +122,22 @@ interface Siblings {
 
 async function openSiblings(first: Shard, count: number, { opener, siblingOf }: Siblings): Promise<ModelFile> {
   const missing: string[] = [];
-  const others = await eachOf(range(count).slice(1), async (index) => {
-    if (missing.length >= enoughMissing) return undefined;
-    return opener(siblingOf(index), { index, first: first.source }).catch((thrown: unknown) => {
+  const shards: Array<Shard | undefined> = [first];
+  for (const index of range(count).slice(1)) {
+    if (missing.length >= enoughMissing) break;
+    shards[index] = await opener(siblingOf(index), { index, first: first.source }).catch((thrown: unknown) => {
       if (!isMissing(thrown)) throw thrown;
       missing.push(shardNameBeside(first.source.name, { index, count }));
+      return undefined;
     });
-  });
-  const shards = [first, ...others];
+  }
   const present = shards.filter((shard) => shard !== undefined);
   // A sound file under another's name is a mix-up of the server that would go unseen, as the set may still be whole.
   const displaced = present.filter((shard) => shard.split !== undefined && shard.split.index !== shards.indexOf(shard));
   return arrange(present, { missing, displaced: namesOf(displaced) });
 }
 
-/** From all files in any order. Names, where all have one, tell which is opened first; the files themselves tell what they are. */
+/** From all files in any order. Names, where all have one, tell the order of opening; the files themselves tell what they are. */
 async function openFromAll(locations: readonly FileLocation[], opener: Opener): Promise<ModelFile> {
   if (locations.length > maxShards) throw tooManyShards("A list", locations.length, maxShards);
   const named = locations.map((location) => shardNameOf(location)?.index);
@@ -144,8 +146,9 @@ async function openFromAll(locations: readonly FileLocation[], opener: Opener): 
   const [head, ...rest] = places.toSorted((a, b) => a.index - b.index);
   if (head === undefined) throw shardsError("No file was given", {});
   const first = await opener(head.location, { index: head.index });
-  const others = await eachOf(rest, ({ location, index }) => opener(location, { index, first: first.source }));
-  return arrange([first, ...others], { missing: [], displaced: [] });
+  const shards = [first];
+  for (const { location, index } of rest) shards.push(await opener(location, { index, first: first.source }));
+  return arrange(shards, { missing: [], displaced: [] });
 }
 
 interface Found {
@@ -233,24 +236,4 @@ function range(count: number): readonly number[] {
 
 function isMissing(thrown: unknown): boolean {
   return thrown instanceof ShaderloomError && thrown.code === "SOURCE.missing";
-}
-
-/** The results in order, a few tasks at a time. After the first failure no task is started, and it is thrown when none is under way. */
-async function eachOf<T, R>(items: readonly T[], task: (item: T) => Promise<R>): Promise<readonly R[]> {
-  const results: R[] = [];
-  const failures: unknown[] = [];
-  const queue = items.entries();
-  const worker = async (): Promise<void> => {
-    for (const [index, item] of queue) {
-      if (failures.length > 0) return;
-      try {
-        results[index] = await task(item);
-      } catch (thrown) {
-        failures.push(thrown);
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: opensInFlight }, worker));
-  if (failures.length > 0) throw failures[0];
-  return results;
 }
