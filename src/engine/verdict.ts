@@ -12,14 +12,20 @@ export interface AdapterProbe {
     readonly deviceClass: "gpu" | "cpu";
     readonly f16: boolean;
   };
-  /** Bytes read and written by a copy kernel. */
+  /** What the matrix kernels were measured for. */
+  readonly activations: "f32" | "f16" | "int8";
+  /** Bytes read and written by a kernel that only copies. */
   readonly copyBytes: number;
+  /** Bytes read and written by a kernel on single elements, of activations that a cache may hold. */
+  readonly elementBytes: number;
   /** Weights that the decode kernel multiplies, by format name (`q4_0`): one row of activations. */
   readonly decodeWeights: Readonly<Record<string, number>>;
   /** Multiply-adds of the prefill kernel, by format name. */
   readonly prefillProducts: Readonly<Record<string, number>>;
+  /** Milliseconds that a product takes beyond its share of these rates, however small it is. */
+  readonly productStartMs: { readonly decode: number; readonly prefill: number };
   /** Scores of one query against one key that the attention kernels compute, times head dimension. */
-  readonly attentionProducts: number;
+  readonly attentionProducts: { readonly decode: number; readonly prefill: number };
   /** Milliseconds of one more dispatch in a pass. */
   readonly dispatchMs: number;
   /** Milliseconds from submitting to reading a small result. */
@@ -45,6 +51,17 @@ export interface GpuNeed {
   readonly total: number;
 }
 
+/** How much memory there is for a model. */
+export interface MemoryTrial {
+  /**
+   * `gpu`: that much was allocated and given back. `host`: nothing was, because the adapter computes on the CPU; what the machine is said to
+   * spare. `none`: nothing tells, so the need is taken to be met.
+   */
+  readonly source: "gpu" | "host" | "none";
+  /** At most twice the need: the trial stops there. */
+  readonly givenBytes: number;
+}
+
 /** What a model takes and gives on this machine, from its header alone. */
 export interface Estimate {
   readonly name: string;
@@ -58,13 +75,13 @@ export interface Estimate {
   readonly downloadBytes: number;
   readonly contextLength: number;
   readonly trainedContextLength: number;
+  /** All 0 when it cannot be laid out at all, as `problems` says. */
   readonly gpu: GpuNeed;
-  /**
-   * Whether the GPU gave that much memory when asked, and how much it gave beyond (or, negative, short of) the need; the trial stops at
-   * twice the need.
-   */
+  /** Whether there is memory for it with a full context, and how much is left over (or, negative, lacking). */
   readonly fits: boolean;
   readonly spareBytes: number;
+  /** What that rests on; null without a GPU. */
+  readonly memory: MemoryTrial | null;
   /** Tokens per second of a prompt of 128 and of the answer after it; null where nothing could be measured. */
   readonly prefillTokensPerSecond: number | null;
   readonly decodeTokensPerSecond: number | null;
@@ -85,6 +102,6 @@ export interface Estimate {
     readonly contextLength?: number;
     readonly fileBytes?: number;
   } | null;
-  /** What the figures rest on; null without a GPU. */
+  /** What the speeds rest on; null where there is no GPU or nothing to run on it. */
   readonly probe: AdapterProbe | null;
 }

@@ -2,6 +2,7 @@
 
 import { rowGroupSize } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
+import type { DeviceClass } from "../gpu/caps.ts";
 import { loopPart } from "./target.ts";
 import type { KernelTarget, Variant } from "./kernel.ts";
 import { type LinearAttributes, productVariant } from "./matrix.ts";
@@ -14,6 +15,11 @@ const cpuColumns = 8;
 
 /** Most row groups of a workgroup of gemm_cpu.wgsl: more share the loads of x (32 reach 1.15 times the speed of 16). */
 const cpuGroups = 32;
+
+/** Activation rows that a product works on together: fewer take as long. */
+export function gemmTileRows(deviceClass: DeviceClass): number {
+  return deviceClass === "cpu" ? cpuColumns : tile;
+}
 
 export function gemmCpu(attributes: LinearAttributes, target: KernelTarget): Variant {
   const { over, n } = attributes;

@@ -1,0 +1,202 @@
+// The verdict on a model from its header: what it takes, whether that fits, how fast it would be. Reads a few ranges of the file, stores
+// nothing and leaves nothing allocated. What stands against running a model is a fact of the verdict, not an error of the call.
+
+import { asShaderloomError, ShaderloomError, throwIfAborted } from "../base/errors.ts";
+import { formatByGgufType } from "../formats/index.ts";
+import type { Caps } from "../gpu/caps.ts";
+import { readCaps, requestAdapter } from "../gpu/device.ts";
+import { ggmlTypeName } from "../weights/ggml_types.ts";
+import type { GgufFile } from "../weights/gguf.ts";
+import { openModelFile } from "../weights/gguf_split.ts";
+import { type ByteSource, type HubOptions, type ModelLocation, openSource } from "../weights/source.ts";
+import { draftModel, type ModelDraft } from "./model_draft.ts";
+import { measureNeed } from "./need.ts";
+import { planRunner, type RunnerPlan } from "./placement.ts";
+import { probeAdapter, type ProbeOptions } from "./probe.ts";
+import { predictSpeed, productFormats } from "./speed.ts";
+import type { StoreOptions } from "./session.ts";
+import { suggest } from "./suggestion.ts";
+import { tryMemory } from "./trial.ts";
+import type { AdapterProbe, Estimate, GpuNeed, MemoryTrial } from "./verdict.ts";
+
+export interface EstimateSessionOptions {
+  readonly model: ModelLocation;
+  readonly contextLength?: number | undefined;
+  readonly activations?: "f32" | "f16" | "int8" | undefined;
+  readonly deviceClass?: "gpu" | "cpu" | undefined;
+  readonly hub?: HubOptions | undefined;
+  readonly store?: StoreOptions | undefined;
+  /** Default `navigator.gpu`. */
+  readonly gpu?: GPU | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** A probe of before; another is made when it lacks a format of the model or was made for other activations. */
+  readonly probe?: AdapterProbe | undefined;
+}
+
+export interface ProbeSessionOptions extends ProbeOptions {
+  /** Default `navigator.gpu`. */
+  readonly gpu?: GPU | undefined;
+}
+
+/** @throws {ShaderloomError} GPU.*, AbortError */
+export async function probeSession(options: ProbeSessionOptions = {}): Promise<AdapterProbe> {
+  return probeAdapter(options.gpu ?? globalThis.navigator?.gpu, options);
+}
+
+/** What is known of a model before a GPU is asked. */
+export interface ModelFacts {
+  readonly file: GgufFile;
+  /** Of all its files. */
+  readonly fileBytes: number;
+  readonly downloadBytes: number;
+  readonly storage: Estimate["storage"];
+}
+
+/**
+ * @throws {ShaderloomError} SOURCE, NET, STORE when the header cannot be read; FORMAT, LIMIT, MODEL.shards when it is none; AbortError
+ */
+export async function estimateSession(options: EstimateSessionOptions): Promise<Estimate> {
+  throwIfAborted(options.signal);
+  const facts = await readFacts(options);
+  const gpu = options.gpu ?? globalThis.navigator?.gpu;
+  const { caps, problem } = await capsOf(gpu, options);
+  const draft = await draftModel(facts.file, { ...options, caps });
+  const problems = problem ? [problem, ...draft.problems] : draft.problems;
+  const plan = draft.model && planRunner(draft.model, caps);
+  const judged = { facts, draft, plan, need: plan && draft.model ? measureNeed(plan, draft.model) : nothing };
+  if (problem || !plan) return compose({ ...judged, problems, probe: undefined, trial: undefined });
+  try {
+    const trial = await tryMemory(gpu, judged.need.total, options.signal);
+    const probe = await probeFor(gpu, plan, options);
+    return compose({ ...judged, problems, probe, trial });
+  } catch (thrown) {
+    const error = asShaderloomError(thrown);
+    if (!error.code.startsWith("GPU.")) throw error;
+    // A GPU that cannot be measured cannot run the model either.
+    return compose({ ...judged, problems: [...problems, error], probe: undefined, trial: undefined });
+  }
+}
+
+/** Reads the header and what is stored of the files, then lets go of them. */
+async function readFacts({ model, hub, signal }: EstimateSessionOptions): Promise<ModelFacts> {
+  const { file, sources } = await openModelFile(
+    model,
+    (location) => openSource(location, { ...(hub ? { hub } : {}), ...(signal ? { signal } : {}) }),
+    signal ? { signal } : {},
+  );
+  try {
+    const sum = (of: (source: ByteSource) => number): number => sources.reduce((total, source) => total + of(source), 0);
+    const fileBytes = sum(({ size }) => size);
+    const storedBytes = sum(({ stored }) => stored?.storedBytes() ?? 0);
+    const remote = typeof model === "string" || model instanceof URL;
+    const downloadBytes = remote ? sum(({ size, local, stored }) => (local ? 0 : size - (stored?.storedBytes() ?? 0))) : 0;
+    return { file, fileBytes, downloadBytes, storage: { neededBytes: downloadBytes, availableBytes: null, persisted: false, storedBytes } };
+  } finally {
+    for (const source of sources) source.close?.();
+  }
+}
+
+/** Limits that every adapter has: what a model takes is said without a GPU too. */
+const portableCaps: Caps = {
+  vendor: "",
+  architecture: "",
+  description: "",
+  deviceClass: "gpu",
+  software: false,
+  f16: false,
+  subgroups: undefined,
+  packedDot: true,
+  maxWorkgroupInvocations: 256,
+  maxWorkgroupStorageBytes: 16384,
+  maxBindingBytes: 1 << 27,
+  maxBufferBytes: 1 << 28,
+  maxStorageBuffers: 8,
+};
+
+async function capsOf(
+  gpu: GPU | undefined,
+  { deviceClass }: EstimateSessionOptions,
+): Promise<{ readonly caps: Caps; readonly problem?: ShaderloomError }> {
+  try {
+    return { caps: readCaps(await requestAdapter(gpu), { deviceClass }) };
+  } catch (thrown) {
+    const problem = asShaderloomError(thrown, "GPU.unavailable");
+    return { caps: { ...portableCaps, ...(deviceClass ? { deviceClass } : {}) }, problem };
+  }
+}
+
+async function probeFor(gpu: GPU | undefined, plan: RunnerPlan, options: EstimateSessionOptions): Promise<AdapterProbe> {
+  const { probe, deviceClass, signal } = options;
+  const activations = plan.target.precision;
+  const usable = probe?.activations === activations && probe.adapter.deviceClass === plan.target.deviceClass;
+  if (usable && predictSpeed(plan, probe)) return probe;
+  return probeAdapter(gpu, { deviceClass, activations, formats: productFormats(plan), signal });
+}
+
+const nothing: GpuNeed = { weights: 0, kvPerThousandTokens: 0, kv: 0, scratch: 0, atLoad: 0, total: 0 };
+
+export interface Judged {
+  readonly facts: ModelFacts;
+  readonly draft: ModelDraft;
+  /** Undefined when the model cannot be laid out. */
+  readonly plan: RunnerPlan | undefined;
+  readonly need: GpuNeed;
+  readonly problems: readonly ShaderloomError[];
+  readonly probe: AdapterProbe | undefined;
+  readonly trial: MemoryTrial | undefined;
+}
+
+/** Puts the verdict together. */
+export function compose({ facts, draft, plan, need, problems, probe, trial }: Judged): Estimate {
+  const { file, fileBytes, downloadBytes, storage } = facts;
+  const speed = plan && probe ? predictSpeed(plan, probe) : undefined;
+  const spareBytes = (trial?.givenBytes ?? 0) - need.total;
+  const short = trial !== undefined && trial.givenBytes < need.atLoad;
+  const all = short ? [...problems, tooLittle(need, trial)] : problems;
+  const { contextLength, trainedContextLength, acceptedContext } = draft;
+  const decodeTokensPerSecond = speed?.decodeTokensPerSecond ?? null;
+  return {
+    name: draft.name,
+    architecture: draft.architecture,
+    ...weightsOf(file),
+    fileBytes,
+    downloadBytes,
+    contextLength,
+    trainedContextLength,
+    gpu: need,
+    fits: plan !== undefined && trial !== undefined && spareBytes >= 0,
+    spareBytes,
+    memory: trial ?? null,
+    prefillTokensPerSecond: speed?.prefillTokensPerSecond ?? null,
+    decodeTokensPerSecond,
+    storage,
+    problems: all.map((error) => error.toPlain()),
+    suggestion: plan
+      ? suggest({ gpu: need, contextLength, fileBytes, givenBytes: trial?.givenBytes, decodeTokensPerSecond, acceptedContext })
+      : null,
+    probe: probe ?? null,
+  };
+}
+
+function tooLittle({ atLoad }: GpuNeed, { givenBytes }: MemoryTrial): ShaderloomError {
+  return new ShaderloomError(
+    "GPU.oom",
+    `The model needs ${atLoad} bytes of GPU memory and there are ${givenBytes}. Close other tabs that use the GPU, or choose a smaller file.`,
+    { detail: { need: atLoad, have: givenBytes } },
+  );
+}
+
+function weightsOf(file: GgufFile): Pick<Estimate, "parameters" | "types"> {
+  const types: Record<string, { tensors: number; parameters: number; bytes: number }> = {};
+  let parameters = 0;
+  for (const { type, shape, bytes } of file.tensors.values()) {
+    const name = formatByGgufType.get(type)?.name ?? ggmlTypeName(type).toLowerCase();
+    const count = shape.reduce((product, size) => product * size, 1);
+    const sum = (types[name] ??= { tensors: 0, parameters: 0, bytes: 0 });
+    sum.tensors++;
+    sum.parameters += count;
+    sum.bytes += bytes;
+    parameters += count;
+  }
+  return { parameters, types };
+}

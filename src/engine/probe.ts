@@ -1,0 +1,241 @@
+// Measures an adapter with the engine's own kernels in a second or two: what a matrix product, attention, a dispatch and a readback
+// take. Knows no model; speed.ts turns the rates into tokens per second. Method: works that take turns (probe_timer.ts).
+
+import { asShaderloomError, ShaderloomError, throwIfAborted } from "../base/errors.ts";
+import { formats } from "../formats/index.ts";
+import type { WeightFormat } from "../formats/format.ts";
+import { BufferLedger } from "../gpu/buffers.ts";
+import type { Caps } from "../gpu/caps.ts";
+import { openDevice } from "../gpu/device.ts";
+import { createReadback, type Readback } from "../gpu/readback.ts";
+import { add } from "../kernels/add.ts";
+import { attentionDecode, chooseSplits } from "../kernels/attention_decode.ts";
+import { attentionPrefill } from "../kernels/attention_prefill.ts";
+import { gatherRows } from "../kernels/gather_rows.ts";
+import type { KernelTarget, Precision } from "../kernels/kernel.ts";
+import { linear, type LinearAttributes } from "../kernels/linear.ts";
+import { median, type TimerOptions, timeWorks, type Work } from "./probe_timer.ts";
+import { WorkMaker, type WorkStep } from "./probe_works.ts";
+import type { AdapterProbe } from "./verdict.ts";
+
+export interface ProbeOptions {
+  readonly deviceClass?: "gpu" | "cpu" | undefined;
+  readonly activations?: Precision | undefined;
+  /** Names of the weight formats to measure; default those that models are usually made of. */
+  readonly formats?: readonly string[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const usualFormats: readonly string[] = ["q4_0", "q8_0", "q4_k", "q6_k", "f16"];
+
+/** What is measured: large enough to keep the adapter busy, small enough for a second or two in all. */
+interface ProbeSizes {
+  readonly decode: { readonly n: number; readonly k: number };
+  readonly prefill: { readonly n: number; readonly k: number; readonly rows: number };
+  /** Products too small to keep it busy: they tell what every product takes. */
+  readonly smallK: number;
+  readonly spreadBytes: number;
+  readonly copyCols: number;
+  readonly elementCols: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+}
+
+const smallN = 64;
+const copyRows = 64;
+const elementRows = 128;
+const attentionTokens = 512;
+const attentionRows = 128;
+const pageTokens = 32;
+const uploadBytes = 16 << 20;
+
+/** Software adapters have few threads and a cache that no small model outgrows either. */
+function sizesFor({ software, maxBindingBytes }: Caps): ProbeSizes {
+  if (software) {
+    const attention = { heads: 8, kvHeads: 4, headDim: 64 };
+    const products = { decode: { n: 1024, k: 1024 }, prefill: { n: 1024, k: 512, rows: 64 }, smallK: 256 };
+    return { ...attention, ...products, spreadBytes: 0, copyCols: 65536, elementCols: 1024 };
+  }
+  const attention = { heads: 32, kvHeads: 8, headDim: 128 };
+  const products = { decode: { n: 4096, k: 4096 }, prefill: { n: 4096, k: 1024, rows: 256 }, smallK: 1024 };
+  const copyCols = Math.min(1 << 18, maxBindingBytes / copyRows / 4);
+  return { ...attention, ...products, spreadBytes: 128 << 20, copyCols, elementCols: 4096 };
+}
+
+/** A work and what its time says. */
+interface Measure {
+  readonly work: Work;
+  /** How much it does: weights, multiply-adds, bytes. */
+  readonly amount: number;
+}
+
+/** The works by name; those of formats are `decode q4_0` and `prefill q4_0`. */
+type Measures = Map<string, Measure>;
+
+/**
+ * Measures on a device of its own, which ends with the measurement.
+ * @throws {ShaderloomError} GPU.* (unavailable, device, shader, lost, error, probe), AbortError
+ */
+export async function probeAdapter(gpu: GPU | undefined, options: ProbeOptions = {}): Promise<AdapterProbe> {
+  throwIfAborted(options.signal);
+  const startMs = performance.now();
+  const opened = await openDevice(gpu, { deviceClass: options.deviceClass });
+  const { device, caps } = opened;
+  let failure: ShaderloomError | undefined;
+  opened.onFailure((error) => {
+    failure = error;
+  });
+  const check = (): void => {
+    if (failure) throw failure;
+  };
+  const precision = options.activations ?? "f32";
+  const target: KernelTarget = { caps, deviceClass: caps.deviceClass, precision, maxRows: 1 };
+  const maker = new WorkMaker(device, target);
+  const timer: TimerOptions = { device, signal: options.signal, check };
+  try {
+    assertPrecision(precision, caps);
+    const wanted = formats.filter(({ name }) => (options.formats ?? usualFormats).includes(name));
+    const sizes = sizesFor(caps);
+    const measures = await makeMeasures(maker, target, { formats: wanted, sizes });
+    throwIfAborted(options.signal);
+    const times = await timeWorks(
+      timer,
+      [...measures.values()].map(({ work }) => work),
+    );
+    const ms = new Map([...measures.keys()].map((name, index) => [name, times[index]]));
+    const rest = await measureTransfers(timer);
+    const { vendor, architecture, description, deviceClass, f16 } = caps;
+    const adapter = { vendor, architecture, description, deviceClass, f16 };
+    return { adapter, activations: precision, ...ratesOf(measures, ms, wanted), ...rest, tookMs: performance.now() - startMs };
+  } catch (error) {
+    // What a lost device makes the rest throw is a consequence.
+    throw failure ?? asShaderloomError(error, "GPU.probe");
+  } finally {
+    maker.destroy();
+    opened.destroy();
+  }
+}
+
+function assertPrecision(precision: Precision, caps: Caps): void {
+  if (precision !== "f16" || caps.f16) return;
+  throw new ShaderloomError("GPU.unavailable", 'This GPU has no 16-bit floats in shaders. Use activations: "f32".');
+}
+
+async function makeMeasures(
+  maker: WorkMaker,
+  target: KernelTarget,
+  { formats: wanted, sizes }: { formats: readonly WeightFormat[]; sizes: ProbeSizes },
+): Promise<Measures> {
+  const making: Array<Promise<readonly [string, Measure]>> = [];
+  const note = (name: string, amount: number, work: Promise<Work>): void => {
+    making.push(work.then((made) => [name, { work: made, amount }] as const));
+  };
+  const product = (format: WeightFormat, { n, k }: { n: number; k: number }, step: WorkStep): Promise<Work> =>
+    maker.make(linear, productAttributes(format, { n, k }, target.precision), step);
+  const { decode, prefill, smallK, spreadBytes, copyCols, elementCols, heads, headDim } = sizes;
+  for (const [index, format] of wanted.entries()) {
+    note(`decode ${format.name}`, decode.n * decode.k, product(format, decode, { rows: 1, spreadBytes }));
+    note(`prefill ${format.name}`, prefill.n * prefill.k * prefill.rows, product(format, prefill, { rows: prefill.rows }));
+    if (index > 0) continue;
+    const small = { n: smallN, k: smallK };
+    note("small decode", smallN * smallK, product(format, small, { rows: 1 }));
+    note("small prefill", smallN * smallK * smallN, product(format, small, { rows: smallN, maxRows: prefill.rows }));
+  }
+  note("copy", 2 * copyRows * copyCols * elementBytesOf(target), maker.make(gatherRows, { cols: copyCols }, { rows: copyRows }));
+  const elements = { cols: elementCols };
+  note("dispatch", 0, maker.make(add, elements, { rows: 1, maxRows: elementRows }));
+  note("elements", 3 * elementRows * elementCols * elementBytesOf(target), maker.make(add, elements, { rows: elementRows }));
+  const attributes = attentionAttributes(target, sizes);
+  const decodeStep = { rows: 1, position: attentionTokens - 1 };
+  note("attention decode", attentionTokens * heads * headDim, maker.make(attentionDecode, attributes, decodeStep));
+  const causal = (attentionRows * (attentionRows + 1)) / 2;
+  note("attention prefill", causal * heads * headDim, maker.make(attentionPrefill, attributes, { rows: attentionRows }));
+  return new Map(await Promise.all(making));
+}
+
+function elementBytesOf({ precision }: KernelTarget): number {
+  return precision === "f16" ? 2 : 4;
+}
+
+function productAttributes(format: WeightFormat, { n, k }: { n: number; k: number }, precision: Precision): LinearAttributes {
+  const activations = precision === "int8" ? ("int8" as const) : ("float" as const);
+  return { format, k, n, bias: false, outStart: 0, outCols: n, over: "rows", out: "act", activations };
+}
+
+function attentionAttributes(
+  target: KernelTarget,
+  { heads, kvHeads, headDim }: ProbeSizes,
+): Parameters<typeof attentionDecode.variants>[0] {
+  const type = target.precision === "f16" ? ("f16" as const) : ("f32" as const);
+  const kv = { pageTokens, numKvHeads: kvHeads, headDim, type, maxPages: attentionTokens / pageTokens };
+  return { kv, numHeads: heads, scale: 1 / Math.sqrt(headDim), ...chooseSplits(target, kv, attentionTokens) };
+}
+
+type Rates = Omit<AdapterProbe, "adapter" | "activations" | "readbackMs" | "uploadBytes" | "tookMs">;
+
+function ratesOf(measures: Measures, ms: ReadonlyMap<string, number>, wanted: readonly WeightFormat[]): Rates {
+  const msOf = (name: string): number => ms.get(name) ?? 0;
+  const dispatchMs = msOf("dispatch");
+  /** Amount a second beyond what a work takes at least. */
+  const rate = (name: string, startMs: number): number => {
+    const time = msOf(name);
+    return ((measures.get(name)?.amount ?? 0) * 1000) / Math.max(time - startMs, time / 4);
+  };
+  /** What a product takes beyond its share of the full rate, from a large and a small one: a line through two points. */
+  const start = (phase: "decode" | "prefill"): number => {
+    const [first] = wanted;
+    const [large, small] = [measures.get(`${phase} ${first?.name}`), measures.get(`small ${phase}`)];
+    if (!first || !large || !small) return dispatchMs;
+    const slope = (msOf(`${phase} ${first.name}`) - msOf(`small ${phase}`)) / (large.amount - small.amount);
+    return Math.max(msOf(`small ${phase}`) - slope * small.amount, dispatchMs);
+  };
+  const startMs = { decode: start("decode"), prefill: start("prefill") };
+  const byFormat = (phase: "decode" | "prefill"): Record<string, number> =>
+    Object.fromEntries(wanted.map(({ name }) => [name, rate(`${phase} ${name}`, startMs[phase])]));
+  return {
+    copyBytes: rate("copy", dispatchMs),
+    elementBytes: rate("elements", dispatchMs),
+    decodeWeights: byFormat("decode"),
+    prefillProducts: byFormat("prefill"),
+    productStartMs: startMs,
+    attentionProducts: { decode: rate("attention decode", dispatchMs), prefill: rate("attention prefill", dispatchMs) },
+    dispatchMs,
+  };
+}
+
+/** Milliseconds from submitting to holding 16 bytes of the result, after `before` was put in the queue. */
+async function timeReadback(timer: TimerOptions, source: { buffer: GPUBuffer; readback: Readback }, before: () => void): Promise<number> {
+  throwIfAborted(timer.signal);
+  const start = performance.now();
+  before();
+  const slot = source.readback.take(16);
+  const encoder = timer.device.createCommandEncoder();
+  slot.copy(encoder, { source: source.buffer, bytes: 16 });
+  timer.device.queue.submit([encoder.finish()]);
+  await slot.read();
+  timer.check();
+  return performance.now() - start;
+}
+
+/** How fast bytes go up, and how long a small result takes to come down. */
+async function measureTransfers(timer: TimerOptions): Promise<Pick<AdapterProbe, "readbackMs" | "uploadBytes">> {
+  const ledger = new BufferLedger(timer.device);
+  try {
+    const buffer = ledger.create("other", { label: "upload", size: uploadBytes });
+    const source = { buffer, readback: createReadback(ledger, [16]) };
+    const bytes = new Uint8Array(uploadBytes).fill(1);
+    const up = (): void => timer.device.queue.writeBuffer(buffer, 0, bytes);
+    await timeReadback(timer, source, up);
+    const small: number[] = [];
+    const large: number[] = [];
+    for (let round = 0; round < 5; round++) {
+      small.push(await timeReadback(timer, source, () => undefined));
+      large.push(await timeReadback(timer, source, up));
+    }
+    const readbackMs = median(small);
+    return { readbackMs, uploadBytes: (uploadBytes * 1000) / Math.max(median(large) - readbackMs, 0.01) };
+  } finally {
+    ledger.destroyAll();
+  }
+}

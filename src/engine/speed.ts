@@ -1,0 +1,121 @@
+// How long a model's steps would take, from the rates of an adapter: the sum over the very kernel calls that its programs are made of.
+// Knows kernels by their name and shapes, no model.
+
+import { assert } from "../base/errors.ts";
+import { blockWidth, rowStride } from "../base/layout.ts";
+import { alignUp, ceilDiv } from "../base/math.ts";
+import { formatByGgufType } from "../formats/index.ts";
+import type { KernelCall } from "../graph/call.ts";
+import type { Value } from "../graph/ir.ts";
+import type { Lowered } from "../graph/lower.ts";
+import { gemmTileRows } from "../kernels/gemm.ts";
+import { gemvColumns } from "../kernels/gemv.ts";
+import type { KernelTarget } from "../kernels/kernel.ts";
+import { chunkRows, headRows, type RunnerPlan, slots } from "./placement.ts";
+import type { AdapterProbe } from "./verdict.ts";
+
+/** The prompt whose prefill is foretold, and the answer after it. */
+export const promptTokens = 128;
+const answerTokens = 64;
+
+/** A step of one sequence; the rows are consecutive positions that end at `contextTokens`. */
+interface Step {
+  readonly target: KernelTarget;
+  readonly rows: number;
+  readonly outputRows: number;
+  readonly contextTokens: number;
+  readonly probe: AdapterProbe;
+}
+
+/** Inputs that the K of a small product of the probe has on GPUs; a tile that is alone takes time in proportion to it. */
+const startK = 1024;
+
+export interface Speed {
+  readonly prefillTokensPerSecond: number;
+  readonly decodeTokensPerSecond: number;
+}
+
+/** Weight formats of a plan's products, those with the most weights first. */
+export function productFormats(plan: RunnerPlan): string[] {
+  const weights = new Map<string, number>();
+  for (const call of plan.decode.calls) {
+    if (call.kernel === "linear") weights.set(formatOf(call), (weights.get(formatOf(call)) ?? 0) + weightsOf(call));
+  }
+  return [...weights].toSorted(([, a], [, b]) => b - a).map(([name]) => name);
+}
+
+/** Undefined when the probe lacks a format of the plan. */
+export function predictSpeed(plan: RunnerPlan, probe: AdapterProbe): Speed | undefined {
+  if (productFormats(plan).some((name) => probe.decodeWeights[name] === undefined)) return undefined;
+  const prompt = { target: plan.target, rows: promptTokens, outputRows: 1, contextTokens: promptTokens, probe };
+  const prefillMs = stepMs(plan.prefill, { ...prompt, target: { ...plan.target, maxRows: chunkRows } }, ["body", "head", "pick"]);
+  const contextTokens = promptTokens + answerTokens / 2;
+  const token = { target: { ...plan.target, maxRows: slots }, rows: 1, outputRows: 1, contextTokens, probe };
+  const decodeMs = stepMs(plan.decode, token, ["body", "head", "pick", "advance"]);
+  return { prefillTokensPerSecond: (promptTokens * 1000) / prefillMs, decodeTokensPerSecond: 1000 / decodeMs };
+}
+
+function stepMs(lowered: Lowered, step: Step, sections: readonly string[]): number {
+  const ranges = lowered.sections.filter(({ name }) => sections.includes(name));
+  const calls = ranges.flatMap(({ start, end }) => lowered.calls.slice(start, end));
+  return calls.reduce((sum, call) => sum + callMs(call, step), step.probe.readbackMs);
+}
+
+function callMs(call: KernelCall, step: Step): number {
+  const { probe } = step;
+  switch (call.kernel) {
+    case "linear":
+      return productMs(call, step);
+    case "attention_prefill":
+    case "attention_decode": {
+      const { rows, contextTokens } = step;
+      const keys = call.kernel === "attention_decode" ? contextTokens : rows * contextTokens - (rows * (rows - 1)) / 2;
+      const rate = probe.attentionProducts[call.kernel === "attention_decode" ? "decode" : "prefill"];
+      return probe.dispatchMs + (keys * call.inputs[0].cols * 1000) / rate;
+    }
+    default:
+      return probe.dispatchMs + (elementBytes(call, step) * 1000) / probe.elementBytes;
+  }
+}
+
+/** The kernel's own name for its variant tells which of the two products it is: `gemv/q4_k/f32/cpu`. */
+function productMs(call: KernelCall, { target, rows, outputRows, probe }: Step): number {
+  const overHead = call.outputs[0].rows === "outputRows";
+  const maxRows = overHead && target.maxRows > 1 ? headRows : target.maxRows;
+  const [variant] = call.variants({ ...target, maxRows });
+  assert(variant, "linear has a variant for every target");
+  const used = overHead ? outputRows : rows;
+  const format = formatOf(call);
+  const weights = weightsOf(call);
+  if (variant.key.startsWith("gemv/")) {
+    const passes = target.deviceClass === "cpu" ? used : ceilDiv(used, Math.min(maxRows, gemvColumns));
+    return probe.productStartMs.decode + (passes * weights * 1000) / probe.decodeWeights[format];
+  }
+  const products = alignUp(used, gemmTileRows(target.deviceClass)) * weights;
+  const startMs = probe.productStartMs.prefill * (target.deviceClass === "gpu" ? Math.max(1, call.weights[0].cols / startK) : 1);
+  return startMs + (products * 1000) / probe.prefillProducts[format];
+}
+
+function formatOf(call: KernelCall): string {
+  const format = formatByGgufType.get(call.weights[0].ggufType);
+  assert(format, `${call.name} has a weight of a known format`);
+  return format.name;
+}
+
+/** Weights of a product, padded as the kernel reads them. */
+function weightsOf(call: KernelCall): number {
+  const [{ rows, cols }] = call.weights;
+  return rows * alignUp(cols, blockWidth);
+}
+
+/** Bytes that a kernel on single elements reads and writes. */
+function elementBytes(call: KernelCall, step: Step): number {
+  const bytes = ({ rows, cols, type }: Value): number => {
+    const count = (rows === "rows" ? step.rows : step.outputRows) * (type === "u32" ? cols : rowStride(cols));
+    return count * (type === "act" && step.target.precision === "f16" ? 2 : 4);
+  };
+  const written = call.outputs.reduce((sum, value) => sum + bytes(value), 0);
+  // These read no more than they write: some of the rows, the ranges in use.
+  if (call.kernel === "gather_rows" || call.kernel === "attention_merge") return 2 * written;
+  return call.inputs.reduce((sum, value) => sum + bytes(value), written);
+}
