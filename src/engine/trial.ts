@@ -49,9 +49,10 @@ export async function takeMemory(device: GPUDevice, { wantedBytes, maxBufferByte
     lost = true;
   });
   try {
-    for (let piece = most; piece >= leastPieceBytes && given < wantedBytes;) {
+    let piece = most;
+    while (piece >= Math.min(leastPieceBytes, wantedBytes / 64) && given < wantedBytes) {
       throwIfAborted(signal);
-      const size = ceilDiv(Math.min(piece, wantedBytes - given), 4) * 4;
+      const size = alignUp(Math.min(Math.floor(piece), wantedBytes - given), 4);
       const buffer = await takePiece(device, size);
       if (lost) break;
       if (buffer) {
@@ -94,7 +95,7 @@ function hostMemory(wantedBytes: number): MemoryTrial {
 
 /** What some places tell of the machine. */
 interface Host {
-  readonly navigator?: { readonly deviceMemory?: number };
+  readonly navigator?: { readonly deviceMemory?: number; readonly gpu?: GPU };
   readonly process?: { availableMemory?(): number };
 }
 
