@@ -291,5 +291,5 @@ export interface Engine extends AsyncDisposable {
 /** The stored models of this origin (or folder), without loading any. */
 export interface ModelLibrary extends Pick<
   ModelStore,
-  "list" | "verify" | "delete" | "space" | "persist" | "importFile" | "remember" | "close"
+  "list" | "verify" | "delete" | "space" | "persist" | "importFile" | "remember" | "fileOf" | "close"
 > {}

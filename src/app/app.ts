@@ -8,30 +8,26 @@ import { createComposer } from "./composer.ts";
 import { element } from "./dom.ts";
 import { acceptDrops } from "./file_drop.ts";
 import { createFrame } from "./frame.ts";
-import { createLoadView } from "./load_view.ts";
-import { ModelHost, type CreateEngine, type LoadedModel, type ModelSource } from "./model_host.ts";
-import { createModelPicker } from "./model_picker.ts";
-import { answerRemedy, asProblem, endsEngine, type Problem } from "./problem.ts";
+import { ModelController, type ModelFunctions } from "./model_controller.ts";
+import type { LoadedModel, ModelSource } from "./model_host.ts";
+import { answerRemedy, endsEngine, type Problem } from "./problem.ts";
 import { recallSettings, rememberSettings } from "./settings.ts";
 import { createSettingsView } from "./settings_view.ts";
 import { createStatsView } from "./stats_view.ts";
 
-export interface AppOptions {
-  readonly createEngine: CreateEngine;
+export interface AppOptions extends ModelFunctions {
   readonly fetchCatalogue: () => Promise<readonly CatalogueEntry[]>;
 }
 
-/** The page. Views are plain objects; what changes over time is in the host, the controller and `#settings`. */
+/** The page. Views are plain objects; what changes over time is in the two controllers and `#settings`. */
 export class App {
-  readonly #host: ModelHost;
+  readonly #models: ModelController;
   readonly #chat: ChatController;
   readonly #banners = createBanners();
   readonly #stats = createStatsView();
   readonly #announcer: HTMLElement = element("div", { class: "unseen", role: "status", "aria-live": "polite" });
-  readonly #load = createLoadView(() => this.#host.cancel());
   readonly #view = createChatView((prompt) => this.#ask(prompt));
   readonly #composer = createComposer({ onSend: (question) => this.#ask(question), onStop: () => this.#chat.stop() });
-  readonly #picker = createModelPicker((source) => void this.#host.load(source));
   readonly #settingsView = createSettingsView(
     recallSettings(() => localStorage),
     {
@@ -42,31 +38,16 @@ export class App {
       onToggle: (open) => this.#frame.setSettingsOpen(open),
     },
   );
-  readonly #frame = createFrame(
-    {
-      notices: [this.#load.root, this.#banners.root],
-      conversation: this.#view.root,
-      bottom: [this.#composer.root, this.#stats.root],
-      side: this.#settingsView.root,
-    },
-    {
-      onModel: () => this.#picker.open(),
-      onNewChat: () => this.#newChat(),
-      onSettings: () => (this.#settingsView.root.hidden ? this.#settingsView.open() : this.#settingsView.close()),
-    },
-  );
+  readonly #frame: ReturnType<typeof createFrame>;
   #settings = recallSettings(() => localStorage);
-  #catalogue: readonly CatalogueEntry[] = [];
   readonly #options: AppOptions;
 
   constructor(options: AppOptions) {
     this.#options = options;
-    this.#host = new ModelHost(options.createEngine, {
-      onStart: (source) => this.#loadStarted(source),
-      onProgress: (progress) => this.#load.show(progress),
+    this.#models = new ModelController(options, this.#banners, {
       onReady: (model) => this.#modelReady(model),
-      onFail: (problem, source) => this.#loadFailed(problem, source),
-      onCancel: (source) => this.#loadEnded(`Loading ${source.name} was cancelled.`),
+      onChange: () => this.#refresh(),
+      onAnnounce: (text) => this.#announce(text),
     });
     this.#chat = new ChatController(this.#view, {
       onAnswering: () => this.#refresh(),
@@ -74,39 +55,34 @@ export class App {
       onUsage: (usage, model) => void this.#showUsage(usage.total_tokens, model),
       onFail: (problem, model) => this.#answerFailed(problem, model),
     });
+    this.#frame = createFrame(
+      {
+        notices: [this.#models.loadView.root, this.#banners.root],
+        conversation: this.#view.root,
+        bottom: [this.#composer.root, this.#stats.root],
+        side: this.#settingsView.root,
+      },
+      {
+        onModel: () => this.#models.picker.open(),
+        onNewChat: () => this.#newChat(),
+        onSettings: () => (this.#settingsView.root.hidden ? this.#settingsView.open() : this.#settingsView.close()),
+      },
+    );
   }
 
-  /** Shows the page and loads the first model of the catalogue. */
+  /** Shows the page and loads its first model. */
   async start(body: HTMLElement): Promise<void> {
-    body.append(this.#frame.root, this.#picker.root, this.#announcer);
-    body.append(acceptDrops((file) => this.#open({ location: file, name: file.name })));
+    const { picker, verdict } = this.#models;
+    body.append(this.#frame.root, picker.root, verdict.root, this.#announcer);
+    body.append(acceptDrops((picked) => this.#models.openFiles(picked)));
     document.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || this.#picker.root.open || !this.#chat.answering) return;
+      if (event.key !== "Escape" || picker.root.open || verdict.root.open || !this.#chat.answering) return;
       event.preventDefault();
       this.#chat.stop();
     });
     this.#refresh();
     this.#composer.focus();
-    try {
-      this.#catalogue = await this.#options.fetchCatalogue();
-      this.#picker.setCatalogue(this.#catalogue);
-      // A file may have been dropped meanwhile.
-      if (this.#catalogue.length > 0 && !this.#host.loading && !this.#host.current) await this.#host.load(this.#catalogue[0]);
-    } catch (thrown) {
-      this.#banners.show("page", asProblem(thrown), {});
-    }
-  }
-
-  #open(source: ModelSource): void {
-    if (this.#picker.root.open) this.#picker.root.close();
-    void this.#host.load(source);
-  }
-
-  #loadStarted(source: ModelSource): void {
-    this.#banners.clear("load");
-    this.#load.start(source.name);
-    this.#announce(`Loading ${source.name}.`);
-    this.#refresh();
+    await this.#models.start(this.#options.fetchCatalogue);
   }
 
   #modelReady(model: LoadedModel): void {
@@ -115,30 +91,10 @@ export class App {
     this.#banners.clear("answer");
     this.#stats.setModel(model.info);
     void this.#showUsage(0, model);
-    this.#loadEnded(`${model.source.name} is ready.`);
-  }
-
-  #loadFailed(problem: Problem, source: ModelSource): void {
-    const current = this.#host.current;
-    const state = current ? `${current.source.name} is still loaded.` : "No model is loaded.";
-    this.#banners.show("load", problem, {
-      state: `${source.name} was not loaded. ${state}`,
-      remedies: [
-        { label: "Try again", run: () => this.#open(source) },
-        { label: "Choose a model", run: () => this.#picker.open() },
-      ],
-    });
-    this.#loadEnded("");
-  }
-
-  #loadEnded(announcement: string): void {
-    this.#load.end();
-    if (announcement !== "") this.#announce(announcement);
-    this.#refresh();
   }
 
   #ask(question: string): void {
-    const model = this.#host.current;
+    const model = this.#models.current;
     if (!model || this.#chat.answering) return;
     this.#banners.clear("answer");
     this.#composer.focus();
@@ -158,15 +114,15 @@ export class App {
     };
     const reload = (): void => {
       takeBack();
-      this.#open(model.source);
+      this.#models.load(model.source);
     };
     const remedies = {
       retry: { label: "Ask again", run: askAgain },
       "new chat": { label: "New chat", run: startOver },
       reload: { label: "Load the model again", run: reload },
     };
-    if (endsEngine(problem) && this.#host.current === model) {
-      void this.#host.drop();
+    if (endsEngine(problem) && this.#models.current === model) {
+      this.#models.drop();
       this.#stats.setModel(undefined);
     }
     this.#banners.show("answer", problem, { remedies: [remedies[answerRemedy(problem)]] });
@@ -185,7 +141,9 @@ export class App {
     this.#stats.setContext(contextTokens);
     try {
       const { gpuBytes } = await model.engine.stats();
-      if (this.#host.current === model) this.#stats.setMemory(gpuBytes.total);
+      if (this.#models.current !== model) return;
+      this.#stats.setMemory(gpuBytes.total);
+      this.#models.noteMemory(gpuBytes.total);
     } catch {
       // Only a figure is missing; whatever is wrong with the engine shows at the next question.
     }
@@ -197,10 +155,9 @@ export class App {
 
   /** Brings everything that follows from the state of model and conversation up to date. */
   #refresh(): void {
-    const model = this.#host.current;
-    const loading = this.#host.loading;
+    const model = this.#models.current;
+    const { loading } = this.#models;
     const name = model?.source.name;
-    this.#picker.setCurrent(name);
     this.#frame.setModelName(name ?? (loading ? "Loading…" : "Choose a model"));
     if (this.#chat.answering) this.#composer.setState("answering", "Answering…");
     else if (model)

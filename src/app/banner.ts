@@ -3,18 +3,26 @@
 import { button, element, icon } from "./dom.ts";
 import { detailLines, headingOf, type Problem } from "./problem.ts";
 
-/** `load`: of a model; `answer`: of a question; `page`: of the page itself. */
-export type BannerKind = "load" | "answer" | "page";
+/** `load`: of a model; `answer`: of a question; `storage`: of keeping a model that runs; `page`: of the page itself. */
+export type BannerKind = "load" | "answer" | "storage" | "page";
 
 export interface Remedy {
   readonly label: string;
   readonly run: () => void;
 }
 
+export interface BannerOptions {
+  /** A sentence on what the page has now. */
+  readonly state?: string;
+  /** They close the banner. */
+  readonly remedies?: readonly Remedy[];
+  /** Nothing has failed that was asked for: said calmly. */
+  readonly calm?: boolean;
+}
+
 export interface Banners {
   readonly root: HTMLElement;
-  /** `state` is a sentence on what the page has now. Remedies close the banner. */
-  readonly show: (kind: BannerKind, problem: Problem, options: { readonly state?: string; readonly remedies?: readonly Remedy[] }) => void;
+  readonly show: (kind: BannerKind, problem: Problem, options: BannerOptions) => void;
   readonly clear: (kind: BannerKind) => void;
 }
 
@@ -28,7 +36,7 @@ export function createBanners(): Banners {
   return {
     root,
     clear,
-    show(kind, problem, { state, remedies = [] }) {
+    show(kind, problem, { state, remedies = [], calm = false }) {
       clear(kind);
       const lines = detailLines(problem);
       const details = element("details", {}, [
@@ -45,7 +53,7 @@ export function createBanners(): Banners {
           run();
         }),
       );
-      const banner = element("div", { class: "banner", role: "alert" }, [
+      const banner = element("div", { class: calm ? "banner calm" : "banner", role: calm ? "status" : "alert" }, [
         element("div", { class: "banner-head" }, [
           element("div", {}, [element("strong", {}, [headingOf(problem)]), " ", element("code", {}, [problem.code])]),
           button({ class: "quiet square", "aria-label": "Dismiss" }, [icon("close")], () => clear(kind)),

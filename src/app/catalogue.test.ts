@@ -13,10 +13,12 @@ test("the page's own catalogue starts with the bundled model", () => {
   expect(first.bundled).toBe(true);
 });
 
-test("only files beside the page are loaded without asking", () => {
-  const at = (location: string): boolean | undefined =>
-    readCatalogue({ models: [{ name: "A", description: "B", location }] }, base)[0].bundled;
-  expect(["m.gguf", "https://elsewhere.example/m.gguf", "hf:o/r/f.gguf"].map(at)).toEqual([true, undefined, undefined]);
+test.each([
+  ["m.gguf", true],
+  ["https://elsewhere.example/m.gguf", undefined],
+  ["hf:o/r/f.gguf", undefined],
+])("whether %s is loaded without asking: %s", (location, bundled) => {
+  expect(readCatalogue({ models: [{ name: "A", description: "B", location }] }, base)[0].bundled).toBe(bundled);
 });
 
 test("hub paths stay as they are", () => {

@@ -34,6 +34,10 @@ const outlines = {
   stop: "M8 8h8v8H8z",
   close: "M6 6l12 12M18 6L6 18",
   down: "M12 5v14M6 13l6 6l6-6",
+  check: "M5 13l4.5 4.5L19 7",
+  warning: "M12 4L2.5 20h19zM12 10v4.5M12 17.2v.3",
+  device:
+    "M4 6.5c0-1.4 3.6-2.5 8-2.5s8 1.1 8 2.5v11c0 1.4-3.6 2.5-8 2.5s-8-1.1-8-2.5zM4 6.5c0 1.4 3.6 2.5 8 2.5s8-1.1 8-2.5M4 12c0 1.4 3.6 2.5 8 2.5s8-1.1 8-2.5",
   file: "M13 3H7a2 2 0 0 0-2 2v14a2 2 0 0 0 2 2h10a2 2 0 0 0 2-2V9zM13 3v6h6",
 } as const;
 
@@ -55,4 +59,24 @@ export function button(attributes: Attributes, children: ReadonlyArray<Node | st
   const node = element("button", { type: "button", ...attributes }, children);
   node.addEventListener("click", onPress);
   return node;
+}
+
+/** A progress bar; `share` 0 to 1, undefined while nobody can say. */
+export function setProgress(bar: HTMLProgressElement, share: number | undefined): void {
+  if (share === undefined) bar.removeAttribute("value");
+  else bar.value = Math.min(1, Math.max(0, share));
+}
+
+/** A modal sheet with a title and a way out; a press beside it closes it too. */
+export function dialog(attributes: Attributes & { readonly id: string }, title: HTMLElement): HTMLDialogElement {
+  const { id, ...rest } = attributes;
+  title.id = `${id}-title`;
+  const root = element("dialog", { id, "aria-labelledby": title.id, ...rest }, [
+    element("header", {}, [title, button({ class: "quiet square", "aria-label": "Close" }, [icon("close")], () => root.close())]),
+  ]);
+  // A press on the backdrop lands on the dialog itself.
+  root.addEventListener("click", (event) => {
+    if (event.target === root) root.close();
+  });
+  return root;
 }

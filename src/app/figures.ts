@@ -20,6 +20,11 @@ export function formatCount(count: number): string {
     .replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
+/** 1 and "part" → "1 part", 2 → "2 parts". */
+export function formatCountOf(count: number, unit: string): string {
+  return `${formatCount(count)} ${unit}${count === 1 ? "" : "s"}`;
+}
+
 /** Tokens per second: two significant digits below ten, one decimal below a hundred. */
 export function formatRate(perSecond: number): string {
   if (!Number.isFinite(perSecond) || perSecond <= 0) return "–";
@@ -56,10 +61,9 @@ export function formatDuration(seconds: number): string {
 /** How long ago a time was, in milliseconds since 1970: "just now", "3 hours ago", "yesterday", "12 days ago". */
 export function formatAgo(time: number, now: number): string {
   const minutes = Math.floor((now - time) / 60_000);
-  const plural = (count: number, unit: string): string => `${formatCount(count)} ${unit}${count === 1 ? "" : "s"} ago`;
   if (minutes < 1) return "just now";
-  if (minutes < 60) return plural(minutes, "minute");
-  if (minutes < 24 * 60) return plural(Math.floor(minutes / 60), "hour");
+  if (minutes < 60) return `${formatCountOf(minutes, "minute")} ago`;
+  if (minutes < 24 * 60) return `${formatCountOf(Math.floor(minutes / 60), "hour")} ago`;
   const days = Math.floor(minutes / (24 * 60));
-  return days === 1 ? "yesterday" : plural(days, "day");
+  return days === 1 ? "yesterday" : `${formatCountOf(days, "day")} ago`;
 }

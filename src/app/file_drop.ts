@@ -1,13 +1,14 @@
-// Takes a file dropped anywhere on the page. Without this the browser would leave the page and open the file instead.
+// Takes files dropped anywhere on the page. Without this the browser would leave the page and open them instead.
 
 import { element, icon } from "./dom.ts";
+import { readDrop, type PickedFiles } from "./file_access.ts";
 
 function carriesFiles(event: DragEvent): boolean {
   return event.dataTransfer?.types.includes("Files") ?? false;
 }
 
 /** @returns the sheet shown over the page while a file is dragged over it */
-export function acceptDrops(onFile: (file: File) => void): HTMLElement {
+export function acceptDrops(onFiles: (picked: PickedFiles) => void): HTMLElement {
   const sheet = element("div", { class: "drop-sheet", hidden: true }, [element("p", {}, [icon("file"), "Drop the .gguf file to load it"])]);
   // Every element entered is left again; the sheet goes when all are.
   let depth = 0;
@@ -30,8 +31,10 @@ export function acceptDrops(onFile: (file: File) => void): HTMLElement {
     if (!carriesFiles(event)) return;
     event.preventDefault();
     track(-depth);
-    const file = event.dataTransfer?.files[0];
-    if (file) onFile(file);
+    if (!event.dataTransfer) return;
+    void readDrop(event.dataTransfer).then((picked) => {
+      if (picked.files.length > 0) onFiles(picked);
+    });
   });
   return sheet;
 }

@@ -27,11 +27,20 @@ test.each([
 
 test("a tab that waits shows how far the other one is", () => {
   const waiting = report({ phase: "wait", text: "Another tab is downloading this model", loaded: 41, total: 100, progress: 0.005 });
-  expect(phaseLine(waiting)).toBe("Another tab is downloading this model: 41 %");
+  expect(phaseLine(waiting, "online")).toBe("Another tab is downloading this model: 41 %");
   expect(barValue(waiting)).toBe(0.41);
   const unknown = report({ phase: "wait", text: "Another tab is downloading this model" });
-  expect(phaseLine(unknown)).toBe("Another tab is downloading this model");
+  expect(phaseLine(unknown, "online")).toBe("Another tab is downloading this model");
   expect(barValue(unknown)).toBeUndefined();
+});
+
+test("downloading is told from reading, and being offline is said where it matters", () => {
+  const half = { loaded: 1, total: 2 };
+  expect(phaseLine(report(half), "online")).toBe("Downloading");
+  expect(phaseLine(report(half), "local")).toBe("Reading weights");
+  expect(phaseLine(report({ ...half, fromCache: true }), "offline")).toBe("Reading weights");
+  expect(phaseLine(report(half), "offline")).toBe("Downloading; waiting for a connection");
+  expect(phaseLine(report({ phase: "compile", text: "Preparing the GPU" }), "offline")).toBe("Preparing the GPU");
 });
 
 test("the bar follows the load, and only breathes while the whole file is checked", () => {

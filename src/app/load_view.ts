@@ -1,12 +1,13 @@
 // Shows a load under way: what is done, how far it is, how fast, and a way out.
 
 import type { LoadProgress } from "../index.ts";
-import { button, element } from "./dom.ts";
+import { button, element, setProgress } from "./dom.ts";
 import { formatBytes, formatDuration, formatShare } from "./figures.ts";
 
 export interface LoadView {
   readonly root: HTMLElement;
-  readonly start: (name: string) => void;
+  /** `local`: of this computer, or stored. */
+  readonly start: (name: string, local: boolean) => void;
   readonly show: (progress: LoadProgress) => void;
   readonly end: () => void;
 }
@@ -27,9 +28,17 @@ export function bytesLine({ loaded, total, bytesPerSecond, fromCache }: LoadProg
   return parts.join(" · ");
 }
 
+/** Where the bytes come from: `local` for files of this computer and stored models, else whether there is a connection. */
+export type Connection = "local" | "online" | "offline";
+
 /** What is being done, with the other tab's progress while this one waits for it. */
-export function phaseLine({ phase, text, loaded, total }: LoadProgress): string {
-  return phase === "wait" && total > 0 ? `${text}: ${formatShare(loaded / total)}` : text;
+export function phaseLine({ phase, text, loaded, total, fromCache }: LoadProgress, connection: Connection): string {
+  if (phase === "wait") return total > 0 ? `${text}: ${formatShare(loaded / total)}` : text;
+  // What is on this device needs no connection.
+  const fetching = connection !== "local" && !fromCache && (total === 0 || loaded < total);
+  if (!fetching || !["open", "header", "weights"].includes(phase)) return text;
+  const doing = phase === "weights" ? "Downloading" : text;
+  return connection === "offline" ? `${doing}; waiting for a connection` : doing;
 }
 
 /** 0 to 1; undefined while nobody can say. */
@@ -45,22 +54,22 @@ export function createLoadView(onCancel: () => void): LoadView {
   const bar = element("progress", { max: "1", "aria-label": "Loading the model" });
   const cancel = button({ class: "quiet small" }, ["Cancel"], onCancel);
   const root = element("section", { class: "load", "aria-label": "Loading", hidden: true }, [
-    element("div", { class: "load-line" }, [phase, bytes, cancel]),
+    element("div", { class: "load-line" }, [element("div", {}, [phase, bytes]), cancel]),
     bar,
   ]);
   let latest: LoadProgress | undefined;
+  let local = false;
   const draw = (): void => {
     if (!latest) return;
-    phase.textContent = phaseLine(latest);
+    phase.textContent = phaseLine(latest, local ? "local" : navigator.onLine ? "online" : "offline");
     bytes.textContent = latest.phase === "finish" ? "" : bytesLine(latest);
-    const value = barValue(latest);
-    if (value === undefined) bar.removeAttribute("value");
-    else bar.value = value;
+    setProgress(bar, barValue(latest));
     latest = undefined;
   };
   return {
     root,
-    start(name) {
+    start(name, isLocal) {
+      local = isLocal;
       latest = undefined;
       root.hidden = false;
       phase.textContent = `Opening ${name}`;

@@ -1,111 +1,113 @@
-// The dialog that picks a model: one that the page offers, a file of this computer, or an address. It only says what was picked.
+// The dialog that picks a model: one that the page offers, one that is stored here, files of this computer, or an address. It only
+// says what was picked.
 
-import { readAddress } from "./address.ts";
+import type { StoredModel } from "../index.ts";
+import { plainAddress } from "./address.ts";
+import { createAddressSection } from "./address_section.ts";
 import type { CatalogueEntry } from "./catalogue.ts";
-import { button, element, icon } from "./dom.ts";
+import { createCatalogueView } from "./catalogue_view.ts";
+import { dialog, element } from "./dom.ts";
+import { createFileSection, type FileEvents } from "./file_section.ts";
 import type { ModelSource } from "./model_host.ts";
+import type { ShelfState } from "./shelf.ts";
+import { createStorageView, type StorageEvents, type Unkept } from "./storage_view.ts";
+
+/** What the dialog has to know of the model in use. */
+export interface PickerState {
+  readonly shelf: ShelfState;
+  /** Name of the model in use. */
+  readonly current: string | undefined;
+  /** Id of the stored model in use. */
+  readonly inUse: string | undefined;
+  readonly unkept: Unkept | undefined;
+  readonly keepable: File | undefined;
+}
 
 export interface ModelPicker {
   readonly root: HTMLDialogElement;
-  readonly open: () => void;
+  /** At the stored models, or at the field of an access token. */
+  readonly open: (at?: "storage" | { readonly token: string }) => void;
   readonly setCatalogue: (entries: readonly CatalogueEntry[]) => void;
-  /** Marks the entry in use. */
-  readonly setCurrent: (name: string | undefined) => void;
+  readonly show: (state: PickerState) => void;
 }
 
-function fileSection(onPick: (source: ModelSource) => void): HTMLElement {
-  const input = element("input", {
-    type: "file",
-    id: "model-file",
-    accept: ".gguf",
-    "aria-label": "Model file",
-    class: "unseen",
-    tabindex: "-1",
-  });
-  input.addEventListener("change", () => {
-    const file = input.files?.[0];
-    // Cleared, so that the same file can be picked again after an error.
-    input.value = "";
-    if (file) onPick({ location: file, name: file.name });
-  });
-  const choose = button({ class: "plain" }, [icon("file"), "Choose a .gguf file"], () => input.click());
-  const hint = element("p", { class: "hint" }, ["Or drop one anywhere on this page. It is read in place and sent nowhere."]);
-  return element("section", {}, [element("h3", {}, ["From this computer"]), choose, input, hint]);
+export interface PickerEvents extends FileEvents, Omit<StorageEvents, "onLoad"> {
+  /** Called after the dialog has closed. */
+  readonly onPick: (source: ModelSource) => void;
+  readonly onOpen: () => void;
 }
 
-function addressSection(onPick: (source: ModelSource) => void): HTMLElement {
-  const input = element("input", {
-    id: "model-address",
-    type: "text",
-    inputmode: "url",
-    spellcheck: "false",
-    autocapitalize: "off",
-    autocomplete: "off",
-    placeholder: "hf:owner/repository/file.gguf",
-    "aria-describedby": "model-address-problem model-address-hint",
-  });
-  const problem = element("p", { class: "field-problem", id: "model-address-problem", role: "alert" });
-  const form = element("form", { class: "address", novalidate: true }, [
-    input,
-    element("button", { type: "submit", class: "plain" }, ["Load"]),
-  ]);
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    const result = readAddress(input.value, document.baseURI);
-    problem.textContent = result.ok ? "" : result.problem;
-    input.setAttribute("aria-invalid", String(!result.ok));
-    if (result.ok) onPick({ location: result.address, name: result.name });
-  });
-  const hint = element("p", { class: "hint", id: "model-address-hint" }, [
-    "An https address or an hf: path. The file is fetched from there; nothing that you type in the chat is sent anywhere.",
-  ]);
-  const label = element("h3", {}, [element("label", { for: "model-address" }, ["From an address"])]);
-  return element("section", {}, [label, form, problem, hint]);
+/** A stored model as something to load, with the name and the questions of the catalogue's entry for it. */
+function storedSource(model: StoredModel, entries: readonly CatalogueEntry[]): ModelSource {
+  const entry = entryOf(model, entries);
+  return entry ? { ...entry, location: model.location } : { location: model.location, name: model.name };
 }
 
-/** @param onPick called after the dialog has closed */
-export function createModelPicker(onPick: (source: ModelSource) => void): ModelPicker {
+function entryOf(model: StoredModel, entries: readonly CatalogueEntry[]): CatalogueEntry | undefined {
+  return entries.find(({ location }) => plainAddress(location) === plainAddress(model.location));
+}
+
+function tagOf({ name, location }: CatalogueEntry, state: PickerState | undefined): string | undefined {
+  if (name === state?.current) return "in use";
+  const stored = state?.shelf.models.some((model) => model.complete && plainAddress(model.location) === plainAddress(location));
+  return stored ? "on this device" : undefined;
+}
+
+export function createModelPicker(events: PickerEvents): ModelPicker {
   let entries: readonly CatalogueEntry[] = [];
-  let current: string | undefined;
-  const list = element("div", { class: "catalogue" });
+  let state: PickerState | undefined;
   const pick = (source: ModelSource): void => {
     root.close();
-    onPick(source);
+    events.onPick(source);
   };
-  const refresh = (): void => {
-    list.replaceChildren(
-      ...entries.map((entry) => {
-        const inUse = entry.name === current;
-        const name = element("strong", {}, [entry.name, ...(inUse ? [element("span", { class: "tag" }, ["in use"])] : [])]);
-        return button({ class: "entry" }, [name, element("span", { class: "hint" }, [entry.description])], () => pick(entry));
-      }),
-    );
-  };
-  const root: HTMLDialogElement = element("dialog", { class: "picker", "aria-labelledby": "picker-title" }, [
-    element("header", {}, [
-      element("h2", { id: "picker-title" }, ["Choose a model"]),
-      button({ class: "quiet square", "aria-label": "Close" }, [icon("close")], () => root.close()),
-    ]),
-    element("section", {}, [list]),
-    fileSection(pick),
-    addressSection(pick),
+  const list = createCatalogueView(pick);
+  const storage = createStorageView({
+    ...events,
+    onLoad: (model) => pick(storedSource(model, entries)),
+    onStore() {
+      root.close();
+      events.onStore();
+    },
+  });
+  const files = createFileSection({
+    ...events,
+    onFiles(picked) {
+      root.close();
+      events.onFiles(picked);
+    },
+  });
+  const address = createAddressSection(pick);
+  const root = dialog({ id: "picker", class: "sheet picker" }, element("h2", {}, ["Choose a model"]));
+  root.append(
+    element("section", {}, [list.root]),
+    storage.root,
+    files.root,
+    address.root,
     element("p", { class: "hint" }, [
       "GGUF files of Llama, Mistral, SmolLM, Qwen2 and Qwen3 models in F32, F16, BF16, Q8_0, Q4_0 or Q4_K_M.",
     ]),
-  ]);
-  // A press on the backdrop lands on the dialog itself.
-  root.addEventListener("click", (event) => {
-    if (event.target === root) root.close();
-  });
+  );
+  const refresh = (): void => {
+    list.show(entries, (entry) => tagOf(entry, state));
+    if (!state) return;
+    const { shelf, inUse, unkept, keepable } = state;
+    storage.show(shelf, { inUse, unkept, nameOf: (model) => entryOf(model, entries)?.name ?? model.name });
+    files.show(shelf, keepable);
+  };
   return {
     root,
-    open: () => root.showModal(),
+    open(at) {
+      events.onOpen();
+      if (!root.open) root.showModal();
+      if (at === "storage") storage.reveal();
+      else if (at) address.askToken(at.token);
+    },
     setCatalogue(next) {
       entries = next;
       refresh();
     },
-    setCurrent(name) {
-      current = name;
+    show(next) {
+      state = next;
       refresh();
     },
   };
