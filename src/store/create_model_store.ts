@@ -35,17 +35,15 @@ type Operations = Pick<ModelStore, "list" | "verify" | "delete" | "remember" | "
 export function createModelStore(given: ModelStoreParts): ModelStore {
   const parts: StoreParts = { chunkBytes, now: Date.now, ...given };
   const { keyValue, locks, news, tiers } = parts;
-  let swept: Promise<void> | undefined;
+  let swept = false;
   const store: Omit<ModelStore, keyof Operations> = {
     tier: tiers[0].tier,
     find: (url) => findManifests(parts, url),
     filesOf: async (model) => filesOfModel(await readIndex(parts), model).map(({ manifest }) => manifest),
     open: async (file, diagnostics) => {
-      swept ??= sweep(parts);
-      await swept.catch((thrown: unknown) => {
-        swept = undefined;
-        throw thrown;
-      });
+      // Chunks without manifest and record are what a lost database left behind; it need not be looked for twice.
+      if (!swept) diagnostics.damagedManifests += await sweep(parts);
+      swept = true;
       return openPlace(parts, file, diagnostics);
     },
     touch: (model) => keyValue.set([[usedKey(model), parts.now()]], "relaxed"),

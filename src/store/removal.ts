@@ -56,17 +56,22 @@ export async function deleteSuperseded(parts: StoreParts, url: string): Promise<
 /**
  * Removes chunks in the tiers that have neither manifest nor record, so that nobody can ever claim them: what is left when a browser loses
  * its database but not its files. Skipped while another tab makes a place for a file.
+ *
+ * @returns how many files there were
  */
-export async function sweep(parts: StoreParts): Promise<void> {
+export async function sweep(parts: StoreParts): Promise<number> {
   const shelf = await parts.locks.tryAcquire(shelfLock, "exclusive");
-  if (shelf === undefined) return;
+  if (shelf === undefined) return 0;
+  let swept = 0;
   try {
     const known = new Set((await parts.keyValue.keys(manifestPrefix)).map((key) => key.slice(manifestPrefix.length)));
     for (const key of await parts.keyValue.keys(chunkPrefix)) known.add(parseChunkKey(key)?.id ?? "");
     for (const chunks of parts.tiers) {
       const garbage = (await chunks.files()).filter((file) => isFileId(file) && !known.has(file));
       for (const file of garbage) await chunks.delete(file).catch(unlessBusy);
+      swept += garbage.length;
     }
+    return swept;
   } finally {
     shelf.release();
   }

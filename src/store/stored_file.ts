@@ -2,7 +2,7 @@
 // is too; every later read checks the fast checksum, and a chunk that fails is dropped and reported as absent. The hashes of a
 // first download prove that storage gives back what came, not that what came was right: that takes a hash from the origin.
 
-import { assert } from "../base/errors.ts";
+import { ShaderloomError, assert } from "../base/errors.ts";
 import type { ChunkStore } from "./chunk_store.ts";
 import type { StoreDiagnostics } from "./diagnostics.ts";
 import { checksum64, sha256 } from "./hash.ts";
@@ -48,6 +48,8 @@ export interface StoredFile {
   /**
    * Writes the manifest as complete, strictly. All chunks are there. May be called again when more is known, such as that the whole was
    * hashed. A chunk that later turns out damaged takes the file back to partial.
+   *
+   * @throws {ShaderloomError} STORE.evicted when the chunks were deleted meanwhile, QUOTA.full, STORE.*
    */
   complete(facts: { readonly sha256: string | null; readonly verified: boolean }): Promise<void>;
 }
@@ -181,6 +183,7 @@ class ChunkedFile implements CheckedFile {
   async complete({ sha256: hash, verified }: { readonly sha256: string | null; readonly verified: boolean }): Promise<void> {
     assert(this.#records.size === this.chunkCount, `${this.#manifest.name} lacks ${this.chunkCount - this.#records.size} chunks`);
     assert(hash !== null || !verified, "only a file with a promised hash can be verified");
+    await this.#checkRecords();
     await this.#writeManifest({ ...this.#manifest, state: "complete", sha256: hash, verified });
   }
 
@@ -195,7 +198,15 @@ class ChunkedFile implements CheckedFile {
   async #readAgain(index: number, into: Uint8Array<ArrayBuffer> | undefined): Promise<Bytes | undefined> {
     if (!this.#records.has(index)) return undefined;
     const { id } = this.#manifest;
-    const record = await decodeRecord(id, index, await this.#keyValue.get(chunkKey(id, index)));
+    const stored = await this.#keyValue.get(chunkKey(id, index));
+    if (stored === undefined) {
+      // Dropped elsewhere, and perhaps being written again by now: nothing stored is touched from here.
+      this.#diagnostics.damagedChunks++;
+      this.#records.delete(index);
+      this.#manifest = { ...this.#manifest, state: "partial", verified: false };
+      return undefined;
+    }
+    const record = await decodeRecord(id, index, stored);
     const bytes = record?.bytes === this.#lengthOf(index) ? await this.#readChecked(index, record, into) : undefined;
     if (record === undefined || bytes === undefined) await this.#dropNow(index);
     else this.#records.set(index, record);
@@ -227,6 +238,16 @@ class ChunkedFile implements CheckedFile {
       await this.#keyValue.set([[manifestKey(manifest.id), await encodeManifest(manifest)]], "strict");
       this.#manifest = manifest;
     });
+  }
+
+  /** Storage may have been cleared under us: what is called complete has to be there now. */
+  async #checkRecords(): Promise<void> {
+    const { id, name } = this.#manifest;
+    if ((await this.#keyValue.keys(`${chunkPrefix}${id}/`)).length >= this.chunkCount) return;
+    this.#records.clear();
+    await this.readRecords();
+    const message = `What was stored of ${name} was deleted by the browser or its user while it was loaded. Load it again to store it again.`;
+    throw new ShaderloomError("STORE.evicted", message, { retryable: true, detail: { name } });
   }
 
   #lengthOf(index: number): number {
