@@ -21,12 +21,8 @@ export async function openPlace(parts: StoreParts, file: FileDescription, diagno
   }
 }
 
-/**
- * Opens a file whose manifest is stored.
- *
- * @throws {ShaderloomError} STORE.unavailable when its chunks are in a tier that is not here
- */
-export async function openFile(parts: StoreParts, manifest: Manifest, diagnostics: StoreDiagnostics): Promise<CheckedFile> {
+/** @throws {ShaderloomError} STORE.unavailable when the chunks are in a tier that is not here */
+async function openFile(parts: StoreParts, manifest: Manifest, diagnostics: StoreDiagnostics): Promise<CheckedFile> {
   const chunks = parts.tiers.find(({ tier }) => tier === manifest.tier);
   if (chunks === undefined) {
     const message = `${manifest.name} is stored in ${manifest.tier}, which cannot be read here. Load it in a worker, or delete it and download it again.`;

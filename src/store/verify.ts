@@ -6,8 +6,8 @@ import { noDiagnostics } from "./diagnostics.ts";
 import { type Sha256Stream, sha256, sha256Stream } from "./hash.ts";
 import type { Manifest } from "./manifest.ts";
 import type { Hold, WorkOptions } from "./model_store.ts";
-import { openFile } from "./placement.ts";
-import { filesOfModel, readIndex } from "./store_index.ts";
+import { openPlace } from "./placement.ts";
+import { type IndexedFile, filesOfModel, readIndex } from "./store_index.ts";
 import { type StoreParts, busyModel, downloadLock, missingModel, useLock } from "./store_parts.ts";
 import type { CheckedFile } from "./stored_file.ts";
 
@@ -19,19 +19,10 @@ interface Counts {
 
 /** `ModelStore.verify`, for what has bytes in the store. */
 export async function verifyModel(parts: StoreParts, model: string, options: WorkOptions = {}): Promise<Counts> {
-  const files = filesOfModel(await readIndex(parts), model);
-  const [first] = files;
-  if (first === undefined) throw missingModel(model);
-  const holds: Hold[] = [];
-  const hold = async (lock: Promise<Hold | undefined>): Promise<void> => {
-    const got = await lock;
-    if (got === undefined) throw busyModel(first.manifest.name, "downloading");
-    holds.push(got);
-  };
+  const holds = await holdStill(parts, await findFiles(parts, model));
   try {
-    await hold(parts.locks.tryAcquire(useLock(model), "shared"));
-    // A chunk that is being written looks damaged.
-    for (const { manifest } of files) await hold(parts.locks.tryAcquire(downloadLock(manifest.url), "exclusive"));
+    // Anew: the model may have been deleted before the locks were there.
+    const files = await findFiles(parts, model);
     const total = files.reduce((sum, { storedBytes }) => sum + storedBytes, 0);
     let done = 0;
     const onBytes = (count: number): void => options.onProgress?.((done += count), total);
@@ -47,13 +38,36 @@ export async function verifyModel(parts: StoreParts, model: string, options: Wor
   }
 }
 
+async function findFiles(parts: StoreParts, model: string): Promise<IndexedFile[]> {
+  const files = filesOfModel(await readIndex(parts), model);
+  if (files.length === 0) throw missingModel(model);
+  return files;
+}
+
+/** Keeps everybody from deleting the files and from writing them: a chunk that is being written looks damaged. */
+async function holdStill(parts: StoreParts, files: readonly IndexedFile[]): Promise<Hold[]> {
+  const holds: Hold[] = [];
+  const hold = async (name: string, lock: Promise<Hold | undefined>): Promise<void> => {
+    const got = await lock;
+    if (got !== undefined) return void holds.push(got);
+    for (const held of holds) held.release();
+    throw busyModel(name, "downloading");
+  };
+  for (const [at, { manifest }] of files.entries()) {
+    const { name, model, url } = manifest;
+    if (at === 0) await hold(name, parts.locks.tryAcquire(useLock(model), "shared"));
+    await hold(name, parts.locks.tryAcquire(downloadLock(url), "exclusive"));
+  }
+  return holds;
+}
+
 async function verifyFile(
   parts: StoreParts,
   manifest: Manifest,
   options: { readonly signal: AbortSignal | undefined; readonly onBytes: (count: number) => void },
 ): Promise<Counts> {
   const diagnostics = noDiagnostics();
-  const file = await openFile(parts, manifest, diagnostics);
+  const file = await openPlace(parts, manifest, diagnostics);
   const indices = [...Array(file.chunkCount).keys()].filter((index) => file.has(index));
   const chunks = indices.length + diagnostics.damagedChunks;
   const whole = manifest.sha256 !== null && indices.length === file.chunkCount ? await sha256Stream() : undefined;
