@@ -24,7 +24,7 @@ export interface LoadStorage {
 export async function openLoadStorage(model: ModelLocation, options: StoreOptions = {}): Promise<LoadStorage> {
   const diagnostics = noDiagnostics();
   const stored = typeof model === "string" && model.startsWith("stored:");
-  const remote = typeof model === "string" || model instanceof URL;
+  const remote = [model].flat().some((one) => typeof one === "string" || one instanceof URL);
   if (!stored && (!remote || options.mode === "off")) return { models: undefined, diagnostics, warning: undefined };
   try {
     const models = await openModelStore({ tier: options.tier, folder: options.folder });
