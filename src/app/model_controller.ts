@@ -64,6 +64,7 @@ export class ModelController {
     this.picker = createModelPicker({
       onOpen: () => void this.#shelf.refresh(),
       onPick: (source) => void this.#choice.pick(source),
+      onStored: (source) => this.load(source),
       onFiles: (picked) => this.openFiles(picked),
       onCopy: (file) => void this.#shelf.copy(file),
       onCheck: (model) => void this.#shelf.check(model),

@@ -34,6 +34,8 @@ export interface ModelPicker {
 export interface PickerEvents extends FileEvents, Omit<StorageEvents, "onLoad"> {
   /** Called after the dialog has closed. */
   readonly onPick: (source: ModelSource) => void;
+  /** A stored model, whole or not: to be loaded without asking. */
+  readonly onStored: (source: ModelSource) => void;
   readonly onOpen: () => void;
 }
 
@@ -56,26 +58,21 @@ function tagOf({ name, location }: CatalogueEntry, state: PickerState | undefine
 export function createModelPicker(events: PickerEvents): ModelPicker {
   let entries: readonly CatalogueEntry[] = [];
   let state: PickerState | undefined;
-  const pick = (source: ModelSource): void => {
-    root.close();
-    events.onPick(source);
-  };
+  /** What is done with a choice is seen without the dialog. */
+  const closing =
+    <T extends readonly unknown[]>(run: (...choice: T) => void) =>
+    (...choice: T): void => {
+      root.close();
+      run(...choice);
+    };
+  const pick = closing(events.onPick);
   const list = createCatalogueView(pick);
   const storage = createStorageView({
     ...events,
-    onLoad: (model) => pick(storedSource(model, entries)),
-    onStore() {
-      root.close();
-      events.onStore();
-    },
+    onLoad: closing((model: StoredModel) => events.onStored(storedSource(model, entries))),
+    onStore: closing(events.onStore),
   });
-  const files = createFileSection({
-    ...events,
-    onFiles(picked) {
-      root.close();
-      events.onFiles(picked);
-    },
-  });
+  const files = createFileSection({ ...events, onFiles: closing(events.onFiles) });
   const address = createAddressSection(pick);
   const root = dialog({ id: "picker", class: "sheet picker" }, element("h2", {}, ["Choose a model"]));
   root.append(
