@@ -119,13 +119,14 @@ export function checkEstimateOptions(options: EstimateOptions): EstimateOptions 
   return { ...options };
 }
 
-/** A probe may have been kept by the caller and come from anywhere. */
+/** A probe may have been kept by the caller and come from anywhere: its figures have to be numbers that can be reckoned with. */
 function isProbe(value: unknown): boolean {
   if (!isRecord(value) || !isRecord(value["adapter"])) return false;
-  const rates = [value["decodeWeights"], value["prefillProducts"]];
-  const numbers = ["copyBytes", "attentionProducts", "dispatchMs", "readbackMs", "uploadBytes"].map((name) => value[name]);
+  const { adapter: _adapter, activations: _activations, ...figures } = value;
   const positive = (one: unknown): boolean => typeof one === "number" && Number.isFinite(one) && one >= 0;
-  return numbers.every(positive) && rates.every((rate) => isRecord(rate) && Object.values(rate).every(positive));
+  const names = ["copyBytes", "decodeWeights", "prefillProducts", "attentionProducts", "dispatchMs", "readbackMs"];
+  const sound = (one: unknown): boolean => positive(one) || (isRecord(one) && Object.values(one).every(positive));
+  return names.every((name) => Object.hasOwn(figures, name)) && Object.values(figures).every(sound);
 }
 
 /**
