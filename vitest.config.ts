@@ -37,7 +37,7 @@ function chromium(executablePath: string): TestProjectInlineConfiguration {
   return {
     plugins: [serveFiles(root)],
     /** Found during a run, they would make Vite reload the tests. */
-    optimizeDeps: { include: ["@mlc-ai/web-tokenizers", "@huggingface/jinja"] },
+    optimizeDeps: { include: ["@mlc-ai/web-tokenizers", "@huggingface/jinja", "hash-wasm", "idb-keyval"] },
     test: {
       name: "chromium",
       include: [...gpuTests, ...browserTests],
