@@ -1,18 +1,29 @@
-// Picks the ByteSource for whatever a model was given as: an address, a hub path, a File, a Blob or bytes.
+// Picks the ByteSource for whatever a file was given as: an address, a hub path, a stored model, a File, a Blob or bytes.
 
 import { ShaderloomError, throwIfAborted } from "../base/errors.ts";
+import { noDiagnostics } from "../store/diagnostics.ts";
+import type { StoreDiagnostics } from "../store/diagnostics.ts";
+import type { DownloadNews } from "../store/model_store.ts";
 import { openBlobSource } from "./blob_source.ts";
 import { bytesSource } from "./byte_source.ts";
 import type { ByteSource } from "./byte_source.ts";
-import { openHttpSource } from "./http_source.ts";
+import { checkedSource } from "./download_hash.ts";
+import { openRemote, openStoredPart } from "./download_open.ts";
+import type { RemoteOptions } from "./download_open.ts";
+import type { StoreUse } from "./download_place.ts";
+import { DownloadPool } from "./download_pool.ts";
 import type { HttpOptions } from "./http_context.ts";
+import { openHttpSource } from "./http_source.ts";
 import { hubHeaders, isHubPath, resolveHubPath } from "./hub.ts";
 import type { HubOptions } from "./hub.ts";
+import { openStoredSource } from "./stored_source.ts";
 
 export type { ByteSource } from "./byte_source.ts";
+export type { StoreUse } from "./download_place.ts";
+export { DownloadPool } from "./download_pool.ts";
 export type { HubOptions } from "./hub.ts";
 
-/** What a file can be given as. Strings are addresses (relative ones against the page or worker) or `hf:` paths. */
+/** What a file can be given as. Strings are addresses (relative ones against the page or worker), `hf:` paths or `stored:` ids. */
 export type FileLocation = string | URL | File | Blob | ArrayBuffer | Uint8Array;
 
 /** What a model can be given as: its file; of a split model the first of its files, where addresses tell the others, or all in any order. */
@@ -20,20 +31,85 @@ export type ModelLocation = FileLocation | readonly FileLocation[];
 
 export interface OpenSourceOptions extends Omit<HttpOptions, "headers"> {
   readonly hub?: HubOptions;
+  /** Where remote files are looked for and stored; without it nothing is. */
+  readonly store?: StoreUse;
+  /** What the whole file's sha256 is to be, 64 hex digits; checked by `finish`. */
+  readonly sha256?: string;
+  /** Counts what was read from where and what was mended. */
+  readonly diagnostics?: StoreDiagnostics;
+  /** Told while another tab downloads the same file. */
+  readonly onNews?: (news: DownloadNews) => void;
+  /** The id of the model's first file, for files after it. */
+  readonly model?: string;
+  /** Which of the model's files, where the location is a stored model; 0. */
+  readonly file?: number;
+  /** Memory and connections, shared by the files of one load. */
+  readonly pool?: DownloadPool;
+  /** For a look at the header: nothing is written, locked or waited for. */
+  readonly peek?: boolean;
 }
 
+const storedScheme = "stored:";
+
 /**
- * Opens a location for reading. Of a remote file it reads the first MiB at most, unless the server has no byte ranges.
+ * Opens a location for reading. Of a remote file that is not stored it reads the first MiB, unless the server has no byte ranges.
  *
- * @throws {ShaderloomError} SOURCE.*, NET.*, REQUEST.* or AbortError
+ * @throws {ShaderloomError} SOURCE.*, NET.*, INTEGRITY.*, QUOTA.full when the store's `onFull` is `error`, STORE.* for stored models,
+ *   REQUEST.*, LIMIT.memory or AbortError
  */
 export async function openSource(location: FileLocation, options: OpenSourceOptions = {}): Promise<ByteSource> {
   throwIfAborted(options.signal);
-  if (location instanceof Blob) return openBlobSource(location);
-  if (location instanceof ArrayBuffer) return bytesSource(new Uint8Array(location));
-  if (location instanceof Uint8Array) return bytesSource(location);
-  const url = typeof location === "string" && isHubPath(location) ? resolveHubPath(location, options.hub) : parseAddress(location);
-  return openHttpSource(url, { ...options, headers: hubHeaders(url, options.hub) });
+  const { sha256, hub, store, pool = new DownloadPool(), diagnostics = noDiagnostics() } = options;
+  if (sha256 !== undefined && !/^[0-9a-f]{64}$/.test(sha256)) throw badHash();
+  if (location instanceof Blob) return checkedSource(openBlobSource(location), sha256);
+  if (location instanceof ArrayBuffer) return checkedSource(bytesSource(new Uint8Array(location)), sha256);
+  if (location instanceof Uint8Array) return checkedSource(bytesSource(location), sha256);
+  const remote: RemoteOptions = { ...options, pool, diagnostics };
+  if (typeof location === "string" && location.startsWith(storedScheme)) {
+    return openStored(location.slice(storedScheme.length), options, remote);
+  }
+  const url = typeof location === "string" && isHubPath(location) ? resolveHubPath(location, hub) : parseAddress(location);
+  return openAddress(url, options.peek === true, { ...remote, store });
+}
+
+async function openAddress(url: URL, peek: boolean, remote: RemoteOptions): Promise<ByteSource> {
+  if (!peek) return openRemote(url, remote);
+  const stored = remote.store === undefined ? undefined : await openStoredPart(url, remote, remote.store);
+  if (stored !== undefined) return stored;
+  const { diagnostics, hub } = remote;
+  const onNetworkBytes = (count: number): void => {
+    diagnostics.networkBytes += count;
+  };
+  return openHttpSource(url, { ...remote, onNetworkBytes, headers: hubHeaders(url, hub) });
+}
+
+/** A model by its id: a file of this computer that is remembered, or what was downloaded or imported. */
+async function openStored(id: string, options: OpenSourceOptions, remote: RemoteOptions): Promise<ByteSource> {
+  const { store, file: index = 0, peek = false, sha256 } = options;
+  if (store === undefined) throw noStore();
+  const files = await store.models.filesOf(id);
+  if (files.length === 0) return checkedSource(openBlobSource(await store.models.fileOf(id)), sha256);
+  const manifest = files[index];
+  if (manifest === undefined) throw missingFile(files[0]?.name ?? id, index);
+  // Where the address is known whole, what is damaged or missing can be fetched.
+  const fetchable = /^https?:[^?]*$/.test(manifest.url);
+  if (fetchable) return openAddress(new URL(manifest.url), peek, { ...remote, store: { ...store, mode: "use" }, id: manifest.id });
+  const { url, revision, name, bytes, model } = manifest;
+  const hold = peek ? undefined : await store.models.holdModel(model);
+  try {
+    const description = { url, revision, name, bytes, sha256: manifest.sha256, ...(model === manifest.id ? {} : { model }) };
+    const file = await store.models.open(description, remote.diagnostics);
+    if (file.manifest.state === "complete")
+      return checkedSource(
+        openStoredSource(file, () => hold?.release()),
+        sha256,
+      );
+    const message = `Not all of ${name} is stored. Import the file again, or load it from its address.`;
+    throw new ShaderloomError("STORE.partial", message, { detail: { name, storedBytes: file.storedBytes, bytes } });
+  } catch (thrown) {
+    hold?.release();
+    throw thrown;
+  }
 }
 
 function parseAddress(location: string | URL): URL {
@@ -53,4 +129,17 @@ function parseAddress(location: string | URL): URL {
 
 function badLocation(problem: string): ShaderloomError {
   return new ShaderloomError("SOURCE.location", `${problem}. Give a full https address, an hf: path, or pick a local file.`);
+}
+
+function badHash(): ShaderloomError {
+  return new ShaderloomError("REQUEST.sha256", "sha256 is not 64 hex digits in lower case. Copy it again, or leave it out.");
+}
+
+function noStore(): ShaderloomError {
+  return new ShaderloomError("STORE.unavailable", "There is no model store here. Give the model's address or its file instead.");
+}
+
+function missingFile(name: string, index: number): ShaderloomError {
+  const message = `File ${index + 1} of the model of ${name} is not stored. Load the model from its address.`;
+  return new ShaderloomError("SOURCE.missing", message, { detail: { name, index } });
 }
