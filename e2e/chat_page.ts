@@ -1,7 +1,7 @@
 // The chat page as a person sees it, by roles and names, and a watch over what it must never do: log an error or ask another host.
 
 import { readFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import {
@@ -122,10 +122,32 @@ export class ChatPage {
     await this.page.getByLabel("Model file").setInputFiles({ ...file, mimeType: "application/octet-stream" });
   }
 
-  async loadAddress(address: string): Promise<void> {
+  get picker(): Locator {
+    return this.page.getByRole("dialog", { name: "Choose a model" });
+  }
+  /** The dialog that tells what a model takes. */
+  get verdict(): Locator {
+    return this.page.locator("dialog.verdict");
+  }
+  get loading(): Locator {
+    return this.page.getByRole("region", { name: "Loading" });
+  }
+
+  /** A stored model's row; the dialog has to be open. */
+  stored(name: string): Locator {
+    return this.picker.getByRole("listitem").filter({ hasText: name });
+  }
+
+  async pickAddress(address: string): Promise<void> {
     await this.modelButton.click();
     await this.page.getByLabel("From an address").fill(address);
     await this.page.getByRole("button", { name: "Load", exact: true }).click();
+  }
+
+  /** Says yes to the verdict of an address that is not stored. */
+  async loadAddress(address: string): Promise<void> {
+    await this.pickAddress(address);
+    await this.verdict.getByRole("button", { name: /and run$/ }).click({ timeout: 60_000 });
   }
 }
 
@@ -141,28 +163,87 @@ export const test: TestType<
   },
 });
 
-/** Another host for models: `/model.gguf` as a whole (no ranges), `/stalled.gguf` without an answer, nothing else. */
+/** Another host for models: `/stalled.gguf` never answers, `/whole.gguf` has no ranges, any other `.gguf` but `/absent.gguf` has. */
 export interface ModelHost {
   readonly origin: string;
+  /** Bytes of models sent so far. */
+  readonly sent: () => number;
+  /** Sends so many bytes more and then holds all connections open, until `release`. */
+  readonly holdAfter: (bytes: number) => void;
+  readonly release: () => void;
   close(): Promise<void>;
 }
 
+/** Bytes written at a time, so that a held connection has sent no more than was said. */
+const writeBytes = 64 << 10;
+
+class PacedBodies {
+  sent = 0;
+  #allowed = Number.POSITIVE_INFINITY;
+  #waiting: Array<() => void> = [];
+
+  allow(bytes: number): void {
+    this.#allowed = bytes;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const go of waiting) go();
+  }
+
+  async send(response: ServerResponse, body: Buffer): Promise<void> {
+    for (let at = 0; at < body.length && !response.destroyed; at += writeBytes) {
+      while (this.sent >= this.#allowed) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      const piece = body.subarray(at, at + writeBytes);
+      this.sent += piece.length;
+      if (!response.write(piece)) await new Promise<void>((resolve) => response.once("drain", resolve).once("close", resolve));
+    }
+    response.end();
+  }
+}
+
+function answerModel(request: IncomingMessage, response: ServerResponse, model: Buffer): Buffer | undefined {
+  const range = request.url === "/whole.gguf" ? null : /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "");
+  const headers = { etag: '"e2e"', "content-type": "application/octet-stream" };
+  if (!range) {
+    response.writeHead(200, { ...headers, "content-length": model.length });
+    return model;
+  }
+  const start = Number(range[1]);
+  const end = Math.min(range[2] === "" ? model.length : Number(range[2]) + 1, model.length);
+  if (start >= end) {
+    response.writeHead(416, { ...headers, "content-range": `bytes */${model.length}` }).end();
+    return undefined;
+  }
+  const label = `bytes ${start}-${end - 1}/${model.length}`;
+  response.writeHead(206, { ...headers, "content-length": end - start, "content-range": label, "accept-ranges": "bytes" });
+  return model.subarray(start, end);
+}
+
 export async function startModelHost(model: Buffer): Promise<ModelHost> {
+  const bodies = new PacedBodies();
   const server: Server = createServer((request, response) => {
     response.setHeader("access-control-allow-origin", "*");
     response.setHeader("access-control-allow-headers", "*");
     response.setHeader("access-control-expose-headers", "*");
+    const path = request.url ?? "";
     if (request.method === "OPTIONS") response.writeHead(204).end();
-    else if (request.url === "/stalled.gguf") return;
-    else if (request.url === "/model.gguf") response.writeHead(200, { "content-length": model.length }).end(model);
-    else response.writeHead(404).end();
+    else if (path === "/stalled.gguf") return;
+    else if (!path.endsWith(".gguf") || path === "/absent.gguf") response.writeHead(404).end();
+    else {
+      const body = answerModel(request, response, model);
+      if (request.method === "HEAD") response.end();
+      else if (body) void bodies.send(response, body);
+    }
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   return {
     origin: `http://127.0.0.1:${port}`,
+    sent: () => bodies.sent,
+    holdAfter: (bytes) => bodies.allow(bodies.sent + bytes),
+    release: () => bodies.allow(Number.POSITIVE_INFINITY),
     close: () =>
       new Promise((resolve) => {
+        bodies.allow(Number.POSITIVE_INFINITY);
         server.close(() => resolve());
         server.closeAllConnections();
       }),
