@@ -2,6 +2,7 @@
 
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { gzipSync } from "node:zlib";
 import { assert } from "../base/errors.ts";
 
 /** What the server does to one request. */
@@ -24,13 +25,28 @@ export type Fault =
   /** 206 with other headers on top. */
   | { readonly kind: "headers"; readonly headers: Record<string, string> }
   /** 200 with another body. */
-  | { readonly kind: "page"; readonly body: string; readonly type: string };
+  | { readonly kind: "page"; readonly body: string; readonly type: string }
+  /** 206 with one bit of the body flipped, so many bytes in. */
+  | { readonly kind: "flip"; readonly at: number }
+  /** 200 with the whole file and no length, cut short but cleanly ended after so many bytes when told. */
+  | { readonly kind: "unsized"; readonly after?: number }
+  /** 200 with the whole file under gzip; its Content-Length counts the compressed bytes. */
+  | { readonly kind: "gzip" };
+
+/** What the server says on a path that is no file, such as a hub's API. */
+export interface Answer {
+  readonly status?: number;
+  readonly body: string;
+  readonly delayMs?: number;
+}
 
 export interface ServedRequest {
   readonly method: string;
   readonly path: string;
   readonly range: string | undefined;
   readonly authorization: string | undefined;
+  /** Of a POST, once it has come. */
+  body?: string;
 }
 
 export interface FaultServer extends AsyncDisposable {
@@ -41,7 +57,14 @@ export interface FaultServer extends AsyncDisposable {
   readonly faults: Fault[];
   /** Bytes served at any path that does not redirect. */
   content: Uint8Array;
+  /** Empty: none is sent. */
   etag: string;
+  /** Sent with every answer that is a success. */
+  readonly headers: Map<string, string>;
+  /** False: every request gets the whole file, with status 200. */
+  ranges: boolean;
+  /** By path. Faults are for files alone, and other paths under /api/ are not there. */
+  readonly answers: Map<string, Answer>;
   /** Where requests are sent on with a 302, by path. */
   readonly redirects: Map<string, string>;
 }
@@ -57,6 +80,9 @@ export async function startFaultServer(content: Uint8Array): Promise<FaultServer
     faults: [],
     content,
     etag: '"1"',
+    headers: new Map(),
+    ranges: true,
+    answers: new Map(),
     redirects: new Map(),
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
@@ -69,15 +95,24 @@ export async function startFaultServer(content: Uint8Array): Promise<FaultServer
 function serve(state: FaultServer, request: IncomingMessage, response: ServerResponse): void {
   const { range, authorization } = request.headers;
   const path = request.url ?? "/";
-  state.requests.push({ method: request.method ?? "", path, range, authorization });
+  const served: ServedRequest = { method: request.method ?? "", path, range, authorization };
+  state.requests.push(served);
+  const said = state.answers.get(path) ?? (path.startsWith("/api/") ? { status: 404, body: "no" } : undefined);
+  if (said !== undefined) {
+    request.setEncoding("utf8").on("data", (text: string) => {
+      served.body = (served.body ?? "") + text;
+    });
+    setTimeout(() => response.writeHead(said.status ?? 200, { "content-type": "application/json" }).end(said.body), said.delayMs ?? 0);
+    return;
+  }
   const onward = state.redirects.get(path);
   if (onward !== undefined) {
     response.writeHead(302, { location: onward }).end();
     return;
   }
   const match = /^bytes=(\d+)-(\d*)$/.exec(range ?? "");
-  const start = Number(match?.[1] ?? 0);
-  const end = Math.min(match?.[2] ? Number(match[2]) + 1 : state.content.length, state.content.length);
+  const start = state.ranges ? Number(match?.[1] ?? 0) : 0;
+  const end = Math.min(match?.[2] && state.ranges ? Number(match[2]) + 1 : state.content.length, state.content.length);
   answer(state, response, { start, end, fault: state.faults.shift() });
 }
 
@@ -87,13 +122,16 @@ interface Asked {
   readonly fault: Fault | undefined;
 }
 
-function answer({ content, etag }: FaultServer, response: ServerResponse, { start, end, fault }: Asked): void {
+function answer(state: FaultServer, response: ServerResponse, { start, end, fault }: Asked): void {
+  const { content } = state;
+  const shared = { ...(state.etag === "" ? {} : { etag: state.etag }), ...Object.fromEntries(state.headers) };
   const label = (from: number, to: number): Record<string, string> => ({
-    "content-range": `bytes ${from}-${to - 1}/${content.length}`,
+    ...(state.ranges ? { "content-range": `bytes ${from}-${to - 1}/${content.length}` } : {}),
     "content-length": String(to - from),
-    etag,
+    ...shared,
   });
   const body = content.subarray(start, end);
+  const good = state.ranges ? 206 : 200;
   switch (fault?.kind) {
     case "silent":
       return;
@@ -104,28 +142,42 @@ function answer({ content, etag }: FaultServer, response: ServerResponse, { star
       response.writeHead(200, { "content-type": fault.type }).end(fault.body);
       return;
     case "whole":
-      response.writeHead(200, { "content-length": String(fault.length ?? content.length), etag, ...fault.headers }).end(content);
+      response.writeHead(200, { "content-length": String(fault.length ?? content.length), ...shared, ...fault.headers }).end(content);
       return;
+    case "unsized":
+      response.writeHead(200, shared).end(content.subarray(0, fault.after));
+      return;
+    case "gzip": {
+      const zipped = gzipSync(content);
+      response.writeHead(200, { "content-length": String(zipped.length), "content-encoding": "gzip", ...shared }).end(zipped);
+      return;
+    }
+    case "flip": {
+      const wrong = body.slice();
+      wrong[Math.min(fault.at, wrong.length - 1)] ^= 1;
+      response.writeHead(good, label(start, end)).end(wrong);
+      return;
+    }
     case "range":
-      response.writeHead(206, { ...label(start, end), "content-range": fault.header }).end(body);
+      response.writeHead(good, { ...label(start, end), "content-range": fault.header }).end(body);
       return;
     case "half": {
       const middle = start + Math.ceil((end - start) / 2);
-      response.writeHead(206, label(start, middle)).end(content.subarray(start, middle));
+      response.writeHead(good, label(start, middle)).end(content.subarray(start, middle));
       return;
     }
     case "cut":
-      response.writeHead(206, label(start, end)).write(body.subarray(0, fault.after), () => response.destroy());
+      response.writeHead(good, label(start, end)).write(body.subarray(0, fault.after), () => response.destroy());
       return;
     case "stall":
-      response.writeHead(206, label(start, end)).write(body.subarray(0, fault.after));
+      response.writeHead(good, label(start, end)).write(body.subarray(0, fault.after));
       return;
     case "short": {
       const { "content-length": _, ...headers } = label(start, end);
-      response.writeHead(206, headers).end(body.subarray(0, fault.after));
+      response.writeHead(good, headers).end(body.subarray(0, fault.after));
       return;
     }
     default:
-      response.writeHead(206, { ...label(start, end), ...fault?.headers }).end(body);
+      response.writeHead(good, { ...label(start, end), ...fault?.headers }).end(body);
   }
 }
