@@ -2,7 +2,7 @@
 // of a tab that died frees itself. Waiting for an exclusive lock would block everybody who comes later for a shared one, so
 // whoever can do without uses `tryAcquire`.
 
-import { abortError, throwIfAborted } from "../base/errors.ts";
+import { abortError, assert, throwIfAborted } from "../base/errors.ts";
 import type { Hold } from "./model_store.ts";
 import { type LockMode, type LockRequests, processLocks } from "./process_locks.ts";
 
@@ -27,10 +27,7 @@ export function openLocks(scope: string, requests: LockRequests = findRequests()
       const hold = await take(requests, scope + name, { mode, ...(signal ? { signal } : {}) }).catch((thrown: unknown) => {
         throw signal?.aborted ? abortError() : thrown;
       });
-      if (hold === undefined || signal?.aborted) {
-        hold?.release();
-        throw abortError();
-      }
+      assert(hold !== undefined, "only a request that does not wait comes back without its lock");
       return hold;
     },
     tryAcquire: (name, mode) => take(requests, scope + name, { mode, ifAvailable: true }),
