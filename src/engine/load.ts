@@ -4,17 +4,19 @@
 import { asShaderloomError, throwIfAborted } from "../base/errors.ts";
 import { formatByGgufType } from "../formats/index.ts";
 import { BufferLedger } from "../gpu/buffers.ts";
-import { openDevice, type OpenDevice } from "../gpu/device.ts";
+import { openDevice } from "../gpu/device.ts";
+import type { Hold } from "../store/model_store.ts";
 import { tokenizerFromGguf } from "../text/tokenizer.ts";
-import { assertSupported, openGguf } from "../weights/gguf.ts";
-import { openSource } from "../weights/source.ts";
-import type { ByteSource, HubOptions, ModelLocation } from "../weights/source.ts";
+import { assertSupported } from "../weights/gguf.ts";
+import { type ModelFile, type OpenShard, openModelFile } from "../weights/gguf_split.ts";
+import { DownloadPool, openSource } from "../weights/source.ts";
+import type { HubOptions, ModelLocation } from "../weights/source.ts";
 import { buildModel, type LoadedModel } from "./model.ts";
-import { createLoadReport, type LoadProgressListener } from "./progress.ts";
-import { noDiagnostics } from "../store/diagnostics.ts";
-import type { Session, SessionStorage } from "./session.ts";
+import { createLoadReport, type LoadProgressListener, type LoadReport } from "./progress.ts";
+import type { Session, StoreOptions } from "./session.ts";
 import { createSession } from "./live_session.ts";
 import { prepareRunner } from "./prepare.ts";
+import { holdStored, type LoadStorage, openLoadStorage, sessionStorage } from "./storage.ts";
 
 export interface LoadSessionOptions {
   readonly model: ModelLocation;
@@ -22,6 +24,8 @@ export interface LoadSessionOptions {
   readonly activations?: "f32" | "f16" | "int8" | undefined;
   readonly deviceClass?: "gpu" | "cpu" | undefined;
   readonly hub?: HubOptions | undefined;
+  readonly sha256?: string | readonly string[] | undefined;
+  readonly store?: StoreOptions | undefined;
   /** Default `navigator.gpu`. */
   readonly gpu?: GPU | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -34,9 +38,9 @@ export interface LoadSessionOptions {
 const supportedTypes: ReadonlySet<number> = new Set(formatByGgufType.keys());
 
 /**
- * Loads a model. On failure or abort nothing stays allocated.
- * @throws {ShaderloomError} of the room that refused: SOURCE, NET, FORMAT, LIMIT, UNSUPPORTED, MODEL, TOKENIZER, TEMPLATE,
- *   CONTEXT, GPU, AbortError
+ * Loads a model. On failure or abort nothing stays allocated; what was downloaded stays stored.
+ * @throws {ShaderloomError} of the room that refused: SOURCE, NET, INTEGRITY, QUOTA, STORE, FORMAT, LIMIT, UNSUPPORTED, MODEL,
+ *   TOKENIZER, TEMPLATE, CONTEXT, GPU, AbortError
  */
 export async function loadSession(options: LoadSessionOptions): Promise<Session> {
   const { signal } = options;
@@ -50,62 +54,79 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
   });
   const ledger = new BufferLedger(opened.device);
   const stop = new AbortController();
-  let source: ByteSource | undefined;
+  const either = signal ? AbortSignal.any([stop.signal, signal]) : stop.signal;
+  let files: ModelFile | undefined;
+  let storage: LoadStorage | undefined;
+  let hold: Hold | undefined;
+  const release = (): void => {
+    hold?.release();
+    storage?.models?.close();
+  };
   try {
     report.phase("open");
-    source = await openSource(options.model, { ...(options.hub ? { hub: options.hub } : {}), ...(signal ? { signal } : {}) });
-    const model = await readModel(source, options, opened, report);
+    storage = await openLoadStorage(options.model, options.store);
+    files = await openFiles(options, { storage, report, signal: either });
+    const { file, source, sources } = files;
+    hold = await holdStored(storage, sources);
+    assertSupported(file.tensors.values(), supportedTypes);
+    const model = await buildModel(file, source, { ...options, caps: opened.caps });
     // A vocabulary or template that cannot be used ends the load at once, whatever is still being read or compiled.
     const text = loadText(model);
-    const runner = prepareRunner({ source, model, opened, ledger, signal: anySignal(stop.signal, signal), report });
+    const runner = prepareRunner({ source, model, opened, ledger, signal: either, report });
     void runner.then(
       () => report.phase("tokenizer"),
       () => undefined,
     );
     const [prepared, { tokenizer, chatTemplate }] = await Promise.all([runner, text]);
+    report.phase("finish");
+    // A file that is not what was promised must not answer a single question.
+    await source.finish?.(either);
     throwIfAborted(signal);
     report.phase("ready");
-    return createSession({
-      model,
-      opened,
-      ledger,
-      tokenizer,
-      chatTemplate,
-      loadMs: performance.now() - startMs,
-      storage: unstored(),
-      release,
-      ...prepared,
-    });
+    const loadMs = performance.now() - startMs;
+    const facts = sessionStorage(storage, sources);
+    return createSession({ model, opened, ledger, tokenizer, chatTemplate, loadMs, storage: facts, release, ...prepared });
   } catch (error) {
     stop.abort();
+    release();
     ledger.destroyAll();
     opened.destroy();
     throw asShaderloomError(error);
   } finally {
-    source?.close?.();
+    files?.source.close?.();
   }
 }
 
-function release(): void {}
-
-function unstored(): SessionStorage {
-  return { tier: null, model: null, complete: false, verified: false, diagnostics: noDiagnostics(), warning: null };
+interface Opening {
+  readonly storage: LoadStorage;
+  readonly report: LoadReport;
+  readonly signal: AbortSignal;
 }
 
-function anySignal(own: AbortSignal, given: AbortSignal | undefined): AbortSignal {
-  return given ? AbortSignal.any([own, given]) : own;
-}
-
-async function readModel(
-  source: ByteSource,
-  options: LoadSessionOptions,
-  opened: OpenDevice,
-  report: ReturnType<typeof createLoadReport>,
-): Promise<LoadedModel> {
-  report.phase("header", source.name);
-  const file = await openGguf(source, options.signal ? { signal: options.signal } : {});
-  assertSupported(file.tensors.values(), supportedTypes);
-  return buildModel(file, source, { ...options, caps: opened.caps });
+/** The model's header, and one source over all its files. */
+async function openFiles({ model, hub, sha256, store = {} }: LoadSessionOptions, opening: Opening): Promise<ModelFile> {
+  const { storage, report, signal } = opening;
+  const { mode = "use", onFull = "memory", evict = false } = store;
+  const { models, diagnostics } = storage;
+  const use = models && { models, mode: mode === "refresh" ? mode : ("use" as const), onFull, evict };
+  const pool = new DownloadPool();
+  const open: OpenShard = async (location, { index, first }) => {
+    const promised = typeof sha256 === "string" ? (index === 0 ? sha256 : undefined) : sha256?.[index];
+    const source = await openSource(location, {
+      signal,
+      diagnostics,
+      pool,
+      file: index,
+      onNews: (news) => report.waiting(news),
+      ...(hub ? { hub } : {}),
+      ...(promised ? { sha256: promised.toLowerCase() } : {}),
+      ...(use ? { store: use } : {}),
+      ...(first?.stored ? { model: first.stored.model } : {}),
+    });
+    if (first === undefined) report.phase("header", source.name);
+    return source;
+  };
+  return openModelFile(model, open, { signal });
 }
 
 async function loadText(model: LoadedModel): Promise<Pick<Parameters<typeof createSession>[0], "tokenizer" | "chatTemplate">> {

@@ -96,6 +96,7 @@ async function readWeights(prepare: PrepareOptions, layout: WeightLayout, slabs:
       return upload(required(slabs, slab), byteOffset, bytes);
     },
     onProgress: (moment) => report.weights(moment),
+    fromCache: source.local === true,
     signal,
   });
 }

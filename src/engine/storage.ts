@@ -47,7 +47,7 @@ export function sessionStorage(storage: LoadStorage, sources: readonly ByteSourc
   const stored = sources.map((source) => source.stored);
   const all = stored.length > 0 && stored.every((one) => one !== undefined);
   const first = stored[0];
-  const warning = storage.warning ?? stored.map((one) => one?.warning()).find((one) => one !== undefined);
+  const warning = storage.warning ?? sources.map((one) => one.stored?.warning() ?? one.unstored).find((one) => one !== undefined);
   return {
     tier: first?.tier ?? null,
     model: first?.model ?? null,
