@@ -129,6 +129,8 @@ class CachedSource implements ByteSource {
     } finally {
       if (this.#finished || place?.keeper.storing !== true) this.#unlock();
     }
+    // Older versions can be deleted by whoever gets their locks, which include the one that was ours.
+    if (place?.keeper.storing === true) await place.models.deleteSuperseded(place.key).catch(() => undefined);
   }
 
   close(): void {
@@ -220,7 +222,7 @@ class CachedSource implements ByteSource {
     throw wrongFile(this.name, hash.promised, dropped);
   }
 
-  async #complete({ file, keeper, models, key, complete }: CachePlace): Promise<void> {
+  async #complete({ file, keeper, models, complete }: CachePlace): Promise<void> {
     const { manifest } = file;
     const { promised } = this.#parts;
     const verified = promised !== undefined || manifest.verified || (complete && this.stored?.verified() === true);
@@ -228,7 +230,6 @@ class CachedSource implements ByteSource {
     try {
       if (keeper.storing && !current) await file.complete({ sha256: promised ?? manifest.sha256, verified });
       await models.touch(manifest.model);
-      if (keeper.storing && !complete) await models.deleteSuperseded(key);
     } catch (thrown) {
       keeper.refuse(asShaderloomError(thrown, "STORE.internal"));
     }

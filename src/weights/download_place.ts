@@ -89,6 +89,7 @@ export async function placeFor(
 
 async function findOrMake(opening: Opening, link: Link, opened: StoredFile | undefined): Promise<StoredFile> {
   const { options, store, key, url } = opening;
+  const server: Server = { link, signal: options.signal ?? new AbortController().signal };
   let revision = revisionOf(link.facts);
   for (const manifest of await candidates(opening)) {
     const facts = factsOfRevision(manifest.revision);
@@ -96,7 +97,7 @@ async function findOrMake(opening: Opening, link: Link, opened: StoredFile | und
     const same = sameness({ ...facts, sha256: manifest.sha256 ?? facts.sha256, size: manifest.bytes }, link.facts);
     if (same === "different") continue;
     const file = opened?.manifest.id === manifest.id ? opened : await openAs(opening, manifest, link.promised);
-    if (await agrees(file, link, same === "same")) return file;
+    if (await agrees(file, server, same === "same")) return file;
     // Another version that its server does not label as one.
     if (manifest.revision === revision) revision += ` copy:${crypto.randomUUID().slice(0, 8)}`;
   }
@@ -105,16 +106,21 @@ async function findOrMake(opening: Opening, link: Link, opened: StoredFile | und
   const file = await store.models.open({ ...description, ...model }, options.diagnostics);
   if (file.manifest.chunkBytes !== options.pool.chunkBytes) throw otherLayout(file.manifest.name);
   // Chunks may be left of a manifest that was lost.
-  if (!(await agrees(file, link, isPinned(link.facts)))) await file.clear();
+  if (!(await agrees(file, server, isPinned(link.facts)))) await file.clear();
   return file;
 }
 
+interface Server {
+  readonly link: Link;
+  readonly signal: AbortSignal;
+}
+
 /** Whether stored chunks are of what the server has, as far as that has to be looked at. */
-async function agrees(file: StoredFile, link: Link, certain: boolean): Promise<boolean> {
+async function agrees(file: StoredFile, { link, signal }: Server, certain: boolean): Promise<boolean> {
   const stored = Array.from({ length: file.chunkCount }, (_, index) => index).filter((index) => file.has(index));
   const last = stored.at(-1);
   if (last === undefined) return true;
-  const { chunkBytes, bytes } = file.manifest;
+  const { chunkBytes } = file.manifest;
   if (link.whole !== undefined) {
     for (const index of stored) {
       const slice = link.whole.blob.slice(index * chunkBytes, (index + 1) * chunkBytes);
@@ -124,15 +130,11 @@ async function agrees(file: StoredFile, link: Link, certain: boolean): Promise<b
   }
   if (certain) return true;
   const chunk = await file.read(last);
-  if (chunk === undefined) return agrees(file, link, certain);
-  const from = chunk.length >> 1;
-  const start = last * chunkBytes + from;
-  let at = from;
-  for await (const run of link.fetchRange(
-    start,
-    Math.min(start + overlapBytes, bytes, (last + 1) * chunkBytes),
-    new AbortController().signal,
-  )) {
+  if (chunk === undefined) return agrees(file, { link, signal }, certain);
+  let at = Math.max((chunk.length - overlapBytes) >> 1, 0);
+  const start = last * chunkBytes + at;
+  const end = last * chunkBytes + Math.min(at + overlapBytes, chunk.length);
+  for await (const run of link.fetchRange(start, end, signal)) {
     for (const byte of run) if (byte !== chunk[at++]) return false;
   }
   return true;

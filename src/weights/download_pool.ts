@@ -4,6 +4,7 @@
 
 import { assert, throwIfAborted } from "../base/errors.ts";
 import { chunkBytes as storeChunkBytes } from "../store/chunk_store.ts";
+import { createWatch } from "./download_watch.ts";
 
 export interface DownloadPoolOptions {
   /** Most chunk buffers, for assembly, the window and writes together; 8. */
@@ -37,14 +38,12 @@ export class DownloadPool {
   readonly #idle = new Map<Uint8Array<ArrayBuffer>, () => void>();
   readonly #clients = new Set<PoolClient>();
   #waking = false;
-  #wake: () => void = () => undefined;
-  #change: Promise<void>;
+  readonly #watch = createWatch();
 
   constructor({ buffers = 8, requests = 4, chunkBytes = storeChunkBytes }: DownloadPoolOptions = {}) {
     this.#buffers = Math.max(buffers, reservedBuffers + 1);
     this.#requests = requests;
     this.chunkBytes = chunkBytes;
-    this.#change = this.#nextChange();
   }
 
   /** Buffers that `tryTake` could give. */
@@ -80,7 +79,7 @@ export class DownloadPool {
       throwIfAborted(signal);
       const buffer = this.tryTake(urgent());
       if (buffer !== undefined || enough?.() === true) return buffer;
-      await this.#changed(signal);
+      await this.#watch.change(signal);
     }
   }
 
@@ -140,30 +139,10 @@ export class DownloadPool {
     this.#waking = true;
     queueMicrotask(() => {
       this.#waking = false;
-      const wake = this.#wake;
-      this.#change = this.#nextChange();
-      wake();
+      this.#watch.tell();
       const clients = [...this.#clients];
       for (const client of clients) if (client.urgent()) client.pump();
       for (const client of clients) if (!client.urgent()) client.pump();
-    });
-  }
-
-  #nextChange(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-    });
-  }
-
-  async #changed(signal: AbortSignal | undefined): Promise<void> {
-    const change = this.#change;
-    await new Promise<void>((resolve) => {
-      const over = (): void => {
-        signal?.removeEventListener("abort", over);
-        resolve();
-      };
-      signal?.addEventListener("abort", over, { once: true });
-      void change.then(over);
     });
   }
 }

@@ -94,6 +94,11 @@ export class DownloadQueue {
     return { first, count, urgent: urgent !== undefined };
   }
 
+  /** A chunk is on its way without a request. */
+  begin(index: number): void {
+    this.#inFlight.add(index);
+  }
+
   /** A chunk came, or will not come with this request. */
   done(index: number): void {
     this.#inFlight.delete(index);

@@ -12,6 +12,7 @@ import type { WholeHash } from "./download_hash.ts";
 import type { DownloadPool, PoolClient } from "./download_pool.ts";
 import type { DownloadQueue, Job } from "./download_queue.ts";
 import type { ChunkReaders } from "./download_readers.ts";
+import { createWatch } from "./download_watch.ts";
 
 /** Where chunks go to stay. */
 export interface ChunkKeeper {
@@ -52,18 +53,19 @@ const hashAhead = 6;
 export class Downloader implements PoolClient {
   readonly #parts: DownloaderParts;
   readonly #stop = new AbortController();
+  readonly #watch = createWatch();
   readonly #work = new Set<Promise<void>>();
   readonly #refusals = new Map<number, number>();
   #first: DownloaderParts["first"] | undefined;
   /** Whether chunks that nobody waits for are fetched. */
   #ahead = false;
   #error: ShaderloomError | undefined;
-  #watchers: Array<() => void> = [];
 
   constructor(parts: DownloaderParts) {
     this.#parts = parts;
     this.#first = parts.first;
     parts.pool.join(this);
+    this.#takeFirst();
   }
 
   /** Bytes that came before anything was asked for, when they are all of a range. */
@@ -113,7 +115,7 @@ export class Downloader implements PoolClient {
       if (this.#work.size === 0) for (let index = 0; index < count; index++) if (!keeper.has(index)) window.drop(index);
       queue.restart();
       this.runAhead();
-      await this.#change(signal);
+      await this.#watch.change(signal);
     }
   }
 
@@ -123,7 +125,7 @@ export class Downloader implements PoolClient {
     this.#error = error;
     this.#stop.abort();
     this.#parts.readers.fail(error);
-    this.#tellWatchers();
+    this.#watch.tell();
   }
 
   get error(): ShaderloomError | undefined {
@@ -144,7 +146,7 @@ export class Downloader implements PoolClient {
       .catch((thrown: unknown) => this.fail(asShaderloomError(thrown, "NET.internal")))
       .finally(() => {
         this.#work.delete(tracked);
-        this.#tellWatchers();
+        this.#watch.tell();
         this.pump();
       });
     this.#work.add(tracked);
@@ -182,6 +184,19 @@ export class Downloader implements PoolClient {
   #lengthOf(index: number): number {
     const { pool, size } = this.#parts;
     return Math.min(pool.chunkBytes, size - index * pool.chunkBytes);
+  }
+
+  /** What came with the first look may be a whole chunk, as of small files. */
+  #takeFirst(): void {
+    const { pool, queue, size } = this.#parts;
+    const { start, bytes } = this.#parts.first;
+    const index = start / pool.chunkBytes;
+    if (start >= size || bytes.length < this.#lengthOf(index) || !this.#missing(index)) return;
+    const buffer = pool.tryTake(true);
+    if (buffer === undefined) return;
+    this.#prefill(index, buffer);
+    queue.begin(index);
+    this.#track(this.#handOver(index, buffer));
   }
 
   /** What came with the first look at the file. */
@@ -271,20 +286,5 @@ export class Downloader implements PoolClient {
   letGoOfRead(): void {
     const { window } = this.#parts;
     for (const index of window.kept()) if (!this.#needed(index)) window.keep(index, false);
-  }
-
-  #tellWatchers(): void {
-    for (const tell of this.#watchers.splice(0)) tell();
-  }
-
-  async #change(signal: AbortSignal | undefined): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const over = (): void => {
-        signal?.removeEventListener("abort", over);
-        resolve();
-      };
-      signal?.addEventListener("abort", over, { once: true });
-      this.#watchers.push(over);
-    });
   }
 }
