@@ -4,7 +4,6 @@
 import { ShaderloomError, asShaderloomError } from "../base/errors.ts";
 import { type StoreDiagnostics, noDiagnostics } from "../store/diagnostics.ts";
 import type { Hold, ModelStore } from "../store/model_store.ts";
-import { openModelStore } from "../store/open.ts";
 import type { ByteSource, ModelLocation } from "../weights/source.ts";
 import type { SessionStorage, StoreOptions } from "./session.ts";
 
@@ -27,6 +26,8 @@ export async function openLoadStorage(model: ModelLocation, options: StoreOption
   const remote = [model].flat().some((one) => typeof one === "string" || one instanceof URL);
   if (!stored && (!remote || options.mode === "off")) return { models: undefined, diagnostics, warning: undefined };
   try {
+    // A chunk of its own: local files need none of it.
+    const { openModelStore } = await import("../store/open.ts");
     const models = await openModelStore({ tier: options.tier, folder: options.folder });
     if (stored && models === undefined) throw nowhere();
     return { models, diagnostics, warning: undefined };
