@@ -36,6 +36,7 @@ const ones: ByteSource = {
   read: async (_, length) => new Uint8Array(Float32Array.from({ length: Math.ceil(length / 4) }, () => 1).buffer).subarray(0, length),
 };
 
+/** @throws {ShaderloomError} REQUEST.contextLength, a mistake of the caller and not of the model */
 export async function draftModel(file: GgufFile, options: DraftOptions): Promise<ModelDraft> {
   const problems: ShaderloomError[] = [];
   let wanted: ModelOptions = { contextLength: options.contextLength, activations: options.activations, caps: options.caps };
@@ -49,6 +50,7 @@ export async function draftModel(file: GgufFile, options: DraftOptions): Promise
       return { ...names, contextLength, trainedContextLength: config.contextLength, model, problems, acceptedContext };
     } catch (thrown) {
       const problem = asShaderloomError(thrown, "MODEL.internal");
+      if (problem.code.startsWith("REQUEST.")) throw problem;
       problems.push(problem);
       const context = acceptableContext(problem);
       // Each refusal may be met once; a second one of the same kind has no answer.

@@ -1,7 +1,7 @@
 // Measures an adapter with the engine's own kernels in a second or two: what a matrix product, attention, a dispatch and a readback
 // take. Knows no model; speed.ts turns the rates into tokens per second. Method: works that take turns (probe_timer.ts).
 
-import { asShaderloomError, ShaderloomError, throwIfAborted } from "../base/errors.ts";
+import { abortError, asShaderloomError, ShaderloomError, throwIfAborted } from "../base/errors.ts";
 import { formats } from "../formats/index.ts";
 import type { WeightFormat } from "../formats/format.ts";
 import { BufferLedger } from "../gpu/buffers.ts";
@@ -97,8 +97,7 @@ export async function probeAdapter(gpu: GPU | undefined, options: ProbeOptions =
     assertPrecision(precision, caps);
     const wanted = formats.filter(({ name }) => (options.formats ?? usualFormats).includes(name));
     const sizes = sizesFor(caps);
-    const measures = await makeMeasures(maker, target, { formats: wanted, sizes });
-    throwIfAborted(options.signal);
+    const measures = await unlessAborted(makeMeasures(maker, target, { formats: wanted, sizes }), options.signal);
     const times = await timeWorks(
       timer,
       [...measures.values()].map(({ work }) => work),
@@ -120,6 +119,21 @@ export async function probeAdapter(gpu: GPU | undefined, options: ProbeOptions =
 function assertPrecision(precision: Precision, caps: Caps): void {
   if (precision !== "f16" || caps.f16) return;
   throw new ShaderloomError("GPU.unavailable", 'This GPU has no 16-bit floats in shaders. Use activations: "f32".');
+}
+
+/** A driver that compiles cannot be stopped, but it can be left alone. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  const aborted = new Promise<never>((_, reject) => {
+    const stop = (): void => reject(abortError());
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+    void work.then(
+      () => signal.removeEventListener("abort", stop),
+      () => signal.removeEventListener("abort", stop),
+    );
+  });
+  return Promise.race([work, aborted]);
 }
 
 async function makeMeasures(

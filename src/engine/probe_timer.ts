@@ -16,8 +16,8 @@ export interface TimerOptions {
 /** A timed submit lasts at least this long: a browser's clock ticks every 5 to 100 microseconds. */
 const leastMs = 12;
 const rounds = 4;
-/** Where the works of one round take longer than this, one round has to do. */
-const longRoundMs = 500;
+/** No round begins after this: slow adapters get fewer. */
+const roundsMs = 900;
 const mostRepetitions = 4096;
 
 export function median(values: readonly number[]): number {
@@ -69,14 +69,12 @@ export async function timeWorks(options: TimerOptions, works: readonly Work[]): 
   const repetitions: number[] = [];
   for (const work of works) repetitions.push(await calibrate(options, work, wantedMs));
   const times: number[][] = works.map(() => []);
-  for (let round = 0; round < rounds; round++) {
-    let roundMs = 0;
+  const startMs = performance.now();
+  for (let round = 0; round < rounds && (round === 0 || performance.now() - startMs < roundsMs); round++) {
     for (const [index, work] of works.entries()) {
       const ms = await submit(options, work, repetitions[index]);
-      roundMs += ms;
       times[index].push(Math.max(ms - idleMs, ms / 20) / repetitions[index]);
     }
-    if (roundMs > longRoundMs) break;
   }
   return times.map((one) => Math.min(...one));
 }
