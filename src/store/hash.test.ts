@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { seededBytes } from "../testing/store_contract.ts";
+import { seededBytes } from "../testing/chunk_cases.ts";
 import { typedError } from "../testing/typed_error.ts";
 import { checksum64, sha256, sha256Stream } from "./hash.ts";
 

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { sameBytes, seededBytes, testChunks, testKeyValue } from "../testing/store_contract.ts";
+import { sameBytes, seededBytes } from "../testing/chunk_cases.ts";
+import { testChunks, testKeyValue } from "../testing/store_contract.ts";
 import { errorCode, typedError } from "../testing/typed_error.ts";
 import { openIndexedDb } from "./indexeddb.ts";
 import type { IndexedDbOptions } from "./indexeddb.ts";
