@@ -51,13 +51,19 @@ export interface ModelSpeed {
 /** Positions of a KV page. */
 const pageTokens = 32;
 
+/** The model as a GGUF file. */
+export function modelBytes(spec: ModelSpec): Uint8Array<ArrayBuffer> {
+  return spec.kind === "file" ? spec.bytes : randomModel(spec.shape, spec.format);
+}
+
 /** Another prompt each time, its first token too, so that no cached prefix is reused. */
-function prompt(tokens: number, run: number, vocabSize: number): number[] {
+export function prompt(tokens: number, run: number, vocabSize: number): number[] {
   const rng = seededRng(1000 + run);
   return Array.from({ length: tokens }, (_, index) => (index === 0 ? 97 + run : rng.below(Math.min(vocabSize, 256))));
 }
 
-async function runOnce(engine: Engine, ids: readonly number[], decodeTokens: number): Promise<{ prefill: number; decode: number }> {
+/** Tokens per second of one request. */
+export async function runOnce(engine: Engine, ids: readonly number[], decodeTokens: number): Promise<{ prefill: number; decode: number }> {
   const { usage } = await engine.completions.create({ prompt: ids, max_tokens: decodeTokens + 1, temperature: 0, ignore_eos: true });
   if (!usage) throw new Error("a completion without usage");
   if (usage.prompt_tokens_details.cached_tokens > 0) throw new Error("the cache answered part of the prompt");
@@ -109,7 +115,7 @@ async function summarize(
 export async function measureModel(spec: ModelSpec, options: SpeedOptions): Promise<ModelSpeed> {
   const { gpu, activations, deviceClass, prefillTokens, decodeTokens } = options;
   const engine = await createEngine({
-    model: spec.kind === "file" ? spec.bytes : randomModel(spec.shape, spec.format),
+    model: modelBytes(spec),
     worker: false,
     ...(gpu ? { gpu } : {}),
     ...(activations ? { activations } : {}),

@@ -22,7 +22,7 @@ const { values: flags } = parseArgs({
     runs: { type: "string", default: "5" },
     class: { type: "string" },
     activations: { type: "string" },
-    only: { type: "string", default: "copy,matvec,models" },
+    only: { type: "string", default: "copy,matvec,models,estimate" },
     "no-build": { type: "boolean", default: false },
   },
   // `--node` alone means any adapter.
@@ -39,12 +39,14 @@ function specOf(model) {
 
 function readOptions() {
   const only = flags.only.split(",");
-  const names = only.includes("models") ? flags.models.split(",").filter(Boolean) : [];
+  const names = only.includes("models") || only.includes("estimate") ? flags.models.split(",").filter(Boolean) : [];
   const models = names.map((name) => specOf(name));
   if (models.includes(undefined)) console.error("bench: public/models holds no bundled model; measuring without it");
   return {
     copy: only.includes("copy"),
     matvec: only.includes("matvec"),
+    speed: only.includes("models"),
+    estimate: only.includes("estimate"),
     models: models.filter((model) => model !== undefined),
     prefillTokens: Number(flags.prefill),
     decodeTokens: Number(flags.decode),

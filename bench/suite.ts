@@ -3,12 +3,17 @@
 import { openDevice } from "../src/gpu/device.ts";
 import type { Caps } from "../src/gpu/caps.ts";
 import { type CopyResult, measureCopy } from "./copy.ts";
+import { type EstimateError, measureEstimate } from "./estimate.ts";
 import { measureMatvec, type MatvecResult } from "./matvec.ts";
 import { measureModel, type ModelSpec, type ModelSpeed, type SpeedOptions } from "./model_speed.ts";
 
 export interface SuiteOptions extends SpeedOptions {
   readonly copy: boolean;
   readonly matvec: boolean;
+  /** Whether the speed of each model is measured by itself; default true. */
+  readonly speed?: boolean;
+  /** Whether each model is foretold and compared; default false. */
+  readonly estimate?: boolean;
   readonly models: readonly ModelSpec[];
   readonly onProgress?: (line: string) => void;
 }
@@ -18,6 +23,7 @@ export interface SuiteResult {
   readonly copy?: CopyResult;
   readonly matvec?: MatvecResult;
   readonly models: readonly ModelSpeed[];
+  readonly estimates: readonly EstimateError[];
 }
 
 /**
@@ -45,9 +51,11 @@ export async function runSuite(gpu: GPU, options: SuiteOptions): Promise<SuiteRe
     opened.destroy();
   }
   const models: ModelSpeed[] = [];
+  const estimates: EstimateError[] = [];
   for (const spec of options.models) {
     say(spec.kind === "file" ? spec.name : `random ${spec.shape} ${spec.format}`);
-    models.push(await measureModel(spec, { ...options, gpu }));
+    if (options.speed ?? true) models.push(await measureModel(spec, { ...options, gpu }));
+    if (options.estimate) estimates.push(await measureEstimate(spec, { ...options, gpu }));
   }
-  return { adapter, ...(copy ? { copy } : {}), ...(matvec ? { matvec } : {}), models };
+  return { adapter, ...(copy ? { copy } : {}), ...(matvec ? { matvec } : {}), models, estimates };
 }

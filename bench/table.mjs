@@ -29,6 +29,24 @@ function modelTable(models, copy) {
   return align([head, ...rows]);
 }
 
+/** `41.2 / 39.8, +4 %` of what was foretold and found. */
+function foretold({ estimated, measured, error }) {
+  return `${number(estimated)} / ${number(measured)}, ${error < 0 ? "-" : "+"}${number(Math.abs(error) * 100, 0)} %`;
+}
+
+function estimateTable(estimates) {
+  const head = ["foretold / found", "GPU MB", "prefill tok/s", "decode tok/s", "verdict ms", "of it probe"];
+  const rows = estimates.map(({ name, bytes, prefill, decode, estimateMs, probeMs }) => [
+    name,
+    foretold({ ...bytes, estimated: bytes.estimated / 1e6, measured: bytes.measured / 1e6 }),
+    foretold(prefill),
+    foretold(decode),
+    number(estimateMs, 0),
+    number(probeMs, 0),
+  ]);
+  return align([head, ...rows]);
+}
+
 function matvecTable({ n, k, rows }, copy) {
   const head = [`matvec ${n} x ${k}`, "ms", "GB/s", "of copy"];
   return align([
@@ -38,7 +56,7 @@ function matvecTable({ n, k, rows }, copy) {
 }
 
 export function formatReport({ adapter, browser, date, host, result }) {
-  const { copy, matvec, models } = result;
+  const { copy, matvec, models, estimates } = result;
   const where = browser ?? "Node, Dawn";
   const parts = [
     `${adapter.description || adapter.architecture || adapter.vendor} (${adapter.deviceClass} programs), ${where}, ${date}`,
@@ -47,5 +65,6 @@ export function formatReport({ adapter, browser, date, host, result }) {
   if (copy) parts.push("", `copy: ${number(copy.gigabytesPerSecond, 2)} GB/s read and written (${copy.bytes / 2 ** 20} MiB buffers)`);
   if (matvec) parts.push("", matvecTable(matvec, copy), `  ratio to the tree reduction: ${number(matvec.ratio, 2)}`);
   if (models.length > 0) parts.push("", modelTable(models, copy));
+  if (estimates.length > 0) parts.push("", estimateTable(estimates));
   return parts.join("\n");
 }
