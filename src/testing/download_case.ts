@@ -2,6 +2,7 @@
 // whether every byte is right, which chunks were asked for twice, whether everything was let go.
 
 import { expect } from "vitest";
+import { pcgHash } from "../base/rng.ts";
 import { type StoreDiagnostics, noDiagnostics } from "../store/diagnostics.ts";
 import { openLocks } from "../store/locks.ts";
 import { memoryStore } from "../store/memory.ts";
@@ -13,7 +14,6 @@ import { type OpenSourceOptions, openSource } from "../weights/source.ts";
 import { type FaultServer, type ServedRequest, startFaultServer } from "./fault_server.ts";
 import type { StoreHalves } from "./faulty_store.ts";
 import { openSmallStore } from "./small_store.ts";
-import { seededBytes } from "./store_contract.ts";
 
 export const caseChunk: number = 16 << 10;
 /** Ten chunks, the last one short. */
@@ -35,7 +35,7 @@ export interface DownloadCase extends AsyncDisposable {
 }
 
 export async function startCase(bytes: number = caseBytes, seed = 1): Promise<DownloadCase> {
-  const content = seededBytes(bytes, seed);
+  const content = Uint8Array.from({ length: bytes }, (_, i) => pcgHash(i + seed * 0x1000000) & 255);
   const server = await startFaultServer(content);
   const halves = memoryStore();
   const locks = createProcessLocks();
@@ -103,4 +103,32 @@ export function wholeChunksAsked(requests: readonly ServedRequest[], bytes: numb
 /** Diagnostics that may be looked at while they are counted. */
 export function counting(): StoreDiagnostics {
   return noDiagnostics();
+}
+
+/** What is stored is right, chunk by chunk. @returns how many chunks that are */
+export async function expectHonestStore(here: DownloadCase, content: Uint8Array = here.content): Promise<number> {
+  const store = here.visit();
+  let chunks = 0;
+  for (const manifest of await store.find(here.address)) {
+    const file = await store.open({ ...manifest, sha256: null }, counting());
+    for (let index = 0; index < file.chunkCount; index++) {
+      if (!file.has(index)) continue;
+      const bytes = (await file.read(index)) ?? new Uint8Array(0);
+      expect(Buffer.compare(bytes, content.subarray(index * caseChunk, (index + 1) * caseChunk)), `chunk ${index}`).toBe(0);
+      chunks++;
+    }
+  }
+  return chunks;
+}
+
+/** A whole load that ends well. */
+export async function loadAll(here: DownloadCase, options: Partial<OpenSourceOptions> = {}): Promise<void> {
+  const source = await here.open(here.visit(), options);
+  try {
+    await expectRight(source, here.content);
+    await source.finish?.();
+    expect(source.stored?.complete()).toBe(true);
+  } finally {
+    await here.leave(source);
+  }
 }
