@@ -3,6 +3,7 @@
 // connection can suffer is indexeddb_connection.ts's.
 
 import { ShaderloomError } from "../base/errors.ts";
+import { blobReader } from "./blob_reading.ts";
 import type { ChunkStore } from "./chunk_store.ts";
 import { Connection } from "./indexeddb_connection.ts";
 import type { IndexedDbOptions, ObjectStoreName, TransactionKind } from "./indexeddb_connection.ts";
@@ -62,6 +63,7 @@ function startingWith(prefix: string): IDBKeyRange {
 }
 
 function indexedChunks(connection: Connection, library: Library): ChunkStore {
+  const read = blobReader();
   return {
     tier: "indexeddb",
     put: (file, index, bytes) => {
@@ -72,7 +74,9 @@ function indexedChunks(connection: Connection, library: Library): ChunkStore {
     },
     read: async (file, index, length, into) => {
       const blob = await readBlob(connection, library, [file, index]);
-      return blob === undefined ? undefined : readBytes(blob, length, into);
+      if (blob === undefined || blob.size < length) return undefined;
+      const place = into !== undefined && into.length >= length ? into.subarray(0, length) : new Uint8Array(length);
+      return (await read(blob, place)) ? place : undefined;
     },
     delete: (file) =>
       connection.run({ store: "chunks", mode: "readwrite", durability: "relaxed", what: "Deleting chunks" }, (store) => {
@@ -103,25 +107,6 @@ async function readBlob(connection: Connection, library: Library, key: [string, 
 function isUnreadable(thrown: unknown): boolean {
   const cause = thrown instanceof ShaderloomError ? thrown.detail.cause : undefined;
   return cause === "DataError" || cause === "DataCloneError" || cause === "NotReadableError" || cause === "EncodingError";
-}
-
-async function readBytes(
-  blob: Blob,
-  length: number,
-  into: Uint8Array<ArrayBuffer> | undefined,
-): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  if (blob.size < length) return undefined;
-  // Not as a stream, which would save a copy: in Chromium 156 a stream of a stored Blob now and then never ends.
-  const buffer = await blob
-    .slice(0, length)
-    .arrayBuffer()
-    .catch(() => undefined);
-  if (buffer === undefined || buffer.byteLength !== length) return undefined;
-  const bytes = new Uint8Array(buffer);
-  if (into === undefined || into.length < length) return bytes;
-  const place = into.subarray(0, length);
-  place.set(bytes);
-  return place;
 }
 
 /** Leaps from file to file: there are hundreds of chunks in each. */
