@@ -106,7 +106,7 @@ async function sampleHeaps(context, page) {
   });
   session.on("Target.detachedFromTarget", ({ sessionId }) => {
     workers.delete(sessionId);
-    for (const [id, one] of waiting) if (one.sessionId === sessionId) (waiting.delete(id), one.resolve(undefined));
+    for (const one of waiting.values()) if (one.sessionId === sessionId) one.resolve(undefined);
   });
   session.on("Target.receivedMessageFromTarget", ({ message }) => {
     const { id, result } = JSON.parse(message);
@@ -123,9 +123,9 @@ async function sampleHeaps(context, page) {
     });
   const samples = [];
   const startedAt = performance.now();
-  let running = true;
+  const stopping = new AbortController();
   const loop = (async () => {
-    while (running) {
+    while (!stopping.signal.aborted) {
       const asked = performance.now();
       const [own, ...others] = await Promise.all([session.send("Runtime.getHeapUsage"), ...[...workers.keys()].map(askWorker)]);
       const ofWorkers = others.filter((usage) => usage !== undefined);
@@ -134,7 +134,7 @@ async function sampleHeaps(context, page) {
     }
   })();
   return async () => {
-    running = false;
+    stopping.abort();
     await loop;
     await session.detach();
     return samples;
@@ -143,9 +143,10 @@ async function sampleHeaps(context, page) {
 
 const bytesOf = (usage) => usage.usedSize + (usage.embedderHeapUsedSize ?? 0) + (usage.backingStorageSize ?? 0);
 
+const total = ({ page, workers }) => [page, ...workers].reduce((sum, usage) => sum + bytesOf(usage), 0);
+
 /** The largest sum of page and workers, what it consisted of, and how closely it was looked. */
 export function peakOf(samples) {
-  const total = ({ page, workers }) => [page, ...workers].reduce((sum, usage) => sum + bytesOf(usage), 0);
   const peak = samples.reduce((most, sample) => (total(sample) > total(most) ? sample : most));
   const longestGapMs = samples.reduce((most, { ms }, index) => Math.max(most, index === 0 ? 0 : ms - samples[index - 1].ms), 0);
   const workerPeak = Math.max(0, ...samples.flatMap(({ workers }) => workers.map(bytesOf)));

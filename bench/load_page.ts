@@ -18,7 +18,7 @@ export function startBench(): (call: keyof LoadBench, args: readonly unknown[]) 
         if (event.data.error === undefined) resolve(event.data.value);
         else reject(new Error(event.data.error));
       });
-      worker.postMessage({ id, call, args });
+      worker.postMessage({ id, call, args }, []);
     });
 }
 

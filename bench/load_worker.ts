@@ -86,8 +86,9 @@ const bench: LoadBench = {
 globalThis.addEventListener("message", (event: MessageEvent<{ id: number; call: keyof LoadBench; args: never[] }>) => {
   const { id, call, args } = event.data;
   const run = bench[call] as (...given: never[]) => Promise<unknown>;
+  const answer = (message: object): void => globalThis.postMessage({ id, ...message }, { transfer: [] });
   run(...args).then(
-    (value) => globalThis.postMessage({ id, value }),
-    (error: unknown) => globalThis.postMessage({ id, error: error instanceof Error ? `${error.name}: ${error.message}` : String(error) }),
+    (value) => answer({ value }),
+    (error: unknown) => answer({ error: error instanceof Error ? `${error.name}: ${error.message}` : String(error) }),
   );
 });

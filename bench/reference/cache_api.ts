@@ -125,7 +125,7 @@ function inOrder(file: CachedFile, reader: ReadableStreamDefaultReader<Uint8Arra
   };
   const readChunk: ReadChunk = async (index, into) => {
     if (index < next) throw new Error("a stream cannot go back");
-    while (next < index) await fill(into.subarray(0, lengthOf(file, next)));
+    for (let passed = next; passed < index; passed++) await fill(into.subarray(0, lengthOf(file, passed)));
     const bytes = into.subarray(0, lengthOf(file, index));
     await fill(bytes);
     return bytes;
