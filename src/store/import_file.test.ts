@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { ShaderloomError } from "../base/errors.ts";
 import { faultyStore } from "../testing/faulty_store.ts";
 import { expectHonest, openSmallStore, smallChunk } from "../testing/small_store.ts";
-import { seededBytes } from "../testing/store_contract.ts";
+import { seededBytes } from "../testing/chunk_cases.ts";
 import { errorCode, typedError } from "../testing/typed_error.ts";
 import { noDiagnostics } from "./diagnostics.ts";
 import { importUrl } from "./import_file.ts";

@@ -140,7 +140,10 @@ export interface ModelStore {
   close(): void;
 }
 
-/** Where models are stored. Tiers: `opfs` wants a worker, `files` wants `folder`; without a wish the best there is. */
+/**
+ * Where new files are stored; what is stored already is read wherever it is. `opfs` takes a worker and `files` a `folder`: a wish that
+ * cannot be met gives way to the best there is, and `tier` of the store says what that was.
+ */
 export interface ModelStoreOptions {
   readonly tier?: StoreTier | undefined;
   /** A folder, in Node. */

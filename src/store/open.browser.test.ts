@@ -1,17 +1,23 @@
-import { afterEach, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { download, testFile } from "../testing/small_store.ts";
-import { sameBytes, seededBytes } from "../testing/store_contract.ts";
+import { sameBytes, seededBytes } from "../testing/chunk_cases.ts";
+import type { StoreOrder } from "../testing/store_worker.ts";
 import { errorCode } from "../testing/typed_error.ts";
 import { chunkBytes } from "./chunk_store.ts";
 import { noDiagnostics } from "./diagnostics.ts";
 import { fileId } from "./manifest.ts";
-import type { DownloadNews, ModelStore } from "./model_store.ts";
-import { openModelStore } from "./open.ts";
+import type { DownloadNews, ModelStore, ModelStoreOptions } from "./model_store.ts";
+import { openIndexedDb } from "./indexeddb.ts";
+import { openNamedStore } from "./open.ts";
+import { openOpfs } from "./opfs.ts";
 
 const opened: ModelStore[] = [];
 
-async function openHere(): Promise<ModelStore> {
-  const store = await openModelStore({ tier: "indexeddb" });
+/** Of this file alone: others run beside it in the same origin. */
+const name = `test-${crypto.randomUUID()}`;
+
+async function openHere(options: ModelStoreOptions = { tier: "indexeddb" }): Promise<ModelStore> {
+  const store = await openNamedStore(name, options);
   if (store === undefined) throw new Error("no storage in this browser");
   opened.push(store);
   return store;
@@ -23,9 +29,15 @@ afterEach(async () => {
   for (const one of opened.splice(0)) one.close();
 });
 
+afterAll(async () => {
+  const root = await navigator.storage.getDirectory();
+  await root.removeEntry(name, { recursive: true });
+  indexedDB.deleteDatabase(name);
+});
+
 async function ourLocks(): Promise<string[]> {
   const { held = [], pending = [] } = await navigator.locks.query();
-  return [...held, ...pending].map(({ name }) => name ?? "").filter((name) => name.startsWith("shaderloom"));
+  return [...held, ...pending].flatMap((lock) => (lock.name?.startsWith(name) ? [lock.name.slice(name.length)] : []));
 }
 
 const address = "https://host.test/model.gguf";
@@ -59,11 +71,11 @@ test("row 57: a model that another store uses or downloads is not deleted; no lo
   await download(mine, small);
   const id = await fileId(small.about);
   const use = await other.holdModel(id);
-  expect(await ourLocks()).toEqual([`shaderloom/use/${id}`]);
+  expect(await ourLocks()).toEqual([`/use/${id}`]);
   expect(await errorCode(mine.delete(id))).toBe("STORE.busy");
   use.release();
   const hold = await other.lockDownload(address, {});
-  expect(await ourLocks()).toEqual([`shaderloom/download/${address}`]);
+  expect(await ourLocks()).toEqual([`/download/${address}`]);
   expect(await errorCode(mine.delete(id))).toBe("STORE.busy");
   expect(await errorCode(mine.verify(id))).toBe("STORE.busy");
   hold.release();
@@ -81,7 +93,7 @@ test("row 54: a second download waits, hears news, and gives up with its signal"
   const impatient = errorCode(mine.lockDownload(address, { signal: stop.signal }));
   await expect.poll(async () => (await ourLocks()).length).toBe(3);
   mine.announce(address, { loaded: 5, total: 10, bytesPerSecond: 1 });
-  const script = new BroadcastChannel("shaderloom");
+  const script = new BroadcastChannel(name);
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- the channel of an origin has no target
   script.postMessage({ kind: "download", url: address, loaded: 11, total: 10, bytesPerSecond: 1 });
   script.close();
@@ -95,7 +107,7 @@ test("row 54: a second download waits, hears news, and gives up with its signal"
 });
 
 test("row 55: the lock of a context that died is free at once", async () => {
-  const code = `navigator.locks.request("shaderloom/download/${address}", () => { postMessage("held"); return new Promise(() => {}); });`;
+  const code = `navigator.locks.request("${name}/download/${address}", () => { postMessage("held"); return new Promise(() => {}); });`;
   const worker = new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
   await new Promise((resolve) => worker.addEventListener("message", resolve, { once: true }));
   const mine = await openHere();
@@ -128,4 +140,66 @@ test("a local file is imported through the real database", async () => {
   const imported = await target.importFile(new File([bytes], "copy.gguf", { lastModified: 5 }));
   expect(imported).toMatchObject({ kind: "imported", complete: true, storedBytes: bytes.length });
   expect(await target.verify(imported.id)).toEqual({ chunks: 3, damaged: 0 });
+});
+
+describe("a model that a worker stored in the private file system", () => {
+  const order: StoreOrder = { name, url: "https://host.test/worker.gguf", bytes: bytes.length, seed: 1 };
+
+  async function startWorker(): Promise<{ readonly worker: Worker; readonly tier: unknown }> {
+    const worker = new Worker(new URL("../testing/store_worker.ts", import.meta.url), { type: "module" });
+    const tier = await new Promise((resolve, reject) => {
+      worker.addEventListener("message", ({ data }) => resolve(data), { once: true });
+      worker.addEventListener("error", ({ message }) => reject(new Error(message)), { once: true });
+      worker.postMessage(order, []);
+    });
+    return { worker, tier };
+  }
+
+  test("is found, read and checked by the page, guarded by the worker's lock, and deleted once the worker is gone", async () => {
+    const { worker, tier } = await startWorker();
+    expect(tier).toBe("opfs");
+    const page = await openHere({});
+    expect(page.tier).toBe("indexeddb");
+    const [manifest] = await page.find(order.url);
+    expect(manifest).toMatchObject({ state: "complete", tier: "opfs" });
+    const diagnostics = noDiagnostics();
+    const file = await page.open({ ...about, url: order.url }, diagnostics);
+    for (const index of [0, 1, 2]) {
+      expect(sameBytes(await file.read(index), bytes.subarray(index * chunkBytes, (index + 1) * chunkBytes))).toBe(true);
+    }
+    expect(diagnostics.damagedChunks).toBe(0);
+    expect((await page.list())[0]).toMatchObject({ tier: "opfs", complete: true, storedBytes: bytes.length });
+    const id = manifest?.id ?? "";
+    expect(await page.verify(id)).toEqual({ chunks: 3, damaged: 0 });
+    expect(await errorCode(page.delete(id))).toBe("STORE.busy");
+    expect((await page.find(order.url))[0]?.state).toBe("complete");
+    worker.terminate();
+    await expect.poll(ourLocks).toEqual([]);
+    await expect
+      .poll(() =>
+        page.delete(id).then(
+          () => "gone",
+          (thrown: { code: string }) => thrown.code,
+        ),
+      )
+      .toBe("gone");
+    expect(await page.list()).toEqual([]);
+  });
+
+  test("and whose database entry is lost is swept up by the next load", async () => {
+    const { worker } = await startWorker();
+    worker.terminate();
+    await expect.poll(ourLocks).toEqual([]);
+    const { keyValue } = await openIndexedDb(name);
+    await keyValue.delete(await keyValue.keys(""));
+    keyValue.close();
+    const page = await openHere();
+    expect(await page.list()).toEqual([]);
+    const diagnostics = noDiagnostics();
+    await page.open(about, diagnostics);
+    expect(diagnostics.damagedManifests).toBe(1);
+    const opfs = await openOpfs(name);
+    expect(await opfs.files()).toEqual([]);
+    opfs.close();
+  });
 });

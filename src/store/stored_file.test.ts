@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type StoreHalves, faultyStore } from "../testing/faulty_store.ts";
 import { chunksOf, download, expectHonest, openSmallStore, smallChunk, testFile } from "../testing/small_store.ts";
-import { sameBytes } from "../testing/store_contract.ts";
+import { sameBytes } from "../testing/chunk_cases.ts";
 import { noDiagnostics } from "./diagnostics.ts";
 import { chunkKey, encodeRecord, fileId, manifestKey } from "./manifest.ts";
 import { memoryStore } from "./memory.ts";

@@ -9,7 +9,7 @@ import type { FileDescription, ModelStore } from "../store/model_store.ts";
 import { createProcessLocks } from "../store/process_locks.ts";
 import type { StoredFile } from "../store/stored_file.ts";
 import type { StoreHalves } from "./faulty_store.ts";
-import { sameBytes, seededBytes } from "./store_contract.ts";
+import { sameBytes, seededBytes } from "./chunk_cases.ts";
 
 export const smallChunk = 1024;
 
