@@ -14,6 +14,7 @@ import { attentionPrefill } from "../kernels/attention_prefill.ts";
 import { gatherRows } from "../kernels/gather_rows.ts";
 import type { KernelTarget, Precision } from "../kernels/kernel.ts";
 import { linear, type LinearAttributes } from "../kernels/linear.ts";
+import { ratesOf } from "./probe_rates.ts";
 import { median, type TimerOptions, timeWorks, type Work } from "./probe_timer.ts";
 import { WorkMaker, type WorkStep } from "./probe_works.ts";
 import type { AdapterProbe } from "./verdict.ts";
@@ -45,7 +46,8 @@ interface ProbeSizes {
 const smallN = 64;
 const copyRows = 64;
 const elementRows = 128;
-const attentionTokens = 512;
+/** The past of a token early in an answer, which is what speeds are foretold for. */
+const attentionTokens = 160;
 const attentionRows = 128;
 const pageTokens = 32;
 const uploadBytes = 16 << 20;
@@ -63,10 +65,9 @@ function sizesFor({ software, maxBindingBytes }: Caps): ProbeSizes {
   return { ...attention, ...products, spreadBytes: 128 << 20, copyCols, elementCols: 4096 };
 }
 
-/** A work and what its time says. */
+/** A work and how much it does: weights, multiply-adds, bytes. */
 interface Measure {
   readonly work: Work;
-  /** How much it does: weights, multiply-adds, bytes. */
   readonly amount: number;
 }
 
@@ -102,11 +103,12 @@ export async function probeAdapter(gpu: GPU | undefined, options: ProbeOptions =
       timer,
       [...measures.values()].map(({ work }) => work),
     );
-    const ms = new Map([...measures.keys()].map((name, index) => [name, times[index]]));
-    const rest = await measureTransfers(timer);
+    const found = new Map([...measures].map(([name, { amount }], index) => [name, { amount, ms: times[index] }]));
+    const rates = ratesOf(found, { formats: wanted.map(({ name }) => name), software: caps.software });
+    const transfers = await measureTransfers(timer);
     const { vendor, architecture, description, deviceClass, f16 } = caps;
     const adapter = { vendor, architecture, description, deviceClass, f16 };
-    return { adapter, activations: precision, ...ratesOf(measures, ms, wanted), ...rest, tookMs: performance.now() - startMs };
+    return { adapter, activations: precision, ...rates, ...transfers, tookMs: performance.now() - startMs };
   } catch (error) {
     // What a lost device makes the rest throw is a consequence.
     throw failure ?? asShaderloomError(error, "GPU.probe");
@@ -184,38 +186,6 @@ function attentionAttributes(
   const type = target.precision === "f16" ? ("f16" as const) : ("f32" as const);
   const kv = { pageTokens, numKvHeads: kvHeads, headDim, type, maxPages: attentionTokens / pageTokens };
   return { kv, numHeads: heads, scale: 1 / Math.sqrt(headDim), ...chooseSplits(target, kv, attentionTokens) };
-}
-
-type Rates = Omit<AdapterProbe, "adapter" | "activations" | "readbackMs" | "uploadBytes" | "tookMs">;
-
-function ratesOf(measures: Measures, ms: ReadonlyMap<string, number>, wanted: readonly WeightFormat[]): Rates {
-  const msOf = (name: string): number => ms.get(name) ?? 0;
-  const dispatchMs = msOf("dispatch");
-  /** Amount a second beyond what a work takes at least. */
-  const rate = (name: string, startMs: number): number => {
-    const time = msOf(name);
-    return ((measures.get(name)?.amount ?? 0) * 1000) / Math.max(time - startMs, time / 4);
-  };
-  /** What a product takes beyond its share of the full rate, from a large and a small one: a line through two points. */
-  const start = (phase: "decode" | "prefill"): number => {
-    const [first] = wanted;
-    const [large, small] = [measures.get(`${phase} ${first?.name}`), measures.get(`small ${phase}`)];
-    if (!first || !large || !small) return dispatchMs;
-    const slope = (msOf(`${phase} ${first.name}`) - msOf(`small ${phase}`)) / (large.amount - small.amount);
-    return Math.max(msOf(`small ${phase}`) - slope * small.amount, dispatchMs);
-  };
-  const startMs = { decode: start("decode"), prefill: start("prefill") };
-  const byFormat = (phase: "decode" | "prefill"): Record<string, number> =>
-    Object.fromEntries(wanted.map(({ name }) => [name, rate(`${phase} ${name}`, startMs[phase])]));
-  return {
-    copyBytes: rate("copy", dispatchMs),
-    elementBytes: rate("elements", dispatchMs),
-    decodeWeights: byFormat("decode"),
-    prefillProducts: byFormat("prefill"),
-    productStartMs: startMs,
-    attentionProducts: { decode: rate("attention decode", dispatchMs), prefill: rate("attention prefill", dispatchMs) },
-    dispatchMs,
-  };
 }
 
 /** Milliseconds from submitting to holding 16 bytes of the result, after `before` was put in the queue. */
