@@ -96,7 +96,9 @@ async function findOrMake(opening: Opening, link: Link, opened: StoredFile | und
     if (facts === undefined) continue;
     const same = sameness({ ...facts, sha256: manifest.sha256 ?? facts.sha256, size: manifest.bytes }, link.facts);
     if (same === "different") continue;
-    const file = opened?.manifest.id === manifest.id ? opened : await openAs(opening, manifest, link.promised);
+    // Opened again where a hash is promised that it was not stored with.
+    const current = opened?.manifest.id === manifest.id && (link.promised ?? manifest.sha256) === manifest.sha256;
+    const file = current ? opened : await openAs(opening, manifest, link.promised);
     if (await agrees(file, server, same === "same")) return file;
     // Another version that its server does not label as one.
     if (manifest.revision === revision) revision += ` copy:${crypto.randomUUID().slice(0, 8)}`;

@@ -97,7 +97,13 @@ describe("hub paths", () => {
     hub.redirects.set("/o/r/resolve/main/f", `${elsewhere.origin}/f`);
     const source = await openSource("hf:o/r/f", { hub: { endpoint: hub.origin, token: "hf_secret" } });
     expect(source.size).toBe(1000);
-    expect(hub.requests.map(({ authorization }) => authorization)).toEqual(["Bearer hf_secret"]);
+    expect(source.name).toBe(`${hub.origin}/o/r/resolve/main/f`);
+    expect(hub.requests.map(({ path }) => path)).toEqual([
+      "/api/models/o/r/revision/main",
+      "/api/models/o/r/paths-info/main",
+      "/o/r/resolve/main/f",
+    ]);
+    expect(new Set(hub.requests.map(({ authorization }) => authorization))).toEqual(new Set(["Bearer hf_secret"]));
     expect(elsewhere.requests.map(({ authorization }) => authorization)).toEqual([undefined]);
     await openSource(`${elsewhere.origin}/f`, { hub: { endpoint: hub.origin, token: "hf_secret" } });
     expect(elsewhere.requests.at(-1)?.authorization).toBeUndefined();
