@@ -171,14 +171,29 @@ export interface ModelHost {
   /** Sends so many bytes more and then holds all connections open, until `release`. */
   readonly holdAfter: (bytes: number) => void;
   readonly release: () => void;
+  /** Waits so long before every 64 KiB; 0 again for none. */
+  readonly slowDown: (milliseconds: number) => void;
   close(): Promise<void>;
 }
 
 /** Bytes written at a time, so that a held connection has sent no more than was said. */
 const writeBytes = 64 << 10;
 
+/** Resolves when more can be written, or nothing any more. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const go = (): void => {
+      response.off("drain", go).off("close", go);
+      resolve();
+    };
+    response.on("drain", go).on("close", go);
+  });
+}
+
 class PacedBodies {
   sent = 0;
+  /** Milliseconds before each write. */
+  delay = 0;
   #allowed = Number.POSITIVE_INFINITY;
   #waiting: Array<() => void> = [];
 
@@ -192,9 +207,10 @@ class PacedBodies {
   async send(response: ServerResponse, body: Buffer): Promise<void> {
     for (let at = 0; at < body.length && !response.destroyed; at += writeBytes) {
       while (this.sent >= this.#allowed) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      if (this.delay > 0) await new Promise((resolve) => setTimeout(resolve, this.delay));
       const piece = body.subarray(at, at + writeBytes);
       this.sent += piece.length;
-      if (!response.write(piece)) await new Promise<void>((resolve) => response.once("drain", resolve).once("close", resolve));
+      if (!response.write(piece)) await drained(response);
     }
     response.end();
   }
@@ -241,6 +257,7 @@ export async function startModelHost(model: Buffer): Promise<ModelHost> {
     sent: () => bodies.sent,
     holdAfter: (bytes) => bodies.allow(bodies.sent + bytes),
     release: () => bodies.allow(Number.POSITIVE_INFINITY),
+    slowDown: (milliseconds) => (bodies.delay = milliseconds),
     close: () =>
       new Promise((resolve) => {
         bodies.allow(Number.POSITIVE_INFINITY);

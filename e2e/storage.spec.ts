@@ -160,8 +160,11 @@ test("two tabs download a model once, and the second one follows", async ({ chat
   // What the first tab has is there already, so this is a resume.
   await second.modelButton.click();
   await second.page.getByRole("button", { name: "Resume model.gguf" }).click();
-  await expect(second.loading).toContainText(/Another tab is downloading this model: \d+ %/, { timeout: 60_000 });
+  await expect(second.loading).toContainText("Opening");
+  host.slowDown(100);
   host.release();
+  await expect(second.loading).toContainText(/Another tab is downloading this model: \d+ %/, { timeout: 60_000 });
+  host.slowDown(0);
   await loaded(chat);
   await loaded(second);
   expect(host.sent() - header).toBeLessThan(model.length + chunkBytes);

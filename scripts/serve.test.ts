@@ -14,6 +14,8 @@ beforeAll(async () => {
   writeFileSync(join(folder, "secret.txt"), "secret");
   writeFileSync(join(folder, "page", "index.html"), "<p>page</p>");
   writeFileSync(join(folder, "page", "m.gguf"), "0123456789");
+  mkdirSync(join(folder, "page", "assets"));
+  writeFileSync(join(folder, "page", "assets", "worker-0a1b2c3d.js"), "");
   served = await serve({ folder: join(folder, "page"), port: 0 });
 });
 
@@ -48,6 +50,11 @@ test("serves the page with its policy, on workers' scripts too", async () => {
     expect(policy).toContain("require-trusted-types-for 'script'");
     expect(policy).not.toContain("'unsafe-");
   }
+});
+
+test("lets browsers keep what has a hash in its name, and only that", async () => {
+  expect((await get("assets/worker-0a1b2c3d.js")).headers.get("cache-control")).toContain("immutable");
+  for (const path of ["", "m.gguf", "assets/absent.js"]) expect((await get(path)).headers.get("cache-control")).toBe("no-cache");
 });
 
 test("answers ranges", async () => {

@@ -5,7 +5,7 @@ import { button, element } from "./dom.ts";
 import type { ModelSource } from "./model_host.ts";
 
 function entryButton(entry: CatalogueEntry, tag: string | undefined, onPick: (source: ModelSource) => void): HTMLButtonElement {
-  const name = element("strong", {}, [entry.name, ...(tag === undefined ? [] : [element("span", { class: "tag" }, [tag])])]);
+  const name = element("strong", {}, [entry.name, ...(tag === undefined ? [] : [" ", element("span", { class: "tag" }, [tag])])]);
   return button({ class: "entry" }, [name, element("span", { class: "hint" }, [entry.description])], () => onPick(entry));
 }
 
