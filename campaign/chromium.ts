@@ -75,10 +75,9 @@ export class Chromium {
 
   /** For the end of a test, whatever state it is in. */
   async end(): Promise<void> {
-    const gone = exited(this.#child);
-    this.#child.kill("SIGKILL");
-    await gone;
-    await this.#browser.close().catch(() => undefined);
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    await this.kill().catch(() => this.#child.kill("SIGKILL"));
+    await exited(this.#child);
   }
 }
 

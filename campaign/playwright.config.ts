@@ -5,6 +5,7 @@ import { defineConfig, type PlaywrightTestConfig } from "@playwright/test";
 const config: PlaywrightTestConfig = defineConfig({
   testDir: ".",
   outputDir: "../test-results",
+  globalSetup: "./build.ts",
   workers: 1,
   retries: 0,
   timeout: 120_000,

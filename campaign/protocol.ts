@@ -15,6 +15,8 @@ export interface DownloadOrder {
   readonly tier: BrowserTier;
   /** Of the order in which the reader wants the file. */
   readonly seed: number;
+  /** How much is read at once: whole chunks as the loader does, or pieces that begin and end anywhere (the default). */
+  readonly pieces?: "chunks" | "any";
   readonly mode?: "use" | "refresh" | "off";
   readonly onFull?: "memory" | "error";
   readonly evict?: boolean;
@@ -39,7 +41,7 @@ export type Order =
   | { readonly act: "release" }
   | { readonly act: "space"; readonly tier: BrowserTier }
   | { readonly act: "locks" }
-  /** Opens the store's database as an old version of this software would and never lets go of it. */
+  /** Holds the store's database open while a newer version waits to change it: nobody else gets in. */
   | { readonly act: "squat" }
   /** Makes the store's database one of a later version of this software. */
   | { readonly act: "upgrade" }

@@ -8,7 +8,12 @@ import { type Scene, type Tab, chunkBytes, expect, sha256, short, test } from ".
 const chunks = 24;
 const boundaries = short ? [0, 11, 23] : Array.from({ length: chunks }, (_, at) => at);
 /** Room for manifests, records and what the browser adds, but not for a chunk. */
-const slack = 2 << 20;
+const slack = chunkBytes - (1 << 18);
+
+/** Requests at once; each may lose the chunk that it is at when the refusal comes. */
+const inFlight = 4;
+/** Below what this machine can do, so that what the server sent is what the tab got. */
+const bytesPerSecond = 100e6;
 
 interface Case {
   readonly tier: BrowserTier;
@@ -28,7 +33,8 @@ async function inspect(scene: Scene, { tier, subject, bystander }: Case): Promis
 async function expectRefused(scene: Scene, tab: Tab, { tier, onFull, subject }: Case): Promise<void> {
   const { url, content } = subject;
   const since = scene.site.log.length;
-  const answer = await tab.try<"download">({ act: "download", url, tier, seed: scene.rng.below(2 ** 31), onFull });
+  // As the loader reads: pieces that share a chunk would cost it twice where nothing is stored.
+  const answer = await tab.try<"download">({ act: "download", url, tier, seed: scene.rng.below(2 ** 31), pieces: "chunks", onFull });
   if (onFull === "error") {
     expect(answer.ok).toBe(false);
     if (answer.ok) return;
@@ -42,15 +48,19 @@ async function expectRefused(scene: Scene, tab: Tab, { tier, onFull, subject }: 
   expect(answer.value.stored?.complete).toBe(false);
   expect(answer.value.warning?.code).toBe("QUOTA.full");
   expect(answer.value.diagnostics.quotaRefusals).toBeGreaterThan(0);
-  expect(bytesSent(requestsOf(scene, url, since)), "bytes fetched to run from memory").toBeLessThanOrEqual(content.length + chunkBytes);
+  expect(bytesSent(requestsOf(scene, url, since)), "bytes fetched to run from memory").toBeLessThanOrEqual(
+    content.length + inFlight * chunkBytes,
+  );
 }
 
 async function holdsAtBoundary(scene: Scene, one: Case): Promise<void> {
   const { tier, room, subject } = one;
   const { url, content } = subject;
+  // For a while Chromium keeps to the room that it found for a database before; only a fresh start knows nothing. Its own account of
+  // what is used is wrong after a start (nothing of IndexedDB, of OPFS sometimes 4 GiB too much), so it is not asked.
+  if (tier === "indexeddb") await scene.atRest(() => undefined);
   const tab = await scene.tab();
-  const { usage = 0 } = await tab.page.evaluate(() => navigator.storage.estimate());
-  await scene.quota(tab.page, usage + room * chunkBytes + slack);
+  await scene.quota(tab.page, one.bystander.content.length + room * chunkBytes + slack);
   await expectRefused(scene, tab, one);
   const kept = await inspect(scene, one);
   expect(kept.length, "chunks stored in the room there was").toBeLessThanOrEqual(room);
@@ -80,7 +90,7 @@ for (const tier of ["opfs", "indexeddb"] as const) {
       // The short form takes turns, and the two tiers take opposite ones.
       const ways = short ? [both[(at + (tier === "opfs" ? 0 : 1)) % 2] ?? "error"] : both;
       for (const onFull of ways) {
-        const subject = scene.noise(`room-${room}-${onFull}.bin`, chunks * chunkBytes);
+        const subject = scene.noise(`room-${room}-${onFull}.bin`, chunks * chunkBytes, { bytesPerSecond });
         await test.step(`room for ${room} chunks, then ${onFull}`, () =>
           holdsAtBoundary(scene, { tier, room, onFull, subject, bystander }));
       }

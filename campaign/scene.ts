@@ -16,7 +16,7 @@ import {
   test as base,
 } from "@playwright/test";
 import { type Rng, seededRng } from "../src/base/rng.ts";
-import { buildPages, servePages } from "./build.ts";
+import { servePages } from "./build.ts";
 import { Chromium } from "./chromium.ts";
 import { type FileServer, startFileServer } from "./file_server.ts";
 import type { Answer, Order, Outcomes, Report } from "./protocol.ts";
@@ -173,7 +173,6 @@ export const test: Campaign = base.extend<{ scene: Scene }, { site: FileServer }
   site: [
     async ({ browserName }, use) => {
       if (browserName !== "chromium") throw new Error("the campaign speaks Chromium's protocol");
-      await buildPages();
       await using site = await startFileServer(servePages);
       await use(site);
     },
@@ -186,7 +185,7 @@ export const test: Campaign = base.extend<{ scene: Scene }, { site: FileServer }
     const scene = new Scene({ site, profile, seed, browser: await Chromium.start(profile) });
     await use(scene);
     await scene.browser.end();
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
     site.files.clear();
     site.log.length = 0;
     expect(

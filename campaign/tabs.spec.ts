@@ -140,6 +140,8 @@ for (const tier of tiers) {
 test("row 56: a tab that will not let go of an old schema is named, and nothing hangs", async ({ scene }) => {
   const subject = scene.noise("blocked.bin", 2 * chunkBytes);
   const old = await scene.tab();
+  // There has to be a database to squat in.
+  await old.order<"list">({ act: "list", tier: "indexeddb" });
   await old.order<"squat">({ act: "squat" });
   const tab = await scene.tab();
   const outcome = await tab.order<"download">(orderFor(scene, subject.url, "indexeddb", { storeMayFail: true }));

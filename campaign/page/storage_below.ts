@@ -113,10 +113,14 @@ export async function tamper({ key, bit }: Extract<Order, { act: "tamper" }>): P
   throw new Error(`no value under ${key}`);
 }
 
-/** An old version's connection, which knows no `versionchange`: its database is older than any of ours and stays open. */
+/**
+ * A connection of a version that knows no `versionchange` and stays open, and a newer one's wish to change the schema, which waits for it:
+ * every tab that opens the database after them waits too.
+ */
 export async function squat(): Promise<null> {
-  await finished(indexedDB.deleteDatabase(databaseName));
-  await finished(indexedDB.open(databaseName, 1));
+  const database = await finished(indexedDB.open(databaseName));
+  const wish = indexedDB.open(databaseName, database.version + 1);
+  await new Promise((resolve) => wish.addEventListener("blocked", resolve));
   return null;
 }
 
@@ -144,14 +148,10 @@ export function breakBrowser({ how, times }: Extract<Order, { act: "break" }>): 
   if (how === "estimate") {
     waylay(navigator.storage, "estimate", strikes, async () => ({ usage: 0, quota: 0 }));
   } else if (how === "open") {
-    const factory = indexedDB;
-    const { open } = { open: factory.open.bind(factory) };
     waylay(IDBFactory.prototype, "open", strikes, () => {
-      const request = open(`broken ${Math.random()}`);
-      request.addEventListener("upgradeneeded", () => request.transaction?.abort());
-      Reflect.defineProperty(request, "error", {
-        get: () => new DOMException("Internal error opening backing store for indexedDB.open.", "UnknownError"),
-      });
+      const error = new DOMException("Internal error opening backing store for indexedDB.open.", "UnknownError");
+      const request = Object.assign(new EventTarget(), { error, readyState: "done", transaction: null });
+      setTimeout(() => request.dispatchEvent(new Event("error")), 5);
       return request;
     });
   } else if (how === "connection") {

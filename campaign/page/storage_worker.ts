@@ -3,6 +3,7 @@
 
 import { ShaderloomError } from "../../src/base/errors.ts";
 import { seededRng } from "../../src/base/rng.ts";
+import { chunkBytes } from "../../src/store/chunk_store.ts";
 import { noDiagnostics } from "../../src/store/diagnostics.ts";
 import type { DownloadNews, Hold, ModelStore } from "../../src/store/model_store.ts";
 import { openModelStore } from "../../src/store/open.ts";
@@ -156,7 +157,7 @@ async function download(order: DownloadOrder): Promise<DownloadOutcome> {
         report({ what: "news", news: one });
       },
     });
-    const bytes = await readAll(source, order.seed);
+    const bytes = await readAll(source, order);
     await source.finish?.();
     const { stored } = source;
     if (order.hold && stored?.model !== undefined && store !== undefined) held.push(await store.holdModel(stored.model));
@@ -182,19 +183,19 @@ async function download(order: DownloadOrder): Promise<DownloadOutcome> {
   }
 }
 
-/** Reads the file in pieces like tensors, the wanted ones first, three at a time. */
-async function readAll(source: ByteSource, seed: number): Promise<Uint8Array<ArrayBuffer>> {
+/** Reads the file in pieces, in an order of its own that it says before, four at a time. */
+async function readAll(source: ByteSource, { seed, pieces: size = "any" }: DownloadOrder): Promise<Uint8Array<ArrayBuffer>> {
   const rng = seededRng(seed);
   const bytes = new Uint8Array(source.size);
   const pieces: Array<{ offset: number; length: number }> = [];
   for (let offset = 0; offset < source.size;) {
-    const length = Math.min(1 + rng.below(6 << 20), source.size - offset);
+    const length = Math.min(size === "chunks" ? chunkBytes : 1 + rng.below(6 << 20), source.size - offset);
     pieces.splice(rng.below(pieces.length + 1), 0, { offset, length });
     offset += length;
   }
   source.expect?.(pieces);
   const left = pieces.values();
-  const readers = Array.from({ length: 3 }, async () => {
+  const readers = Array.from({ length: 4 }, async () => {
     for (const { offset, length } of left) {
       const place = bytes.subarray(offset, offset + length);
       const read = await source.read(offset, length, { into: place });

@@ -32,6 +32,11 @@ export interface TransactionKind {
 /** How many milliseconds before each attempt to open a lost connection again. */
 const reopenAfter = [20, 150, 800];
 const defaultOpenWithin = 10_000;
+/**
+ * Milliseconds for transactions to end once the browser closed their connection. Chromium 156 aborts most of them, but of those that were
+ * storing Blobs when a site's data was cleared some never end.
+ */
+const endWithin = 500;
 
 export class Connection {
   readonly #name: string;
@@ -137,22 +142,38 @@ async function transact<T>(database: IDBDatabase, kind: TransactionKind, work: (
     await done.catch(() => undefined);
     throw new WorkError("the transaction was not made", { cause: thrown });
   }
-  // The transaction knows why it failed; its requests often say only that they were aborted.
-  const [outcome] = await Promise.allSettled([result, done]);
+  // The transaction knows why it failed; its requests often say only that they were aborted, or never say anything.
+  Promise.resolve(result).catch(() => undefined);
   await done;
-  if (outcome.status === "rejected") throw outcome.reason;
-  return outcome.value;
+  return result;
 }
 
 function completion(transaction: IDBTransaction): Promise<void> {
-  return new Promise((resolve, reject) => {
+  const over = new AbortController();
+  const { signal } = over;
+  const done = new Promise<void>((resolve, reject) => {
     let failed: unknown;
-    transaction.addEventListener("complete", () => resolve());
-    transaction.addEventListener("error", ({ target }) => {
-      failed ??= target instanceof IDBRequest ? target.error : undefined;
+    transaction.addEventListener("complete", () => resolve(), { signal });
+    transaction.addEventListener(
+      "error",
+      ({ target }) => {
+        failed ??= target instanceof IDBRequest ? target.error : undefined;
+      },
+      { signal },
+    );
+    transaction.addEventListener("abort", () => reject(transaction.error ?? failed ?? new DOMException("aborted", "AbortError")), {
+      signal,
     });
-    transaction.addEventListener("abort", () => reject(transaction.error ?? failed ?? new DOMException("aborted", "AbortError")));
+    transaction.db.addEventListener(
+      "close",
+      () => {
+        const timer = setTimeout(() => reject(new DOMException("the connection was closed", "InvalidStateError")), endWithin);
+        signal.addEventListener("abort", () => clearTimeout(timer));
+      },
+      { signal },
+    );
   });
+  return done.finally(() => over.abort());
 }
 
 /** Errors that a new connection may mend. `UnknownError` is what Chrome and Safari call a lost storage process or a broken disk. */
@@ -164,7 +185,7 @@ function isLoss(thrown: unknown): boolean {
 
 function lostStore(what: string, cause: unknown): ShaderloomError {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  const message = `${what} failed: the browser's storage is lost and did not come back (${reason}). Restart the browser to store again; loading also works without storing.`;
+  const message = `${what} failed: the browser's storage is lost and did not come back (${reason}). Reload the page to store again; loading also works without storing.`;
   return new ShaderloomError("STORE.lost", message, { retryable: true, detail: { what, reopened: reopenAfter.length }, cause });
 }
 
