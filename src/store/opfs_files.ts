@@ -16,7 +16,7 @@ const idleAfter = 500;
 const patience = 1500;
 const pauseBetween = 25;
 /** Milliseconds after which a call counts as unanswered. */
-const answerWithin = 10_000;
+const answerWithin = 4000;
 const attemptsMade = 3;
 
 export interface OpfsOptions {
@@ -266,6 +266,6 @@ function isLoss(thrown: unknown): boolean {
 
 function lostFolder(what: string, cause: unknown): ShaderloomError {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  const message = `${what} failed: the browser's storage is lost and did not come back (${reason}). Restart the browser to store again; loading also works without storing.`;
+  const message = `${what} failed: the browser's storage is lost and did not come back (${reason}). Reload the page to store again; loading also works without storing.`;
   return new ShaderloomError("STORE.lost", message, { retryable: true, detail: { what, reopened: attemptsMade - 1 }, cause });
 }
