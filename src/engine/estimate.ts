@@ -7,28 +7,22 @@ import type { Caps } from "../gpu/caps.ts";
 import { readCaps, requestAdapter } from "../gpu/device.ts";
 import { ggmlTypeName } from "../weights/ggml_types.ts";
 import type { GgufFile } from "../weights/gguf.ts";
-import { openModelFile } from "../weights/gguf_split.ts";
-import { type ByteSource, type HubOptions, type ModelLocation, openSource } from "../weights/source.ts";
 import { draftModel, type ModelDraft } from "./model_draft.ts";
+import { type FactsOptions, type ModelFacts, readFacts } from "./model_facts.ts";
 import { measureNeed } from "./need.ts";
 import { planRunner, type RunnerPlan } from "./placement.ts";
 import { probeAdapter, type ProbeOptions } from "./probe.ts";
 import { predictSpeed, productFormats } from "./speed.ts";
-import type { StoreOptions } from "./session.ts";
 import { suggest } from "./suggestion.ts";
 import { tryMemory } from "./trial.ts";
 import type { AdapterProbe, Estimate, GpuNeed, MemoryTrial } from "./verdict.ts";
 
-export interface EstimateSessionOptions {
-  readonly model: ModelLocation;
+export interface EstimateSessionOptions extends FactsOptions {
   readonly contextLength?: number | undefined;
   readonly activations?: "f32" | "f16" | "int8" | undefined;
   readonly deviceClass?: "gpu" | "cpu" | undefined;
-  readonly hub?: HubOptions | undefined;
-  readonly store?: StoreOptions | undefined;
   /** Default `navigator.gpu`. */
   readonly gpu?: GPU | undefined;
-  readonly signal?: AbortSignal | undefined;
   /** A probe of before; another is made when it lacks a format of the model or was made for other activations. */
   readonly probe?: AdapterProbe | undefined;
 }
@@ -41,15 +35,6 @@ export interface ProbeSessionOptions extends ProbeOptions {
 /** @throws {ShaderloomError} GPU.*, AbortError */
 export async function probeSession(options: ProbeSessionOptions = {}): Promise<AdapterProbe> {
   return probeAdapter(options.gpu ?? globalThis.navigator?.gpu, options);
-}
-
-/** What is known of a model before a GPU is asked. */
-export interface ModelFacts {
-  readonly file: GgufFile;
-  /** Of all its files. */
-  readonly fileBytes: number;
-  readonly downloadBytes: number;
-  readonly storage: Estimate["storage"];
 }
 
 /**
@@ -74,25 +59,6 @@ export async function estimateSession(options: EstimateSessionOptions): Promise<
     if (!error.code.startsWith("GPU.")) throw error;
     // A GPU that cannot be measured cannot run the model either.
     return compose({ ...judged, problems: [...problems, error], probe: undefined, trial: undefined });
-  }
-}
-
-/** Reads the header and what is stored of the files, then lets go of them. */
-async function readFacts({ model, hub, signal }: EstimateSessionOptions): Promise<ModelFacts> {
-  const { file, sources } = await openModelFile(
-    model,
-    (location) => openSource(location, { ...(hub ? { hub } : {}), ...(signal ? { signal } : {}) }),
-    signal ? { signal } : {},
-  );
-  try {
-    const sum = (of: (source: ByteSource) => number): number => sources.reduce((total, source) => total + of(source), 0);
-    const fileBytes = sum(({ size }) => size);
-    const storedBytes = sum(({ stored }) => stored?.storedBytes() ?? 0);
-    const remote = typeof model === "string" || model instanceof URL;
-    const downloadBytes = remote ? sum(({ size, local, stored }) => (local ? 0 : size - (stored?.storedBytes() ?? 0))) : 0;
-    return { file, fileBytes, downloadBytes, storage: { neededBytes: downloadBytes, availableBytes: null, persisted: false, storedBytes } };
-  } finally {
-    for (const source of sources) source.close?.();
   }
 }
 
