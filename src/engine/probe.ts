@@ -35,6 +35,7 @@ interface ProbeSizes {
   readonly prefill: { readonly n: number; readonly k: number; readonly rows: number };
   /** Products too small to keep it busy: they tell what every product takes. */
   readonly smallK: number;
+  /** Places that a matrix is read from in turn, more than a GPU's caches hold; not so much that small GPUs lack it. */
   readonly spreadBytes: number;
   readonly copyCols: number;
   readonly elementCols: number;
@@ -53,7 +54,7 @@ const pageTokens = 32;
 const uploadBytes = 16 << 20;
 
 /** Software adapters have few threads and a cache that no small model outgrows either. */
-function sizesFor({ software, maxBindingBytes }: Caps): ProbeSizes {
+function sizesFor({ software, maxBindingBytes }: Caps, formatCount: number): ProbeSizes {
   if (software) {
     const attention = { heads: 8, kvHeads: 4, headDim: 64 };
     const products = { decode: { n: 1024, k: 1024 }, prefill: { n: 1024, k: 512, rows: 64 }, smallK: 256 };
@@ -62,7 +63,13 @@ function sizesFor({ software, maxBindingBytes }: Caps): ProbeSizes {
   const attention = { heads: 32, kvHeads: 8, headDim: 128 };
   const products = { decode: { n: 4096, k: 4096 }, prefill: { n: 4096, k: 1024, rows: 256 }, smallK: 1024 };
   const copyCols = Math.min(1 << 18, maxBindingBytes / copyRows / 4);
-  return { ...attention, ...products, spreadBytes: 128 << 20, copyCols, elementCols: 4096 };
+  return {
+    ...attention,
+    ...products,
+    spreadBytes: Math.min(128 << 20, (256 << 20) / Math.max(1, formatCount)),
+    copyCols,
+    elementCols: 4096,
+  };
 }
 
 /** A work and how much it does: weights, multiply-adds, bytes. */
@@ -97,7 +104,7 @@ export async function probeAdapter(gpu: GPU | undefined, options: ProbeOptions =
   try {
     assertPrecision(precision, caps);
     const wanted = formats.filter(({ name }) => (options.formats ?? usualFormats).includes(name));
-    const sizes = sizesFor(caps);
+    const sizes = sizesFor(caps, wanted.length);
     const measures = await unlessAborted(makeMeasures(maker, target, { formats: wanted, sizes }), options.signal);
     const times = await timeWorks(
       timer,
