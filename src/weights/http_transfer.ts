@@ -22,7 +22,7 @@ export interface TransferContext {
 
 export interface Transfer {
   readonly response: Response;
-  /** The body; leaving the loop early ends the transfer. To be iterated once. */
+  /** The body; leaving the loop early ends the transfer. To be iterated once, and each run is gone with the next. */
   chunks(): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined>;
   /** Ends a transfer whose body is not wanted. */
   cancel(): void;
@@ -72,14 +72,15 @@ interface Body {
 }
 
 async function* readChunks({ context, response, idle, signal }: Body): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
-  const reader = response.body?.getReader();
+  const body = response.body === null ? undefined : bodyReader(response.body);
+  idle.watch(() => body?.cancel());
   try {
     for (;;) {
-      if (reader === undefined) return;
+      if (body === undefined) return;
       idle.restart();
-      const { done, value } = await idle.race(reader.read());
+      const value = await idle.race(body.read());
       idle.pause(); // the time that the consumer takes is not the server's
-      if (done) return;
+      if (value === undefined) return;
       context.activity.at = performance.now();
       context.onNetworkBytes?.(value.length);
       yield value;
@@ -94,6 +95,45 @@ async function* readChunks({ context, response, idle, signal }: Body): AsyncGene
   }
 }
 
+interface BodyReader {
+  /** The next bytes, until there are no more. Those of before are gone. */
+  read(): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  cancel(): void;
+}
+
+/** Bytes of a run at most. */
+const runBytes = 256 << 10;
+
+/** Reads into one buffer again and again, where bodies can be read so: the runs of a large file would else be as much garbage as the file. */
+function bodyReader(body: ReadableStream<Uint8Array<ArrayBuffer>>): BodyReader {
+  let reader: ReadableStreamBYOBReader;
+  try {
+    reader = body.getReader({ mode: "byob" });
+  } catch {
+    return plainReader(body.getReader());
+  }
+  let buffer = new ArrayBuffer(runBytes);
+  return {
+    read: async () => {
+      const { done, value } = await reader.read(new Uint8Array(buffer));
+      if (done) return undefined;
+      buffer = value.buffer;
+      return value;
+    },
+    cancel: () => void reader.cancel().catch(() => undefined),
+  };
+}
+
+function plainReader(reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>): BodyReader {
+  return {
+    read: async () => {
+      const { done, value } = await reader.read();
+      return done ? undefined : value;
+    },
+    cancel: () => void reader.cancel().catch(() => undefined),
+  };
+}
+
 interface IdleTimer {
   /** Aborts with the caller's signal, when time is up, and on `abort`. */
   readonly signal: AbortSignal;
@@ -102,6 +142,11 @@ interface IdleTimer {
   restart(): void;
   pause(): void;
   abort(): void;
+  /**
+   * What else ends when time runs out. What it refers to stays while the timer runs: Chromium 156 collects some streams as garbage
+   * while they are read.
+   */
+  watch(end: () => void): void;
   /** True when time ran out. */
   fired(): boolean;
   /** Forgets timer and caller's signal. */
@@ -111,6 +156,7 @@ interface IdleTimer {
 /** @param activity while the answer has not begun, bytes elsewhere count as signs of life */
 function idleTimer(stallMs: number, outer: AbortSignal | undefined, activity?: { readonly at: number }): IdleTimer {
   const controller = new AbortController();
+  let end: (() => void) | undefined;
   let expired = false;
   let waiting = activity;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -123,6 +169,7 @@ function idleTimer(stallMs: number, outer: AbortSignal | undefined, activity?: {
       if (left > 0) return start(left);
       expired = true;
       controller.abort();
+      end?.();
     }, ms);
   };
   const restart = (): void => {
@@ -137,6 +184,9 @@ function idleTimer(stallMs: number, outer: AbortSignal | undefined, activity?: {
     restart,
     pause,
     abort,
+    watch: (given) => {
+      end = given;
+    },
     fired: () => expired,
     stop: () => {
       pause();

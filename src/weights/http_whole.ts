@@ -27,7 +27,7 @@ export async function readWhole(context: HttpContext, transfer: Transfer): Promi
     if (received === 0) refuseWebPage(name, transfer.response, run);
     received += run.length;
     if (received > maxBufferedBytes) throw tooLarge(name, maxBufferedBytes);
-    parts.push(run);
+    parts.push(run.slice());
     loose += run.length;
     if (loose > looseBytes) [parts, loose] = [[new Blob(parts)], 0];
     // More than announced means that an encoding was taken off where CORS hides its header, so the length was of something else.
