@@ -1,6 +1,9 @@
 // What the page stores and what it takes, with the real store and a host that counts the bytes it sends.
 
-import { expect, type Page } from "@playwright/test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium, expect, type Page } from "@playwright/test";
 import { tinyModel } from "../src/testing/tiny_model.ts";
 import { ChatPage, startModelHost, test as base, type ModelHost } from "./chat_page.ts";
 
@@ -172,24 +175,38 @@ test("two tabs download a model once, and the second one follows", async ({ chat
   expect(second.faults).toEqual([]);
 });
 
-test("full storage costs the keeping, not the model; with room it is kept", async ({ chat, page, address, baseURL, context }) => {
-  const cdp = await context.newCDPSession(page);
-  const { origin } = new URL(baseURL ?? "");
-  await chat.open();
-  await cdp.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 16 << 20 });
-  await chat.loadAddress(address);
-  await loaded(chat);
-  await expect(chat.banner).toContainText("QUOTA");
-  await expect(chat.banner).toContainText("model.gguf runs from memory and was not kept");
-  expect((await chat.askFully("Hello")).length).toBeGreaterThan(0);
-  await chat.banner.getByRole("button", { name: "Make room" }).click();
-  await expect(chat.picker).toContainText("model.gguf runs from memory and is not kept.");
-  await cdp.send("Storage.overrideQuotaForOrigin", { origin });
-  await chat.picker.getByRole("button", { name: "Store it" }).click();
-  await expect(chat.loading).toBeHidden({ timeout: 90_000 });
-  await expect(chat.banner).toHaveCount(0);
-  await chat.modelButton.click();
-  await expect(chat.stored("model.gguf")).toContainText("complete");
+test("full storage costs the keeping, not the model; with room it is kept", async ({ host, baseURL, launchOptions }) => {
+  // Chromium holds only profiles on disk to the quota that the test sets.
+  const profile = mkdtempSync(join(tmpdir(), "shaderloom-e2e-"));
+  const context = await chromium.launchPersistentContext(profile, launchOptions);
+  try {
+    const page = await context.newPage();
+    const { href, origin } = new URL(baseURL ?? "");
+    const chat = new ChatPage(page, origin);
+    chat.allowOrigin(host.origin);
+    const cdp = await context.newCDPSession(page);
+    // Before anything is stored: Chromium remembers for a while how much room it found.
+    await cdp.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 16 << 20 });
+    await page.goto(href);
+    await chat.ready();
+    await chat.loadAddress(`${host.origin}/model.gguf`);
+    await loaded(chat);
+    await expect(chat.banner).toContainText("QUOTA");
+    await expect(chat.banner).toContainText("model.gguf runs from memory and was not kept");
+    expect((await chat.askFully("Hello")).length).toBeGreaterThan(0);
+    await chat.banner.getByRole("button", { name: "Make room" }).click();
+    await expect(chat.picker).toContainText(/model.gguf runs from memory and is not kept. \d+\.\d MB of it found no room/);
+    await cdp.send("Storage.overrideQuotaForOrigin", { origin });
+    await chat.picker.getByRole("button", { name: "Store it" }).click();
+    await expect(chat.loading).toBeHidden({ timeout: 90_000 });
+    await expect(chat.banner).toHaveCount(0);
+    await chat.modelButton.click();
+    await expect(chat.stored("model.gguf")).toContainText("complete");
+    expect(chat.faults).toEqual([]);
+  } finally {
+    await context.close();
+    rmSync(profile, { recursive: true, force: true });
+  }
 });
 
 test("a file of this computer is read in place, again on the next visit, and copied when asked", async ({ chat, page }) => {

@@ -24,13 +24,13 @@ function failure(code: string, message: string): Error {
   return Object.assign(new Error(message), { code, retryable: false, detail: {} });
 }
 
-function infoOf(warning: Warning): EngineInfo {
+function infoOf(warning: Warning, model: string | null): EngineInfo {
   const diagnostics = { damagedChunks: 0, refusedChunks: 0 };
   return {
     model: { name: "m", architecture: "llama", parameters: 1e6, chatTemplate: true },
     adapter: { vendor: "v", architecture: "a", description: "Test GPU", deviceClass: "gpu", f16: true },
     contextLength: 512,
-    storage: { tier: null, model: null, complete: warning === null, verified: false, diagnostics, warning },
+    storage: { tier: null, model, complete: warning === null, verified: false, diagnostics, warning },
   } as unknown as EngineInfo;
 }
 
@@ -45,7 +45,7 @@ async function openPage(models: Parameters<typeof fakeLibrary>[0] = []): Promise
       const thrown = page.failures.shift();
       if (thrown) throw thrown;
       const engine = {
-        info: async () => infoOf(page.warning),
+        info: async () => infoOf(page.warning, page.library.models.find(({ location: at }) => at === options.model)?.id ?? null),
         stats: async () => ({ gpuBytes: { total: 1e7 } }),
         unload: async () => undefined,
       };
@@ -197,7 +197,8 @@ test("checking shows progress and result; the browser is asked to keep models", 
 });
 
 test("full storage is told once the model runs, with the way to make room and to store it", async () => {
-  const page = await openPage([storedModel({ name: "old.gguf" })]);
+  const part = storedModel({ id: "part", name: "new.gguf", location: "https://host.example/new.gguf", storedBytes: 1e8, complete: false });
+  const page = await openPage([storedModel({ name: "old.gguf" }), part]);
   page.warning = {
     code: "QUOTA.full",
     message: "Storage is full. Delete stored models.",
@@ -209,10 +210,10 @@ test("full storage is told once the model runs, with the way to make room and to
   await see("new.gguf runs from memory and was not kept");
   expect(document.querySelector(".banner")?.getAttribute("role")).toBe("status");
   await press("Make room");
-  await see("new.gguf runs from memory and is not kept. It takes 386 MB.");
+  await see("new.gguf runs from memory and is not kept. 286 MB of it found no room.");
   await press("Delete old.gguf");
   await press("Delete 386 MB");
-  await vi.waitFor(() => expect(page.library.models).toEqual([]));
+  await vi.waitFor(() => expect(page.library.models).toEqual([part]));
   page.warning = null;
   await press("Store it");
   await vi.waitFor(() => expect(page.loads).toHaveLength(3));

@@ -1,7 +1,7 @@
 // Everything about which model is in use: picking one, its verdict, its load, and what is stored. Joins the views of these with the
 // host, the choice and the shelf; the conversation is told only that a model is there or gone.
 
-import type { EngineInfo, ModelLibrary } from "../index.ts";
+import type { ModelLibrary } from "../index.ts";
 import type { Banners } from "./banner.ts";
 import type { CatalogueEntry } from "./catalogue.ts";
 import { sourceOfFiles, type PickedFiles } from "./file_access.ts";
@@ -222,6 +222,12 @@ export class ModelController {
     if (source) this.load(source);
   }
 
+  #unkept({ source, info }: LoadedModel): Unkept | undefined {
+    if (!info.storage.warning?.code.startsWith("QUOTA")) return undefined;
+    const part = this.#shelf.state.models.find(({ id }) => id === info.storage.model);
+    return { name: source.name, missing: part && part.bytes - part.storedBytes };
+  }
+
   #showShelf(): void {
     const model = this.current;
     const location = model?.source.location;
@@ -230,7 +236,7 @@ export class ModelController {
       shelf: this.#shelf.state,
       current: model?.source.name,
       inUse: model?.info.storage.model ?? idOf(location) ?? idOf(remembered),
-      unkept: model && unkeptOf(model.source.name, model.info),
+      unkept: model && this.#unkept(model),
       keepable: location instanceof File && remembered === undefined ? location : undefined,
     });
   }
@@ -243,10 +249,4 @@ function isRemote({ location }: ModelSource): boolean {
 
 function idOf(location: ModelSource["location"] | undefined): string | undefined {
   return typeof location === "string" && location.startsWith("stored:") ? location.slice("stored:".length) : undefined;
-}
-
-function unkeptOf(name: string, { storage }: EngineInfo): Unkept | undefined {
-  if (!storage.warning?.code.startsWith("QUOTA")) return undefined;
-  const { needed } = storage.warning.detail;
-  return { name, needed: typeof needed === "number" ? needed : undefined };
 }

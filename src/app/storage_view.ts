@@ -15,8 +15,8 @@ export interface StorageEvents extends RowEvents {
 /** The model in use, when it runs from memory because storage was refused. */
 export interface Unkept {
   readonly name: string;
-  /** Bytes that storing it takes, when known. */
-  readonly needed: number | undefined;
+  /** Bytes of it that are not stored, when known. */
+  readonly missing: number | undefined;
 }
 
 export interface StorageContext {
@@ -49,7 +49,7 @@ function createUnkeptNote(onStore: () => void): { readonly root: HTMLElement; re
     show(unkept) {
       root.hidden = unkept === undefined;
       if (!unkept) return;
-      const size = unkept.needed === undefined ? "" : ` It takes ${formatBytes(unkept.needed)}.`;
+      const size = unkept.missing === undefined ? "" : ` ${formatBytes(unkept.missing)} of it found no room.`;
       text.textContent = `${unkept.name} runs from memory and is not kept.${size} Delete what you no longer need, then store it.`;
     },
   };
