@@ -113,6 +113,10 @@ function serve(state: FaultServer, request: IncomingMessage, response: ServerRes
   const match = /^bytes=(\d+)-(\d*)$/.exec(range ?? "");
   const start = state.ranges ? Number(match?.[1] ?? 0) : 0;
   const end = Math.min(match?.[2] && state.ranges ? Number(match[2]) + 1 : state.content.length, state.content.length);
+  if (start > 0 && start >= end) {
+    response.writeHead(416, { "content-range": `bytes */${state.content.length}` }).end();
+    return;
+  }
   answer(state, response, { start, end, fault: state.faults.shift() });
 }
 

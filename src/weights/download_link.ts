@@ -25,6 +25,7 @@ export interface LinkOptions extends HttpOptions {
 
 export interface Link {
   readonly size: number;
+  /** What the file's origin says; not what the caller promises, which is no sign of what the server has. */
   readonly facts: FileFacts;
   /** Bytes that came with the first look. */
   readonly first: { readonly start: number; readonly bytes: Uint8Array };
@@ -70,7 +71,7 @@ export async function connect(url: URL, options: LinkOptions, look: { readonly s
     throw conflictingPromises(name, options.sha256, origin);
   }
   const promised = options.sha256 ?? origin;
-  const facts: FileFacts = { ...file.facts, commit: said.commit ?? file.facts.commit, sha256: promised, size: file.size };
+  const facts: FileFacts = { ...file.facts, commit: said.commit ?? file.facts.commit, sha256: origin, size: file.size };
   const pinned: HttpFile = { ...file, facts };
   return {
     size: file.size,

@@ -167,8 +167,7 @@ async function open(url: URL, options: RemoteOptions, { link, place, unstored, h
     lock,
     connect: async (start, signal) => {
       const again = await connect(url, { ...options, signal }, { start, length: lookBytes(options) });
-      const before = factsOfRevision(manifest?.revision ?? "");
-      const facts = before === undefined ? undefined : { ...before, sha256: manifest?.sha256 ?? before.sha256 };
+      const facts = factsOfRevision(manifest?.revision ?? "");
       if (facts !== undefined && sameness(facts, again.facts) === "different") throw changed(name);
       return again;
     },

@@ -91,10 +91,12 @@ async function findOrMake(opening: Opening, link: Link, opened: StoredFile | und
   const { options, store, key, url } = opening;
   const server: Server = { link, signal: options.signal ?? new AbortController().signal };
   let revision = revisionOf(link.facts);
+  // Who promises another hash for the same version means another file.
+  if (link.promised !== link.facts.sha256) revision += ` promised:${link.promised}`;
   for (const manifest of await candidates(opening)) {
     const facts = factsOfRevision(manifest.revision);
     if (facts === undefined) continue;
-    const same = sameness({ ...facts, sha256: manifest.sha256 ?? facts.sha256, size: manifest.bytes }, link.facts);
+    const same = sameness({ ...facts, size: manifest.bytes }, link.facts);
     if (same === "different") continue;
     // Opened again where a hash is promised that it was not stored with.
     const current = opened?.manifest.id === manifest.id && (link.promised ?? manifest.sha256) === manifest.sha256;

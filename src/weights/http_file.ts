@@ -68,6 +68,7 @@ async function probeOnce(context: HttpContext, { start, length, signal }: Look):
     throw wrongRange(context.name, "it sent another range than the first bytes");
   }
   const bytes = await collect(transfer, { limit: length, name: context.name });
+  if (range !== undefined && bytes.length > range.end - start + 1) throw wrongRange(context.name, "it sent more bytes than it says");
   if (start === 0) refuseWebPage(context.name, response, bytes);
   const size = range?.total ?? (await totalWithoutRange(context, start, signal));
   if (start + bytes.length > size) throw wrongRange(context.name, "it sent more bytes than it says the file has");
