@@ -32,6 +32,8 @@ export interface Served {
   sent: number;
   status: number;
   open: boolean;
+  /** Whether it ended with its last byte, as far as this side can see. */
+  whole: boolean;
 }
 
 export interface HostedFile {
@@ -80,7 +82,16 @@ export async function startFileServer(pages: (request: IncomingMessage, response
       pages(request, response);
       return;
     }
-    const served: Served = { path, method: request.method ?? "", headers: request.headers, start: 0, sent: 0, status: 0, open: true };
+    const served: Served = {
+      path,
+      method: request.method ?? "",
+      headers: request.headers,
+      start: 0,
+      sent: 0,
+      status: 0,
+      open: true,
+      whole: false,
+    };
     log.push(served);
     response.on("close", () => (served.open = false));
     const file = files.get(path);
@@ -199,6 +210,7 @@ function serveFile(serving: Serving): void {
   response.writeHead(served.status, headers);
   const stop = fault?.kind === "cut" || fault?.kind === "short" || fault?.kind === "stall" ? fault.after : body.length;
   void send(serving, body.subarray(0, stop)).then(() => {
+    served.whole = served.open && stop === body.length;
     if (fault?.kind === "cut") response.destroy();
     else if (fault?.kind !== "stall") response.end();
   });

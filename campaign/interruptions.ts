@@ -4,7 +4,7 @@
 import type { Served } from "./file_server.ts";
 import { type Subject, bytesSent, bytesWithin, chunkCount, completeChunks, expectWhole, requestsOf } from "./ledger.ts";
 import type { BrowserTier, DownloadOutcome } from "./protocol.ts";
-import { type Scene, type Tab, chunkBytes, expect, sha256 } from "./scene.ts";
+import { type Scene, Tab, chunkBytes, expect, sha256 } from "./scene.ts";
 
 /** Where in a session the interruption comes. */
 type Point =
@@ -27,7 +27,10 @@ export interface Toll {
   fetched: number;
   /** Bytes of complete chunks that were fetched again. */
   refetched: number;
-  /** What the bound of invariant (e) allows beyond the file's own bytes. */
+  /**
+   * What invariant (e) allows beyond the file's own bytes: for each interruption one chunk of each request that it cut, and the chunks
+   * that had arrived and were just being stored.
+   */
   allowance: number;
 }
 
@@ -72,11 +75,7 @@ async function inspectComplete(scene: Scene, { tier, subject, bystander }: Plan)
 }
 
 /** One session: either it is interrupted at the point, or it comes to its end before. */
-async function session(
-  scene: Scene,
-  plan: Plan,
-  point: Point | undefined,
-): Promise<DownloadOutcome | { readonly inFlight: number; tab: Tab }> {
+async function session(scene: Scene, plan: Plan, point: Point | undefined): Promise<DownloadOutcome | Tab> {
   const { url } = plan.subject;
   const since = scene.site.log.length;
   const tab = await scene.tab();
@@ -88,9 +87,8 @@ async function session(
     await tab.page.close();
     return outcome;
   }
-  const inFlight = requestsOf(scene, url, since).filter(({ open }) => open).length;
   await plan.interrupt(tab);
-  return { inFlight, tab };
+  return tab;
 }
 
 /** @returns what it cost; every broken promise fails the test on the way */
@@ -109,7 +107,7 @@ export async function downloadThrough(scene: Scene, plan: Plan): Promise<Toll> {
     toll.refetched += bytesWithin(requests, complete);
     const what = `after ${JSON.stringify(point)}`;
     expect(bytesWithin(requests, complete), `bytes of complete chunks fetched again ${what}`).toBe(0);
-    if (!("inFlight" in ended)) {
+    if (!(ended instanceof Tab)) {
       expect(ended.sha256, "what the reader got").toBe(sha256(content));
       expect(ended).toMatchObject({ stored: { tier: plan.tier, complete: true }, warning: null });
       expect(await inspectComplete(scene, plan)).toHaveLength(chunkCount(content));
@@ -117,10 +115,14 @@ export async function downloadThrough(scene: Scene, plan: Plan): Promise<Toll> {
       return toll;
     }
     toll.kills += 1;
-    toll.allowance += ended.inFlight * chunkBytes;
     const before = complete;
     complete = await inspectComplete(scene, plan);
-    const lost = [...before, ...ended.tab.stored(url)].filter((index) => !complete.includes(index));
+    const cut = requests.filter(({ whole }) => !whole).length;
+    const arrived = ended.reports.filter(
+      (report) => report.what === "putting" && report.url === url && !complete.includes(report.index),
+    ).length;
+    toll.allowance += (cut + arrived) * chunkBytes;
+    const lost = [...before, ...ended.stored(url)].filter((index) => !complete.includes(index));
     expect(lost, `chunks that were complete and are not any more ${what}`).toEqual([]);
   }
 }

@@ -4,9 +4,9 @@ import { downloadThrough, type Toll } from "./interruptions.ts";
 import { type Scene, type Tab, chunkBytes, expect, short, test } from "./scene.ts";
 import type { BrowserTier } from "./protocol.ts";
 
-const chunks = 24;
-/** Slow enough for an interruption to meet requests in flight. */
-const bytesPerSecond = 60e6;
+const chunks = short ? 10 : 24;
+/** Slow enough for an interruption to meet requests in flight, and for what was sent to be what had arrived. */
+const bytesPerSecond = 30e6;
 
 interface Rounds {
   readonly kills: number;

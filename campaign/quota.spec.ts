@@ -5,8 +5,8 @@ import { bytesSent, bytesWithin, chunkCount, completeChunks, expectWhole, reques
 import type { BrowserTier } from "./protocol.ts";
 import { type Scene, type Tab, chunkBytes, expect, sha256, short, test } from "./scene.ts";
 
-const chunks = 24;
-const boundaries = short ? [0, 11, 23] : Array.from({ length: chunks }, (_, at) => at);
+const chunks = short ? 10 : 24;
+const boundaries = short ? [0, 4, chunks - 1] : Array.from({ length: chunks }, (_, at) => at);
 /** Room for manifests, records and what the browser adds, but not for a chunk. */
 const slack = chunkBytes - (1 << 18);
 
@@ -64,7 +64,8 @@ async function holdsAtBoundary(scene: Scene, one: Case): Promise<void> {
   await expectRefused(scene, tab, one);
   const kept = await inspect(scene, one);
   expect(kept.length, "chunks stored in the room there was").toBeLessThanOrEqual(room);
-  expect(kept.length, "chunks stored in the room there was").toBeGreaterThanOrEqual(Math.max(0, room - 2));
+  // A file of OPFS has its chunks at their offsets, and the room in front of them counts as taken.
+  if (tier === "indexeddb") expect(kept.length, "chunks stored in the room there was").toBeGreaterThanOrEqual(Math.max(0, room - 2));
   expect(
     tab.stored(url).filter((index) => !kept.includes(index)),
     "chunks stored before the refusal and gone after it",
