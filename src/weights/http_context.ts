@@ -47,6 +47,7 @@ export function httpContext(url: URL, options: HttpOptions = {}): HttpContext {
     stallMs: options.stallMs ?? 30_000,
     origin: options.origin ?? ("location" in globalThis ? globalThis.location.origin : undefined),
     activity: options.activity ?? { at: -Infinity },
+    spareRuns: [],
     onNetworkBytes: options.onNetworkBytes,
     retries: options.retries ?? 5,
     backOffMs: options.backOffMs ?? 500,

@@ -16,6 +16,8 @@ export interface TransferContext {
   readonly origin: string | undefined;
   /** When bytes last came on any transfer that shares this; a request that waits for them in the browser's queue has not stalled. */
   readonly activity: { at: number };
+  /** Buffers that bodies are read into, kept from transfer to transfer. */
+  readonly spareRuns: ArrayBuffer[];
   /** Told of each run of bytes of a body. */
   readonly onNetworkBytes: ((count: number) => void) | undefined;
 }
@@ -72,14 +74,15 @@ interface Body {
 }
 
 async function* readChunks({ context, response, idle, signal }: Body): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
-  const body = response.body === null ? undefined : bodyReader(response.body);
-  idle.watch(() => body?.cancel());
+  const body = response.body === null ? undefined : bodyReader(response.body, context.spareRuns);
+  // Cancelling ends a read that waits, also where the connection itself ignores its signal.
+  idle.onAbort(() => body?.cancel());
   try {
     for (;;) {
-      if (body === undefined) return;
       idle.restart();
-      const value = await idle.race(body.read());
+      const value = await body?.read();
       idle.pause(); // the time that the consumer takes is not the server's
+      if (idle.signal.aborted) throw abortError();
       if (value === undefined) return;
       context.activity.at = performance.now();
       context.onNetworkBytes?.(value.length);
@@ -90,6 +93,7 @@ async function* readChunks({ context, response, idle, signal }: Body): AsyncGene
     if (idle.fired()) throw stalled(context.name, context.stallMs);
     throw interrupted(context.name, thrown);
   } finally {
+    body?.release();
     idle.stop();
     idle.abort();
   }
@@ -99,28 +103,36 @@ interface BodyReader {
   /** The next bytes, until there are no more. Those of before are gone. */
   read(): Promise<Uint8Array<ArrayBuffer> | undefined>;
   cancel(): void;
+  /** Gives up what the bytes lie in. */
+  release(): void;
 }
 
 /** Bytes of a run at most. */
 const runBytes = 256 << 10;
 
 /** Reads into one buffer again and again, where bodies can be read so: the runs of a large file would else be as much garbage as the file. */
-function bodyReader(body: ReadableStream<Uint8Array<ArrayBuffer>>): BodyReader {
+function bodyReader(body: ReadableStream<Uint8Array<ArrayBuffer>>, spare: ArrayBuffer[]): BodyReader {
   let reader: ReadableStreamBYOBReader;
   try {
     reader = body.getReader({ mode: "byob" });
   } catch {
     return plainReader(body.getReader());
   }
-  let buffer = new ArrayBuffer(runBytes);
+  let buffer: ArrayBuffer | undefined = spare.pop() ?? new ArrayBuffer(runBytes);
   return {
     read: async () => {
-      const { done, value } = await reader.read(new Uint8Array(buffer));
-      if (done) return undefined;
-      buffer = value.buffer;
-      return value;
+      if (buffer === undefined) return undefined;
+      const view = new Uint8Array(buffer);
+      buffer = undefined;
+      const { done, value } = await reader.read(view);
+      buffer = value?.buffer;
+      return done ? undefined : value;
     },
     cancel: () => void reader.cancel().catch(() => undefined),
+    release: () => {
+      if (buffer !== undefined) spare.push(buffer);
+      buffer = undefined;
+    },
   };
 }
 
@@ -131,6 +143,7 @@ function plainReader(reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>
       return done ? undefined : value;
     },
     cancel: () => void reader.cancel().catch(() => undefined),
+    release: () => undefined,
   };
 }
 
@@ -142,11 +155,8 @@ interface IdleTimer {
   restart(): void;
   pause(): void;
   abort(): void;
-  /**
-   * What else ends when time runs out. What it refers to stays while the timer runs: Chromium 156 collects some streams as garbage
-   * while they are read.
-   */
-  watch(end: () => void): void;
+  /** Called on abort, in place of one given before. What it refers to stays: Chromium 156 collects some streams while they are read. */
+  onAbort(end: () => void): void;
   /** True when time ran out. */
   fired(): boolean;
   /** Forgets timer and caller's signal. */
@@ -156,40 +166,44 @@ interface IdleTimer {
 /** @param activity while the answer has not begun, bytes elsewhere count as signs of life */
 function idleTimer(stallMs: number, outer: AbortSignal | undefined, activity?: { readonly at: number }): IdleTimer {
   const controller = new AbortController();
-  let end: (() => void) | undefined;
   let expired = false;
   let waiting = activity;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const abort = (): void => controller.abort();
-  const pause = (): void => clearTimeout(timer);
-  const start = (ms: number): void => {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      const left = (waiting?.at ?? -Infinity) + stallMs - performance.now();
-      if (left > 0) return start(left);
-      expired = true;
-      controller.abort();
-      end?.();
-    }, ms);
+  let end: (() => void) | undefined;
+  /** Undefined while time does not count. */
+  let since: number | undefined = performance.now();
+  const abort = (): void => {
+    controller.abort();
+    end?.();
   };
-  const restart = (): void => {
-    waiting = undefined;
-    start(stallMs);
+  // One timer that looks again, not one for each run of bytes: a large file has thousands of those.
+  const look = (): void => {
+    const left = since === undefined ? stallMs : Math.max(since, waiting?.at ?? -Infinity) + stallMs - performance.now();
+    if (left > 0) {
+      timer = setTimeout(look, Math.ceil(left));
+      return;
+    }
+    expired = true;
+    abort();
   };
+  let timer = setTimeout(look, stallMs);
   outer?.addEventListener("abort", abort, { once: true });
-  start(stallMs);
   return {
     signal: controller.signal,
     race: (promise) => raceAbort(promise, controller.signal),
-    restart,
-    pause,
+    restart: () => {
+      waiting = undefined;
+      since = performance.now();
+    },
+    pause: () => {
+      since = undefined;
+    },
     abort,
-    watch: (given) => {
+    onAbort: (given) => {
       end = given;
     },
     fired: () => expired,
     stop: () => {
-      pause();
+      clearTimeout(timer);
       outer?.removeEventListener("abort", abort);
     },
   };
