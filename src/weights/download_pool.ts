@@ -7,7 +7,7 @@ import { chunkBytes as storeChunkBytes } from "../store/chunk_store.ts";
 import { createWatch } from "./download_watch.ts";
 
 export interface DownloadPoolOptions {
-  /** Most chunk buffers, for assembly, the window and writes together; 8. */
+  /** Most chunk buffers, for assembly, the window and writes together; 6. */
   readonly buffers?: number;
   /** Most requests in flight for bytes that are fetched ahead; 4. Browsers have six connections to a host of HTTP/1.1, for all tabs. */
   readonly requests?: number;
@@ -40,7 +40,7 @@ export class DownloadPool {
   #waking = false;
   readonly #watch = createWatch();
 
-  constructor({ buffers = 8, requests = 4, chunkBytes = storeChunkBytes }: DownloadPoolOptions = {}) {
+  constructor({ buffers = 6, requests = 4, chunkBytes = storeChunkBytes }: DownloadPoolOptions = {}) {
     this.#buffers = Math.max(buffers, reservedBuffers + 1);
     this.#requests = requests;
     this.chunkBytes = chunkBytes;
@@ -51,9 +51,14 @@ export class DownloadPool {
     return this.#buffers - this.#allocated + this.#free.length + this.#idle.size;
   }
 
-  /** Whether something may be kept in memory without touching what is reserved for readers. */
+  /** Whether a buffer can be given for a chunk that no reader waits for. */
   get roomy(): boolean {
     return this.available > reservedBuffers;
+  }
+
+  /** Whether a buffer that is in use now may stay in use without touching what is reserved for readers. */
+  get keepable(): boolean {
+    return this.available >= reservedBuffers;
   }
 
   /** A buffer of `chunkBytes`, or undefined when there is none to spare. */
