@@ -69,7 +69,6 @@ export class StoreKeeper implements ChunkKeeper {
     }
   }
 
-  /** A stored chunk, or undefined when it is damaged, gone, or the store is out of order. */
   async read(index: number, into?: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer> | undefined> {
     if (!this.has(index)) return undefined;
     try {
@@ -132,5 +131,6 @@ export const noKeeper: ChunkKeeper = {
   has: () => false,
   recorded: () => undefined,
   put: async () => undefined,
+  read: async () => undefined,
   clear: async () => undefined,
 };

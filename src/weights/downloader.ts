@@ -8,6 +8,7 @@ import type { StoreDiagnostics } from "../store/diagnostics.ts";
 import { sha256 } from "../store/hash.ts";
 import type { ChunkWindow, PinnedChunk } from "./chunk_window.ts";
 import { wrongChunk } from "./download_errors.ts";
+import { HashFollower } from "./download_follow.ts";
 import type { WholeHash } from "./download_hash.ts";
 import type { DownloadPool, PoolClient } from "./download_pool.ts";
 import type { DownloadQueue, Job } from "./download_queue.ts";
@@ -23,6 +24,8 @@ export interface ChunkKeeper {
   recorded(index: number): string | undefined;
   /** Stores a chunk, or gives up storing. Throws only when the load is to fail. */
   put(index: number, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  /** A stored chunk, or undefined when it is damaged, gone, or the store is out of order. */
+  read(index: number, into: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** What is stored and what the server gives are not of one file. */
   clear(): Promise<void>;
 }
@@ -47,8 +50,6 @@ export interface DownloaderParts {
 const mostChunksOfRequest = 4;
 /** Times that a chunk which is not what was stored before is fetched again. */
 const mostRefusals = 2;
-/** Chunks that may wait in memory for those before them to be hashed. */
-const hashAhead = 6;
 
 export class Downloader implements PoolClient {
   readonly #parts: DownloaderParts;
@@ -56,6 +57,7 @@ export class Downloader implements PoolClient {
   readonly #watch = createWatch();
   readonly #work = new Set<Promise<void>>();
   readonly #refusals = new Map<number, number>();
+  readonly #follower: HashFollower | undefined;
   #first: DownloaderParts["first"] | undefined;
   /** Whether chunks that nobody waits for are fetched. */
   #ahead = false;
@@ -64,7 +66,12 @@ export class Downloader implements PoolClient {
   constructor(parts: DownloaderParts) {
     this.#parts = parts;
     this.#first = parts.first;
-    parts.pool.join(this);
+    const { hash, window, pool, keeper } = parts;
+    if (hash !== undefined) {
+      const isStored = (index: number): boolean => keeper.has(index);
+      this.#follower = new HashFollower({ hash, window, pool, isStored, readStored: (index, into) => keeper.read(index, into) });
+    }
+    pool.join(this);
     this.#takeFirst();
   }
 
@@ -236,7 +243,8 @@ export class Downloader implements PoolClient {
     const chunk = window.add(index, buffer, length);
     queue.done(index);
     readers.serve(index, chunk.bytes);
-    this.#hash(index, chunk.bytes);
+    this.#follower?.passed(index, chunk.bytes);
+    this.letGoOfRead();
     this.#track(this.#keep(index, chunk));
   }
 
@@ -253,33 +261,22 @@ export class Downloader implements PoolClient {
     throw wrongChunk(name, index);
   }
 
-  #hash(index: number, bytes: Uint8Array): void {
-    const { hash, window } = this.#parts;
-    if (hash?.offer(index, bytes) !== true) return;
-    for (let chunk = window.pin(hash.next); chunk !== undefined; chunk = window.pin(hash.next)) {
-      hash.offer(hash.next, chunk.bytes);
-      chunk.letGo();
-    }
-    this.letGoOfRead();
-  }
-
   async #keep(index: number, chunk: PinnedChunk): Promise<void> {
     const { keeper, window, pool } = this.#parts;
     try {
       if (keeper.storing) await keeper.put(index, chunk.bytes);
-      if (!keeper.has(index) && this.#needed(index) && pool.roomy) window.keep(index, true);
+      if (!keeper.has(index) && this.#needed(index) && pool.keepable) window.keep(index, true);
     } finally {
       chunk.letGo();
       // The store may have given up: requests for chunks that have no place now end.
       if (!keeper.storing) pool.notify();
     }
+    await this.#follower?.catchUp(this.#stop.signal);
   }
 
   /** Whether a chunk that is stored nowhere is to stay in memory. */
   #needed(index: number): boolean {
-    const { queue, hash } = this.#parts;
-    const unhashed = hash !== undefined && index >= hash.next && index <= hash.next + hashAhead;
-    return queue.expects(index) || unhashed;
+    return this.#parts.queue.expects(index) || this.#follower?.awaits(index) === true;
   }
 
   /** Gives up chunks in memory that nobody is yet to read. */
