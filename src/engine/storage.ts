@@ -28,7 +28,10 @@ export async function openLoadStorage(model: ModelLocation, options: StoreOption
   try {
     // A chunk of its own: local files need none of it.
     const { openModelStore } = await import("../store/open.ts");
-    const models = await openModelStore({ tier: options.tier, folder: options.folder });
+    const onReconnect = (): void => {
+      diagnostics.reconnects++;
+    };
+    const models = await openModelStore({ tier: options.tier, folder: options.folder, onReconnect });
     if (stored && models === undefined) throw nowhere();
     return { models, diagnostics, warning: undefined };
   } catch (thrown) {

@@ -148,4 +148,6 @@ export interface ModelStoreOptions {
   readonly tier?: StoreTier | undefined;
   /** A folder, in Node. */
   readonly folder?: string | undefined;
+  /** Told each time that a lost connection was opened again. */
+  readonly onReconnect?: (() => void) | undefined;
 }

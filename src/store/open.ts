@@ -35,7 +35,7 @@ export async function openNamedStore(name: string, options: ModelStoreOptions): 
 
 type Tiers = Pick<ModelStoreParts, "keyValue" | "tiers"> & { readonly scope: string };
 
-async function openTiers(name: string, { tier, folder }: ModelStoreOptions): Promise<Tiers | undefined> {
+async function openTiers(name: string, { tier, folder, onReconnect }: ModelStoreOptions): Promise<Tiers | undefined> {
   if (tier === "memory") {
     const { keyValue, chunks } = memoryStore();
     return { keyValue, tiers: [chunks], scope: `${name} ${crypto.randomUUID()}` };
@@ -49,8 +49,8 @@ async function openTiers(name: string, { tier, folder }: ModelStoreOptions): Pro
   // Typed as always there, which it is not in Node.
   const factory: IDBFactory | undefined = globalThis.indexedDB;
   if (factory === undefined) return undefined;
-  const { keyValue, chunks } = await openIndexedDb(name);
-  const { opfs, writable } = await openPrivateFiles(name);
+  const { keyValue, chunks } = await openIndexedDb(name, { onReconnect });
+  const { opfs, writable } = await openPrivateFiles(name, onReconnect);
   if (opfs === undefined) return { keyValue, tiers: [chunks], scope: name };
   // What cannot be written to here can still be read, listed and deleted.
   const preferred = writable && tier !== "indexeddb";
@@ -58,9 +58,12 @@ async function openTiers(name: string, { tier, folder }: ModelStoreOptions): Pro
 }
 
 /** Some browsers have no private file system, or forbid it in private windows: the database serves alone then. */
-async function openPrivateFiles(name: string): Promise<{ readonly opfs: ChunkStore | undefined; readonly writable: boolean }> {
+async function openPrivateFiles(
+  name: string,
+  onReconnect: (() => void) | undefined,
+): Promise<{ readonly opfs: ChunkStore | undefined; readonly writable: boolean }> {
   const storage: Partial<StorageManager> | undefined = globalThis.navigator?.storage;
   if (storage?.getDirectory === undefined) return { opfs: undefined, writable: false };
-  const opfs = await openOpfs(name).catch(() => undefined);
+  const opfs = await openOpfs(name, { onReconnect }).catch(() => undefined);
   return { opfs, writable: opfs !== undefined && (await opfsAvailable()) };
 }
