@@ -44,7 +44,8 @@ export interface HostedFile {
   ranges: boolean;
   /** Whether answers say how long they are. */
   length: boolean;
-  gzip: boolean;
+  /** Whether bodies are compressed: where the request allows it, or even where it does not. */
+  gzip: "never" | "allowed" | "always";
   /** Over all requests of this file together. */
   bytesPerSecond: number;
   /** Other path that requests are sent to. */
@@ -149,7 +150,7 @@ function calm(content: Buffer): HostedFile {
     headers: {},
     ranges: true,
     length: true,
-    gzip: false,
+    gzip: "never",
     bytesPerSecond: Infinity,
     redirect: undefined,
     cors: undefined,
@@ -202,7 +203,7 @@ function serveFile(serving: Serving): void {
   served.status = partial ? 206 : 200;
   let body = partial ? file.content.subarray(start, end) : file.content;
   if (fault?.kind === "corrupt") body = flipped(body, fault.offset - served.start);
-  if (file.gzip) {
+  if (file.gzip === "always" || (file.gzip === "allowed" && /gzip/.test(String(request.headers["accept-encoding"])))) {
     body = gzipSync(body, { level: 1 });
     headers["content-encoding"] = "gzip";
   }
@@ -211,7 +212,8 @@ function serveFile(serving: Serving): void {
   const stop = fault?.kind === "cut" || fault?.kind === "short" || fault?.kind === "stall" ? fault.after : body.length;
   void send(serving, body.subarray(0, stop)).then(() => {
     served.whole = served.open && stop === body.length;
-    if (fault?.kind === "cut") response.destroy();
+    // A moment later, so that what was sent arrives before the cut does.
+    if (fault?.kind === "cut") setTimeout(() => response.destroy(), 50);
     else if (fault?.kind !== "stall") response.end();
   });
 }

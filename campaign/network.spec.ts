@@ -70,7 +70,7 @@ test("row 36: cut connections are taken up again behind the last complete chunk"
 });
 
 test("row 36: a connection that is always cut is NET.interrupted, and what came is kept", async ({ scene }) => {
-  const hosted = scene.noise("cuts.bin", 6 * chunkBytes, { fault: beyond(3 * chunkBytes, { kind: "cut", after: chunkBytes + 5 }) });
+  const hosted = scene.noise("cuts.bin", 6 * chunkBytes, { fault: beyond(3 * chunkBytes, { kind: "cut", after: 20_000 }) });
   await expectRefused(scene, hosted, "NET.interrupted");
   const kept = await stored(scene, hosted);
   expect(kept.length).toBeLessThan(6);
@@ -81,7 +81,7 @@ test("row 36: a connection that is always cut is NET.interrupted, and what came 
 });
 
 test("row 37: a body that ends early without a length is noticed", async ({ scene }) => {
-  const mended = scene.noise("short.bin", 6 * chunkBytes, { fault: nth([2], { kind: "short", after: chunkBytes + 17 }) });
+  const mended = scene.noise("short.bin", 6 * chunkBytes, { fault: nth([2, 4], { kind: "short", after: 100_017 }) });
   const { diagnostics } = await loadWell(scene, mended);
   expect(diagnostics.retries).toBeGreaterThan(0);
   const never = scene.noise("shorter.bin", 3 * chunkBytes, { fault: beyond(chunkBytes, { kind: "short", after: 100 }) });
@@ -97,9 +97,14 @@ test("row 37: a body that ends early without a length is noticed", async ({ scen
 });
 
 test("row 38: a server without ranges works, and one that lies about them is refused", async ({ scene }) => {
+  // Of a body without a length nobody knows whether it is whole, so only a promised hash lets it be stored.
   for (const length of [true, false]) {
     const whole = scene.noise(`whole-${length}.bin`, 3 * chunkBytes + 9, { ranges: false, length });
-    await loadWell(scene, whole);
+    if (!length) {
+      expect((await loadWell(scene, whole)).warning).not.toBeNull();
+      expect(await stored(scene, whole)).toEqual([]);
+    }
+    await loadWell(scene, whole, length ? {} : { sha256: whole.sha256 });
     expect(await stored(scene, whole)).toHaveLength(4);
     const since = scene.site.log.length;
     await loadWell(scene, whole);
@@ -195,6 +200,8 @@ test("row 41: offline, a complete file is read without a request and a part is a
   await expectRefused(scene, part, "SOURCE.missing");
   const kept = await stored(scene, part);
   const tab = await scene.tab();
+  // The page itself loads parts of its program when it first needs them.
+  await tab.order<"download">({ act: "download", url: whole.url, tier, seed: 1 });
   const since = scene.site.log.length;
   scene.site.unplug(true);
   const read = await tab.order<"download">({ act: "download", url: whole.url, tier, seed: 1, ...impatient });
@@ -252,13 +259,16 @@ test("row 42: a redirect to another host is followed, and resumed", async ({ sce
   expect(await stored(scene, asked)).toHaveLength(chunkCount(real.content));
 });
 
-test("row 43: a compressed body is counted by the bytes that come out of it", async ({ scene }) => {
+test("row 43: a server that compresses where it may has nothing to compress, and one that always does is refused", async ({ scene }) => {
   const content = Buffer.alloc(3 * chunkBytes, "the same line again and again\n");
-  const url = scene.site.host("zipped.bin", content, { ranges: false, gzip: true });
+  const url = scene.site.host("zipped.bin", content, { ranges: false, gzip: "allowed" });
   const hosted = { url, content, sha256: sha256(content) };
   const { size } = await loadWell(scene, hosted);
   expect(size).toBe(content.length);
   expect(await stored(scene, hosted)).toHaveLength(3);
+  // With a request for a range Chromium forbids compression, and decodes nothing that comes compressed all the same.
+  const rude = scene.site.host("rude.bin", content, { ranges: false, gzip: "always" });
+  await expectRefused(scene, { url: rude }, "NET.unreachable");
 });
 
 test("row 44: a wrong byte in a file whose hash was promised is INTEGRITY, and the store forgets the file", async ({ scene }) => {
