@@ -45,6 +45,8 @@ export class Chromium {
     // Never answered: who should answer is gone.
     session.send("Page.crash").catch(() => undefined);
     await crashed;
+    // Left open, it would fail the preparation of every later page of the context.
+    await page.close();
   }
 
   /** SIGKILL to every process of this browser, without a moment to tidy up. */

@@ -25,7 +25,8 @@ function model(seed: number): Buffer {
 }
 
 async function door(scene: Scene): Promise<Page> {
-  const page = await scene.open("door.html");
+  const page = await scene.browser.context.newPage();
+  await page.goto(`${scene.site.origin}/door.html`);
   await page.waitForFunction(() => "shaderloom" in window);
   return page;
 }

@@ -65,7 +65,7 @@ export interface FileServer extends AsyncDisposable {
   readonly log: Served[];
   /** Puts a file up and returns its address. */
   host(name: string, content: Buffer, temper?: Partial<HostedFile>): string;
-  /** Cuts every connection as it comes, as where there is no network. */
+  /** Cuts every request for a file as it comes, as where there is no network. The page still gets its own program. */
   unplug(out: boolean): void;
 }
 
@@ -77,6 +77,7 @@ export async function startFileServer(pages: (request: IncomingMessage, response
   const log: Served[] = [];
   const counts = new Map<string, number>();
   const lanes = new Map<HostedFile, Lane>();
+  let unplugged = false;
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
     const path = new URL(request.url ?? "/", "http://localhost").pathname;
     if (!path.startsWith("/files/")) {
@@ -95,6 +96,10 @@ export async function startFileServer(pages: (request: IncomingMessage, response
     };
     log.push(served);
     response.on("close", () => (served.open = false));
+    if (unplugged) {
+      request.destroy();
+      return;
+    }
     const file = files.get(path);
     const count = (counts.get(path) ?? 0) + 1;
     counts.set(path, count);
@@ -106,12 +111,6 @@ export async function startFileServer(pages: (request: IncomingMessage, response
     }
   };
   const servers = [createServer(handle), createServer(handle)];
-  let unplugged = false;
-  for (const server of servers) {
-    server.on("connection", (socket) => {
-      if (unplugged) socket.destroy();
-    });
-  }
   const [origin = "", crossOrigin = ""] = await Promise.all(
     servers.map(async (server) => {
       await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -132,7 +131,6 @@ export async function startFileServer(pages: (request: IncomingMessage, response
     },
     unplug(out) {
       unplugged = out;
-      if (out) for (const server of servers) server.closeAllConnections();
     },
     async [Symbol.asyncDispose]() {
       for (const server of servers) {

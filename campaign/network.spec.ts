@@ -199,16 +199,11 @@ test("row 41: offline, a complete file is read without a request and a part is a
   await loadWell(scene, whole);
   await expectRefused(scene, part, "SOURCE.missing");
   const kept = await stored(scene, part);
-  const tab = await scene.tab();
-  // The page itself loads parts of its program when it first needs them.
-  await tab.order<"download">({ act: "download", url: whole.url, tier, seed: 1 });
   const since = scene.site.log.length;
   scene.site.unplug(true);
-  const read = await tab.order<"download">({ act: "download", url: whole.url, tier, seed: 1, ...impatient });
-  expect(read.sha256).toBe(whole.sha256);
-  const refused = await tab.try<"download">({ act: "download", url: part.url, tier, seed: 1, ...impatient });
-  expect(refused.ok ? "no error" : refused.error.code).toBe("NET.unreachable");
+  await loadWell(scene, whole);
   expect(scene.site.log.slice(since)).toEqual([]);
+  await expectRefused(scene, part, "NET.unreachable");
   scene.site.unplug(false);
   expect(await stored(scene, part)).toEqual(kept);
 });

@@ -92,30 +92,13 @@ export class Scene {
   }
 
   async tab(): Promise<Tab> {
-    let tab: Tab | undefined;
-    await this.open("storage.html", async (page) => {
-      const made = new Tab(page);
-      await page.exposeBinding("report", (_, report: Report) => made.hear(report));
-      tab = made;
-    });
-    if (tab === undefined) throw new Error("no tab");
-    await tab.page.waitForFunction(() => typeof window.order === "function");
+    const page = await this.browser.context.newPage();
+    const tab = new Tab(page);
     this.tabs.push(tab);
+    await page.exposeBinding("report", (_, report: Report) => tab.hear(report));
+    await page.goto(`${this.site.origin}/storage.html`);
+    await page.waitForFunction(() => typeof window.order === "function");
     return tab;
-  }
-
-  /** A page of the site. One that was put into a process which was just dying of another tab's crash is opened again. */
-  async open(name: string, prepare: (page: Page) => Promise<void> = async () => undefined): Promise<Page> {
-    for (let attempt = 1; ; attempt++) {
-      const page = await this.browser.context.newPage();
-      try {
-        await prepare(page);
-        await page.goto(`${this.site.origin}/${name}`);
-        return page;
-      } catch (error) {
-        if (attempt === 3 || !String(error).includes("crashed")) throw error;
-      }
-    }
   }
 
   /** An order to a fresh tab that is closed afterwards. */
