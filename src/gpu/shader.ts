@@ -61,14 +61,6 @@ function floatLiteral(value: number): string {
 
 /** Header, bindings and files as one module. Equal requests give byte-identical text, which browsers cache by. */
 export function assemble(request: ShaderRequest, files: ReadonlyMap<string, string>): AssembledShader {
-  const lines: string[] = [];
-  const origin: string[] = [];
-  const add = (file: string, text: string): void => {
-    for (const [index, line] of text.split("\n").entries()) {
-      lines.push(line);
-      origin.push(`${file}:${index + 1}`);
-    }
-  };
   const { header } = request;
   const generated = [
     ...(header.enables ?? []).map((name) => `enable ${name};`),
@@ -77,11 +69,22 @@ export function assemble(request: ShaderRequest, files: ReadonlyMap<string, stri
     ...request.bindings.map(({ name, type, access }, index) => `@group(0) @binding(${index}) var<storage, ${access}> ${name}: ${type};`),
     ...(request.stepRows === undefined ? [] : stepDeclaration(request.stepRows)),
   ];
-  add(`header of ${request.label}`, generated.join("\n"));
+  const parts = [{ file: `header of ${request.label}`, text: generated.join("\n") }];
   for (const file of request.files) {
     const text = files.get(file);
     assert(text !== undefined, `no shader file ${file}`);
-    add(file, text);
+    parts.push({ file, text });
   }
-  return { code: lines.join("\n"), locate: (line) => origin[line - 1] ?? request.label };
+  return { code: parts.map(({ text }) => text).join("\n"), locate: (line) => locate(parts, line) ?? request.label };
+}
+
+/** The file and line of a line of the module, found when a message asks: a model has a hundred modules and no message. */
+function locate(parts: ReadonlyArray<{ readonly file: string; readonly text: string }>, line: number): string | undefined {
+  let before = 0;
+  for (const { file, text } of parts) {
+    const lines = text.split("\n").length;
+    if (line > before && line <= before + lines) return `${file}:${line - before}`;
+    before += lines;
+  }
+  return undefined;
 }

@@ -45,6 +45,8 @@ export interface ByteSource {
   readonly unstored?: ShaderloomError | undefined;
   /** Whether all bytes are on this computer already. */
   readonly local?: boolean | undefined;
+  /** How many reads at once it gains from; each takes its reader a chunk of memory. 4 unless told. */
+  readonly readsAtOnce?: number | undefined;
   /**
    * Exactly `length` bytes at `offset`, as a view that nobody writes to.
    *

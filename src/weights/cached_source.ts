@@ -19,6 +19,7 @@ import type { Link } from "./download_link.ts";
 import type { DownloadPool } from "./download_pool.ts";
 import { CachedReads } from "./download_reads.ts";
 import { Downloader } from "./downloader.ts";
+import { readsAtOnceFrom } from "./stored_source.ts";
 
 /** A file of the store behind a source. */
 export interface CachePlace {
@@ -60,6 +61,7 @@ class CachedSource implements ByteSource {
   readonly name: string;
   readonly size: number;
   readonly local: boolean;
+  readonly readsAtOnce: number | undefined;
   readonly stored: StoredState | undefined;
   readonly unstored: ShaderloomError | undefined;
   readonly #parts: CachedParts;
@@ -77,6 +79,8 @@ class CachedSource implements ByteSource {
     this.name = name;
     this.size = size;
     this.local = place?.complete === true;
+    // A download runs ahead of its reader by itself, in memory of its own.
+    this.readsAtOnce = place?.complete === true ? readsAtOnceFrom(place.file.manifest.tier) : 1;
     this.stored = place === undefined ? undefined : stateOf(place);
     this.unstored = parts.unstored;
     this.#parts = parts;

@@ -42,6 +42,7 @@ export function joinSources(sources: readonly ByteSource[], name: string): ByteS
     name,
     size,
     local: sources.every(({ local }) => local === true),
+    readsAtOnce: sources.every(({ readsAtOnce }) => readsAtOnce === 1) ? 1 : undefined,
     read: async (offset, length, options = {}) => {
       throwIfAborted(options.signal);
       checkRange({ name, size }, offset, length);

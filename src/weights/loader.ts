@@ -37,8 +37,6 @@ export interface LoadWeightsOptions {
 }
 
 const readsInFlight = 4;
-/** Of a source that downloads: it runs ahead by itself, in memory of its own. */
-const remoteReadsInFlight = 2;
 /** File bytes of one upload: large enough for the GPU's queue, small enough that repacking needs little room. */
 const pieceBytes = 1 << 20;
 /** Reads from memory never wait, so the loop lets other tasks (an abort, a message) in after this long. */
@@ -62,8 +60,7 @@ export async function loadWeights(options: LoadWeightsOptions): Promise<void> {
   const failing = new AbortController();
   const signal = options.signal === undefined ? failing.signal : AbortSignal.any([options.signal, failing.signal]);
   const queue: Queue = { reads: reads.values(), largest: reads.reduce((most, { length }) => Math.max(most, length), 0), seams: new Map() };
-  const inFlight = source.local === false ? remoteReadsInFlight : readsInFlight;
-  const workers = Array.from({ length: Math.min(inFlight, reads.length) }, async () => {
+  const workers = Array.from({ length: Math.min(source.readsAtOnce ?? readsInFlight, reads.length) }, async () => {
     try {
       await work({ ...options, signal }, queue, meter);
     } catch (thrown) {

@@ -2,6 +2,7 @@
 // Reads only; a damaged chunk ends the load with an error that names it.
 
 import { throwIfAborted } from "../base/errors.ts";
+import type { StoreTier } from "../store/chunk_store.ts";
 import type { StoredFile } from "../store/stored_file.ts";
 import { checkRange, closedSource } from "./byte_source.ts";
 import type { ByteSource } from "./byte_source.ts";
@@ -27,6 +28,7 @@ export function openStoredSource(file: StoredFile, onClose?: () => void): ByteSo
     name,
     size,
     local: true,
+    readsAtOnce: readsAtOnceFrom(tier),
     stored: {
       id,
       model,
@@ -62,4 +64,9 @@ export function openStoredSource(file: StoredFile, onClose?: () => void): ByteSo
       onClose?.();
     },
   };
+}
+
+/** Reads of the private file system do not wait, and so cannot wait side by side. */
+export function readsAtOnceFrom(tier: StoreTier): number | undefined {
+  return tier === "opfs" || tier === "memory" ? 1 : undefined;
 }
