@@ -88,11 +88,20 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw abortError();
 }
 
+/** How Chromium, Firefox and Safari say that `import()` found no file: by their words alone. */
+const missingScript = /dynamically imported module|importing a module script failed/i;
+
+function scriptError(cause: unknown): ShaderloomError {
+  const message = "A part of the program could not be fetched from its own server. Check the connection, then reload the page.";
+  return new ShaderloomError("NET.script", message, { retryable: true, cause });
+}
+
 /** Any thrown value as the one error type; an unknown throw is a bug of ours and says so. */
 export function asShaderloomError(thrown: unknown, code: FullErrorCode = "WORKER.internal"): ShaderloomError {
   if (thrown instanceof ShaderloomError) return thrown;
   if (thrown instanceof Error && thrown.name === "AbortError") return abortError();
   const message = thrown instanceof Error ? thrown.message : String(thrown);
+  if (missingScript.test(message)) return scriptError(thrown);
   return new ShaderloomError(code, `${message} (an internal error: please report it)`, { cause: thrown });
 }
 

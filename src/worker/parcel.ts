@@ -1,6 +1,7 @@
 // How a model goes to a worker: addresses become absolute, Blobs cross as handles, bytes are copied once and moved.
 
 import type { EngineOptions, ModelLocation } from "../api/types.ts";
+import { part } from "./part.ts";
 
 /** What crosses, and what of it moves instead of being copied. */
 export interface Parcel {
@@ -30,7 +31,7 @@ export function packModel(model: ModelLocation): Parcel {
 /** The model's location as a worker can open it: a remembered file is opened here, because only a page may ask for permission. */
 export async function localModel({ model, store }: Pick<EngineOptions, "model" | "store">): Promise<ModelLocation> {
   if (typeof model !== "string" || !model.startsWith("stored:")) return model;
-  const { rememberedFile } = await import("../api/model_library.ts");
+  const { rememberedFile } = await part(import("../api/model_library.ts"));
   return (await rememberedFile(model, store?.folder)) ?? model;
 }
 

@@ -2,18 +2,19 @@
 // themselves share it.
 
 import type { Services } from "./host.ts";
+import { part } from "./part.ts";
 
 export const services: Services = {
   async createEngine(options) {
-    const { createLocalEngine } = await import("../api/engine_api.ts");
+    const { createLocalEngine } = await part(import("../api/engine_api.ts"));
     return createLocalEngine(options);
   },
   async estimate(options) {
-    const { estimateHere } = await import("../api/estimate_api.ts");
+    const { estimateHere } = await part(import("../api/estimate_api.ts"));
     return estimateHere(options);
   },
   async probe(options) {
-    const { probeHere } = await import("../api/estimate_api.ts");
+    const { probeHere } = await part(import("../api/estimate_api.ts"));
     return probeHere(options);
   },
 };
