@@ -15,7 +15,7 @@ export interface TimerOptions {
 
 /** A timed submit lasts at least this long: a browser's clock ticks every 5 to 100 microseconds. */
 const leastMs = 12;
-const rounds = 4;
+const rounds = 5;
 /** No round begins after this: slow adapters get fewer. */
 const roundsMs = 900;
 const mostRepetitions = 4096;
@@ -59,8 +59,8 @@ async function calibrate(options: TimerOptions, work: Work, wantedMs: number): P
 }
 
 /**
- * Milliseconds of one repetition of each work in its best round, since what disturbs a round only lengthens it; without the time that a
- * submit takes anyway.
+ * Median milliseconds of one repetition of each work, without the time that a submit takes anyway. Not the best round: a machine whose speed
+ * comes and goes would promise more than a long run gets.
  * @throws {ShaderloomError} AbortError, what `check` throws
  */
 export async function timeWorks(options: TimerOptions, works: readonly Work[]): Promise<number[]> {
@@ -76,5 +76,5 @@ export async function timeWorks(options: TimerOptions, works: readonly Work[]): 
       times[index].push(Math.max(ms - idleMs, ms / 20) / repetitions[index]);
     }
   }
-  return times.map((one) => Math.min(...one));
+  return times.map((one) => median(one));
 }

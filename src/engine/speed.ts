@@ -2,12 +2,13 @@
 // Knows kernels by their name and shapes, no model.
 
 import { assert } from "../base/errors.ts";
-import { blockWidth, rowStride } from "../base/layout.ts";
+import { blockWidth } from "../base/layout.ts";
 import { alignUp, ceilDiv } from "../base/math.ts";
 import { formatByGgufType } from "../formats/index.ts";
 import type { KernelCall } from "../graph/call.ts";
 import type { Value } from "../graph/ir.ts";
 import type { Lowered } from "../graph/lower.ts";
+import { cpuHeads } from "../kernels/attention_decode.ts";
 import { gemmTileRows } from "../kernels/gemm.ts";
 import { gemvColumns } from "../kernels/gemv.ts";
 import type { KernelTarget } from "../kernels/kernel.ts";
@@ -24,6 +25,8 @@ interface Step {
   readonly rows: number;
   readonly outputRows: number;
   readonly contextTokens: number;
+  /** Query heads of a KV head. */
+  readonly group: number;
   readonly probe: AdapterProbe;
 }
 
@@ -47,12 +50,19 @@ export function productFormats(plan: RunnerPlan): string[] {
 /** Undefined when the probe lacks a format of the plan. */
 export function predictSpeed(plan: RunnerPlan, probe: AdapterProbe): Speed | undefined {
   if (productFormats(plan).some((name) => probe.decodeWeights[name] === undefined)) return undefined;
-  const prompt = { target: plan.target, rows: promptTokens, outputRows: 1, contextTokens: promptTokens, probe };
+  const group = groupOf(plan);
+  const prompt = { group, target: plan.target, rows: promptTokens, outputRows: 1, contextTokens: promptTokens, probe };
   const prefillMs = stepMs(plan.prefill, { ...prompt, target: { ...plan.target, maxRows: chunkRows } }, ["body", "head", "pick"]);
   const contextTokens = promptTokens + answerTokens / 2;
-  const token = { target: { ...plan.target, maxRows: slots }, rows: 1, outputRows: 1, contextTokens, probe };
+  const token = { group, target: { ...plan.target, maxRows: slots }, rows: 1, outputRows: 1, contextTokens, probe };
   const decodeMs = stepMs(plan.decode, token, ["body", "head", "pick", "advance"]);
   return { prefillTokensPerSecond: (promptTokens * 1000) / prefillMs, decodeTokensPerSecond: 1000 / decodeMs };
+}
+
+/** Every layer has as many; 1 where there is no attention. */
+function groupOf({ decode }: RunnerPlan): number {
+  const cols = (kernel: string): number => decode.calls.find((call) => call.kernel === kernel)?.inputs[0].cols ?? 1;
+  return Math.max(1, cols("attention_decode") / cols("kv_store"));
 }
 
 function stepMs(lowered: Lowered, step: Step, sections: readonly string[]): number {
@@ -66,12 +76,16 @@ function callMs(call: KernelCall, step: Step): number {
   switch (call.kernel) {
     case "linear":
       return productMs(call, step);
-    case "attention_prefill":
-    case "attention_decode": {
+    case "attention_prefill": {
       const { rows, contextTokens } = step;
-      const keys = call.kernel === "attention_decode" ? contextTokens : rows * contextTokens - (rows * (rows - 1)) / 2;
-      const rate = probe.attentionProducts[call.kernel === "attention_decode" ? "decode" : "prefill"];
-      return probe.dispatchMs + (keys * call.inputs[0].cols * 1000) / rate;
+      const keys = rows * contextTokens - (rows * (rows - 1)) / 2;
+      return probe.dispatchMs + (keys * call.inputs[0].cols * 1000) / probe.attentionProducts.prefill;
+    }
+    case "attention_decode": {
+      const { cols } = call.inputs[0];
+      // A group that does not fill a thread's heads takes as long as one that does.
+      const fill = step.target.deviceClass === "cpu" ? alignUp(step.group, cpuHeads(step.group)) / step.group : 1;
+      return probe.dispatchMs + (step.contextTokens * cols * fill * 1000) / probe.attentionProducts.decode;
     }
     default:
       return probe.dispatchMs + (elementBytes(call, step) * 1000) / probe.elementBytes;
@@ -108,14 +122,29 @@ function weightsOf(call: KernelCall): number {
   return rows * alignUp(cols, blockWidth);
 }
 
+/** Columns that a workgroup of a kernel on single elements takes: 64 threads of four each; those past the end idle. */
+const elementCols = 256;
+
 /** Bytes that a kernel on single elements reads and writes. */
 function elementBytes(call: KernelCall, step: Step): number {
   const bytes = ({ rows, cols, type }: Value): number => {
-    const count = (rows === "rows" ? step.rows : step.outputRows) * (type === "u32" ? cols : rowStride(cols));
+    const count = (rows === "rows" ? step.rows : step.outputRows) * (type === "u32" ? cols : alignUp(cols, elementCols));
     return count * (type === "act" && step.target.precision === "f16" ? 2 : 4);
   };
   const written = call.outputs.reduce((sum, value) => sum + bytes(value), 0);
-  // These read no more than they write: some of the rows, the ranges in use.
-  if (call.kernel === "gather_rows" || call.kernel === "attention_merge") return 2 * written;
-  return call.inputs.reduce((sum, value) => sum + bytes(value), written);
+  const read = call.inputs.reduce((sum, value) => sum + bytes(value), 0);
+  switch (call.kernel) {
+    // These read no more than they write: some of the rows, the ranges in use.
+    case "gather_rows":
+    case "attention_merge":
+      return 2 * written;
+    // Into the pages.
+    case "kv_store":
+      return 2 * read;
+    // With a cosine and a sine for each pair, and a pair for each thread instead of four elements.
+    case "rope":
+      return 2 * (2 * read + written);
+    default:
+      return read + written;
+  }
 }

@@ -34,6 +34,11 @@ export function chooseSplits(target: KernelTarget, kv: KvLayout, maxTokens: numb
   return { splits: ceilDiv(maxTokens, splitTokens), splitTokens };
 }
 
+/** Query heads that a thread of a CPU driver takes at once, whether its group has as many or not: they share the keys it loads. */
+export function cpuHeads(group: number): number {
+  return group <= 2 ? 2 : 4;
+}
+
 /** Query heads of one workgroup: the most that divide the group and fit workgroup memory, at most 8. */
 function headsPerWorkgroup({ kv, numHeads, splitTokens }: SplitAttributes): number {
   const group = numHeads / kv.numKvHeads;
@@ -49,8 +54,7 @@ function variants(attributes: SplitAttributes, target: KernelTarget): readonly V
   assert(splitTokens % 8 === 0, `ranges of ${splitTokens} split the eight keys that a CPU thread reads together`);
   const cpu = target.deviceClass === "cpu";
   const group = numHeads / kv.numKvHeads;
-  // Heads of a group share their keys, so a CPU thread takes several at once.
-  const heads = cpu ? (group <= 2 ? 2 : 4) : headsPerWorkgroup(attributes);
+  const heads = cpu ? cpuHeads(group) : headsPerWorkgroup(attributes);
   const sets = kv.numKvHeads * ceilDiv(group, heads);
   const consts = {
     ...attentionConsts(attributes),
