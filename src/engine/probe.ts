@@ -4,10 +4,8 @@
 import { abortError, asShaderloomError, ShaderloomError, throwIfAborted } from "../base/errors.ts";
 import { formats } from "../formats/index.ts";
 import type { WeightFormat } from "../formats/format.ts";
-import { BufferLedger } from "../gpu/buffers.ts";
 import type { Caps } from "../gpu/caps.ts";
 import { openDevice } from "../gpu/device.ts";
-import { createReadback, type Readback } from "../gpu/readback.ts";
 import { add } from "../kernels/add.ts";
 import { attentionDecode, chooseSplits } from "../kernels/attention_decode.ts";
 import { attentionPrefill } from "../kernels/attention_prefill.ts";
@@ -15,7 +13,8 @@ import { gatherRows } from "../kernels/gather_rows.ts";
 import type { KernelTarget, Precision } from "../kernels/kernel.ts";
 import { linear, type LinearAttributes } from "../kernels/linear.ts";
 import { ratesOf } from "./probe_rates.ts";
-import { median, type TimerOptions, timeWorks, type Work } from "./probe_timer.ts";
+import { type TimerOptions, timeWorks, type Work } from "./probe_timer.ts";
+import { measureTransfers } from "./probe_transfers.ts";
 import { WorkMaker, type WorkStep } from "./probe_works.ts";
 import type { AdapterProbe } from "./verdict.ts";
 
@@ -51,7 +50,6 @@ const elementRows = 128;
 const attentionTokens = 160;
 const attentionRows = 128;
 const pageTokens = 32;
-const uploadBytes = 16 << 20;
 
 /** Software adapters have few threads and a cache that no small model outgrows either. */
 function sizesFor({ software, maxBindingBytes }: Caps, formatCount: number): ProbeSizes {
@@ -112,7 +110,10 @@ export async function probeAdapter(gpu: GPU | undefined, options: ProbeOptions =
     );
     const found = new Map([...measures].map(([name, { amount }], index) => [name, { amount, ms: times[index] }]));
     const rates = ratesOf(found, { formats: wanted.map(({ name }) => name), software: caps.software });
-    const transfers = await measureTransfers(timer);
+    const [format] = wanted;
+    const step = measures.get(`decode ${format?.name}`);
+    const stepMs = found.get(`decode ${format?.name}`)?.ms;
+    const transfers = await measureTransfers(timer, step && stepMs !== undefined ? { work: step.work, ms: stepMs } : undefined);
     const { vendor, architecture, description, deviceClass, f16 } = caps;
     const adapter = { vendor, architecture, description, deviceClass, f16 };
     return { adapter, activations: precision, ...rates, ...transfers, tookMs: performance.now() - startMs };
@@ -193,40 +194,4 @@ function attentionAttributes(
   const type = target.precision === "f16" ? ("f16" as const) : ("f32" as const);
   const kv = { pageTokens, numKvHeads: kvHeads, headDim, type, maxPages: attentionTokens / pageTokens };
   return { kv, numHeads: heads, scale: 1 / Math.sqrt(headDim), ...chooseSplits(target, kv, attentionTokens) };
-}
-
-/** Milliseconds from submitting to holding 16 bytes of the result, after `before` was put in the queue. */
-async function timeReadback(timer: TimerOptions, source: { buffer: GPUBuffer; readback: Readback }, before: () => void): Promise<number> {
-  throwIfAborted(timer.signal);
-  const start = performance.now();
-  before();
-  const slot = source.readback.take(16);
-  const encoder = timer.device.createCommandEncoder();
-  slot.copy(encoder, { source: source.buffer, bytes: 16 });
-  timer.device.queue.submit([encoder.finish()]);
-  await slot.read();
-  timer.check();
-  return performance.now() - start;
-}
-
-/** How fast bytes go up, and how long a small result takes to come down. */
-async function measureTransfers(timer: TimerOptions): Promise<Pick<AdapterProbe, "readbackMs" | "uploadBytes">> {
-  const ledger = new BufferLedger(timer.device);
-  try {
-    const buffer = ledger.create("other", { label: "upload", size: uploadBytes });
-    const source = { buffer, readback: createReadback(ledger, [16]) };
-    const bytes = new Uint8Array(uploadBytes).fill(1);
-    const up = (): void => timer.device.queue.writeBuffer(buffer, 0, bytes);
-    await timeReadback(timer, source, up);
-    const small: number[] = [];
-    const large: number[] = [];
-    for (let round = 0; round < 5; round++) {
-      small.push(await timeReadback(timer, source, () => undefined));
-      large.push(await timeReadback(timer, source, up));
-    }
-    const readbackMs = median(small);
-    return { readbackMs, uploadBytes: (uploadBytes * 1000) / Math.max(median(large) - readbackMs, 0.01) };
-  } finally {
-    ledger.destroyAll();
-  }
 }

@@ -28,7 +28,7 @@ export interface AdapterProbe {
   readonly attentionProducts: { readonly decode: number; readonly prefill: number };
   /** Milliseconds of one more dispatch in a pass. */
   readonly dispatchMs: number;
-  /** Milliseconds from submitting to reading a small result. */
+  /** Milliseconds from submitting a step to holding its small result, beyond those that its work takes. */
   readonly readbackMs: number;
   /** Bytes written to GPU buffers. */
   readonly uploadBytes: number;
