@@ -107,8 +107,8 @@ interface BodyReader {
   release(): void;
 }
 
-/** Bytes of a run at most. */
-const runBytes = 256 << 10;
+/** Bytes of a run at most; about what browsers have ready at once. */
+const runBytes = 512 << 10;
 
 /** Reads into one buffer again and again, where bodies can be read so: the runs of a large file would else be as much garbage as the file. */
 function bodyReader(body: ReadableStream<Uint8Array<ArrayBuffer>>, spare: ArrayBuffer[]): BodyReader {

@@ -59,7 +59,12 @@ export async function loadWeights(options: LoadWeightsOptions): Promise<void> {
   const meter = progressMeter({ file: source.name, total, fromCache, report });
   const failing = new AbortController();
   const signal = options.signal === undefined ? failing.signal : AbortSignal.any([options.signal, failing.signal]);
-  const queue: Queue = { reads: reads.values(), largest: reads.reduce((most, { length }) => Math.max(most, length), 0), seams: new Map() };
+  const queue: Queue = {
+    reads: reads.values(),
+    largest: reads.reduce((most, { length }) => Math.max(most, length), 0),
+    seams: new Map(),
+    spare: [],
+  };
   const workers = Array.from({ length: Math.min(source.readsAtOnce ?? readsInFlight, reads.length) }, async () => {
     try {
       await work({ ...options, signal }, queue, meter);
@@ -82,10 +87,13 @@ interface Queue {
   readonly largest: number;
   /** Pieces over chunk borders, until all of their bytes have come: a row group for each tensor that is half read. */
   readonly seams: Map<Piece, Seam>;
+  /** Room of seams that are closed, for the next ones: there is one for each chunk. */
+  readonly spare: Uint8Array[];
 }
 
 interface Seam {
-  readonly bytes: Uint8Array;
+  /** At least as long as the piece. */
+  readonly room: Uint8Array;
   missing: number;
 }
 
@@ -99,9 +107,10 @@ async function work(options: LoadWeightsOptions, queue: Queue, meter: ProgressMe
     const bytes = await readCounted(options, read, { meter, into });
     for (const piece of read.pieces) {
       throwIfAborted(options.signal);
-      const packed = bytesOf(piece, { read, bytes, seams: queue.seams });
+      const packed = bytesOf(piece, { read, bytes, queue });
       if (packed === undefined) continue;
       await place(options, { piece, packed, scratch });
+      if (packed.buffer !== bytes.buffer) queue.spare.push(new Uint8Array(packed.buffer));
       if (performance.now() - breathed < breathEveryMs) continue;
       await new Promise((resolve) => setTimeout(resolve, 0));
       breathed = performance.now();
@@ -111,18 +120,24 @@ async function work(options: LoadWeightsOptions, queue: Queue, meter: ProgressMe
 }
 
 /** The bytes of a piece, a view of the read where it lies in that whole; undefined while a part of it is still to come. */
-function bytesOf(piece: Piece, { read, bytes, seams }: { read: Read; bytes: Uint8Array; seams: Map<Piece, Seam> }): Uint8Array | undefined {
+function bytesOf(piece: Piece, { read, bytes, queue }: { read: Read; bytes: Uint8Array; queue: Queue }): Uint8Array | undefined {
   const start = Math.max(piece.offset, read.offset);
   const end = Math.min(piece.offset + piece.length, read.offset + read.length);
   const here = bytes.subarray(start - read.offset, end - read.offset);
   if (here.length === piece.length) return here;
-  const seam = seams.get(piece) ?? { bytes: new Uint8Array(piece.length), missing: piece.length };
-  seam.bytes.set(here, start - piece.offset);
+  const { seams, spare } = queue;
+  const seam = seams.get(piece) ?? { room: roomFor(piece.length, spare), missing: piece.length };
+  seam.room.set(here, start - piece.offset);
   seam.missing -= here.length;
   seams.set(piece, seam);
   if (seam.missing > 0) return undefined;
   seams.delete(piece);
-  return seam.bytes;
+  return seam.room.subarray(0, piece.length);
+}
+
+function roomFor(length: number, spare: Uint8Array[]): Uint8Array {
+  const fitting = spare.findIndex((room) => room.length >= length);
+  return fitting < 0 ? new Uint8Array(length) : spare.splice(fitting, 1)[0];
 }
 
 interface Counting {
