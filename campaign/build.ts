@@ -1,16 +1,24 @@
-// Builds the campaign's pages from the sources as they are, into dist/campaign, and serves them.
+// Builds the campaign's pages from the sources as they are, into a folder of this run, and serves them.
 
-import { createReadStream, existsSync } from "node:fs";
+import { createReadStream, existsSync, mkdtempSync, rmSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { tmpdir } from "node:os";
 import { extname, join, normalize, sep } from "node:path";
 import { build } from "vite";
 import { compactShaders, portableTokenizers } from "../scripts/vite_plugins.ts";
 
-const root = join(import.meta.dirname, "..");
-export const outDir: string = join(root, "dist", "campaign");
+/** Set by the global setup for the processes that run the tests. */
+const folderVariable = "SHADERLOOM_CAMPAIGN_PAGES";
 const types: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
 
-async function buildPages(): Promise<void> {
+export function pageFolder(): string {
+  return process.env[folderVariable] ?? "";
+}
+
+/** @returns what removes the folder again */
+async function buildPages(): Promise<() => void> {
+  const outDir = mkdtempSync(join(tmpdir(), "shaderloom-campaign-pages-"));
+  process.env[folderVariable] = outDir;
   const plugins = [compactShaders(), portableTokenizers()];
   const pages = ["storage", "door"].map((name) => join(import.meta.dirname, "page", `${name}.html`));
   await build({
@@ -32,12 +40,13 @@ async function buildPages(): Promise<void> {
       rolldownOptions: { input: pages, checks: { pluginTimings: false } },
     },
   });
+  return () => rmSync(outDir, { recursive: true, force: true });
 }
 
 export function servePages(request: IncomingMessage, response: ServerResponse): void {
   const path = new URL(request.url ?? "/", "http://localhost").pathname;
-  const file = join(outDir, normalize(path));
-  if (!file.startsWith(outDir + sep) || !existsSync(file)) {
+  const file = join(pageFolder(), normalize(path));
+  if (!file.startsWith(pageFolder() + sep) || !existsSync(file)) {
     response.writeHead(404).end();
     return;
   }

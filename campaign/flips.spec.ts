@@ -48,25 +48,28 @@ function all(count: number): number[] {
 }
 
 for (const tier of tiers) {
-  test(`row 51: a bit flipped in a stored chunk is seen, and that chunk alone is fetched again (${tier})`, async ({ scene }) => {
-    test.setTimeout(chunks * 20_000);
-    const subject = await stored(scene, tier);
-    const targets = short ? [scene.rng.below(chunks)] : all(chunks);
-    for (const index of targets) {
-      const chunk = chunkOf(subject.content, index);
-      await scene.atRest(() => flipInChunk(scene.profile, tier, chunk, scene.rng));
-      const tab = await scene.tab();
-      const { fetched, diagnostics, since } = await reload(scene, tab, tier, subject);
-      expect(diagnostics.damagedChunks, `chunk ${index}: counted`).toBe(1);
-      expect(fetched, `chunk ${index}: bytes fetched`).toBe(chunk.length);
-      expect(bytesWithin(requestsOf(scene, subject.url, since), [index])).toBe(chunk.length);
-      await tab.page.close();
-    }
-    await expectMended(scene, tier, subject);
-  });
+  test(
+    `row 51: a bit flipped in a stored chunk is seen, and that chunk alone is fetched again (${tier})`,
+    { tag: "@short" },
+    async ({ scene }) => {
+      test.setTimeout(chunks * 20_000);
+      const subject = await stored(scene, tier);
+      const targets = short ? [scene.rng.below(chunks)] : all(chunks);
+      for (const index of targets) {
+        const chunk = chunkOf(subject.content, index);
+        await scene.atRest(() => flipInChunk(scene.profile, tier, chunk, scene.rng));
+        const tab = await scene.tab();
+        const { fetched, diagnostics, since } = await reload(scene, tab, tier, subject);
+        expect(diagnostics.damagedChunks, `chunk ${index}: counted`).toBe(1);
+        expect(fetched, `chunk ${index}: bytes fetched`).toBe(chunk.length);
+        expect(bytesWithin(requestsOf(scene, subject.url, since), [index])).toBe(chunk.length);
+        await tab.page.close();
+      }
+      await expectMended(scene, tier, subject);
+    },
+  );
 
   test(`row 51: a bit flipped in all stored chunks at once: all are seen (${tier})`, async ({ scene }) => {
-    test.skip(short, "one of them at a time is in the short form");
     const subject = await stored(scene, tier);
     await scene.atRest(() => {
       for (const index of all(chunks)) flipInChunk(scene.profile, tier, chunkOf(subject.content, index), scene.rng);
@@ -80,7 +83,6 @@ for (const tier of tiers) {
   });
 
   test(`row 51: payloads cut short, emptied and gone (${tier})`, async ({ scene }) => {
-    test.skip(short, "the full form only: tests beside the tiers do the same");
     test.setTimeout(240_000);
     const subject = await stored(scene, tier);
     const damages: Array<(path: string, at: number) => void> = [
@@ -103,7 +105,7 @@ for (const tier of tiers) {
     }
   });
 
-  test(`row 51: a bit flipped in every manifest and record (${tier})`, async ({ scene }) => {
+  test(`row 51: a bit flipped in every manifest and record (${tier})`, { tag: "@short" }, async ({ scene }) => {
     test.setTimeout(chunks * 20_000);
     const subject = await stored(scene, tier);
     const tab = await scene.tab();
@@ -129,7 +131,6 @@ for (const tier of tiers) {
   });
 
   test(`row 52: the database's own log and tables, flipped and cut (${tier})`, async ({ scene }) => {
-    test.skip(short, "the full form only: it starts the browser eight times");
     test.setTimeout(300_000);
     const subject = await stored(scene, tier);
     for (const round of all(8)) {
@@ -151,7 +152,6 @@ for (const tier of tiers) {
   });
 
   test(`row 52: the database is gone and the chunks are left: nothing is kept twice (${tier})`, async ({ scene }) => {
-    test.skip(short, "the full form only: a rare case of the row above");
     const subject = await stored(scene, tier);
     await scene.atRest(() => rmSync(join(scene.profile, "Default", "IndexedDB"), { recursive: true }));
     const tab = await scene.tab();

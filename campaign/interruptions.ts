@@ -2,7 +2,7 @@
 // invariants: what was complete stays complete and right, and is never asked for again.
 
 import type { Served } from "./file_server.ts";
-import { type Subject, bytesSent, bytesWithin, chunkCount, completeChunks, expectWhole, requestsOf } from "./ledger.ts";
+import { type Subject, allowance, bytesSent, bytesWithin, chunkCount, completeChunks, expectWhole, requestsOf } from "./ledger.ts";
 import type { BrowserTier, DownloadOutcome } from "./protocol.ts";
 import { type Scene, Tab, chunkBytes, expect, sha256 } from "./scene.ts";
 
@@ -27,10 +27,7 @@ export interface Toll {
   fetched: number;
   /** Bytes of complete chunks that were fetched again. */
   refetched: number;
-  /**
-   * What invariant (e) allows beyond the file's own bytes: for each interruption one chunk of each request that it cut, and the chunks
-   * that had arrived and were just being stored.
-   */
+  /** What invariant (e) allows beyond the file's own bytes. */
   allowance: number;
 }
 
@@ -84,6 +81,7 @@ async function session(scene: Scene, plan: Plan, point: Point | undefined): Prom
   done.catch(() => undefined);
   const outcome = await Promise.race([done, hit]);
   if (outcome !== undefined) {
+    expect(await tab.order<"locks">({ act: "locks" }), "locks when nothing is under way").toEqual({ held: 0, pending: 0 });
     await tab.page.close();
     return outcome;
   }
@@ -117,11 +115,7 @@ export async function downloadThrough(scene: Scene, plan: Plan): Promise<Toll> {
     toll.kills += 1;
     const before = complete;
     complete = await inspectComplete(scene, plan);
-    const cut = requests.filter(({ whole }) => !whole).length;
-    const arrived = ended.reports.filter(
-      (report) => report.what === "putting" && report.url === url && !complete.includes(report.index),
-    ).length;
-    toll.allowance += (cut + arrived) * chunkBytes;
+    toll.allowance += allowance(requests, { tab: ended, url, complete });
     const lost = [...before, ...ended.stored(url)].filter((index) => !complete.includes(index));
     expect(lost, `chunks that were complete and are not any more ${what}`).toEqual([]);
   }

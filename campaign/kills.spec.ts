@@ -38,16 +38,24 @@ async function rounds(scene: Scene, { kills, perDownload, interrupt }: Rounds): 
   return tolls;
 }
 
-test("row 45: a crashed tab's download is resumed by the next, and nothing complete is fetched twice", async ({ scene }) => {
-  const kills = short ? 6 : 60;
-  test.setTimeout(kills * 20_000);
-  const tolls = await rounds(scene, { kills, perDownload: short ? 3 : 6, interrupt: (tab) => scene.browser.crash(tab.page) });
-  expect(tolls.reduce((total, toll) => total + toll.kills, 0)).toBe(kills);
-});
+test(
+  "row 45: a crashed tab's download is resumed by the next, and nothing complete is fetched twice",
+  { tag: "@short" },
+  async ({ scene }) => {
+    const kills = short ? 6 : 60;
+    test.setTimeout(kills * 20_000);
+    const tolls = await rounds(scene, { kills, perDownload: short ? 3 : 6, interrupt: (tab) => scene.browser.crash(tab.page) });
+    expect(tolls.reduce((total, toll) => total + toll.kills, 0)).toBe(kills);
+  },
+);
 
-test("row 46: a killed browser's download is resumed by the next, and nothing complete is fetched twice", async ({ scene }) => {
-  const kills = short ? 2 : 20;
-  test.setTimeout(kills * 30_000);
-  const tolls = await rounds(scene, { kills, perDownload: short ? 1 : 5, interrupt: () => scene.killBrowser() });
-  expect(tolls.reduce((total, toll) => total + toll.kills, 0)).toBe(kills);
-});
+test(
+  "row 46: a killed browser's download is resumed by the next, and nothing complete is fetched twice",
+  { tag: "@short" },
+  async ({ scene }) => {
+    const kills = short ? 2 : 20;
+    test.setTimeout(kills * 30_000);
+    const tolls = await rounds(scene, { kills, perDownload: short ? 1 : 5, interrupt: () => scene.killBrowser() });
+    expect(tolls.reduce((total, toll) => total + toll.kills, 0)).toBe(kills);
+  },
+);

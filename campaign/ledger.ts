@@ -2,7 +2,7 @@
 
 import type { Served } from "./file_server.ts";
 import type { InspectedFile } from "./protocol.ts";
-import { type Scene, chunkBytes, expect, sha256 } from "./scene.ts";
+import { type Scene, type Tab, chunkBytes, expect, sha256 } from "./scene.ts";
 
 /** A file that is served and how it has to look in the store. */
 export interface Subject {
@@ -37,6 +37,19 @@ export function bytesWithin(requests: readonly Served[], chunks: Iterable<number
     }
   }
   return bytes;
+}
+
+/**
+ * What invariant (e) allows beyond the file's own bytes when a tab dies: one chunk of each request that was cut, and the chunks that had
+ * arrived and were just being stored.
+ */
+export function allowance(
+  requests: readonly Served[],
+  { tab, url, complete }: { tab: Tab; url: string; complete: readonly number[] },
+): number {
+  const cut = requests.filter(({ whole }) => !whole).length;
+  const arrived = tab.reports.filter((report) => report.what === "putting" && report.url === url && !complete.includes(report.index));
+  return (cut + arrived.length) * chunkBytes;
 }
 
 /**

@@ -55,7 +55,7 @@ const beyond =
   ({ end }) =>
     end > offset ? fault : undefined;
 
-test("row 36: cut connections are taken up again behind the last complete chunk", async ({ scene }) => {
+test("row 36: cut connections are taken up again behind the last complete chunk", { tag: "@short" }, async ({ scene }) => {
   for (const length of [true, false]) {
     const hosted = scene.noise(`cut-${length}.bin`, 12 * chunkBytes, {
       length,
@@ -124,18 +124,22 @@ test("row 38: a server without ranges works, and one that lies about them is ref
   await expectRefused(scene, refusing, "NET.range");
 });
 
-test("row 39: a file that changed on the server between sessions is never mixed with what was stored", async ({ scene }) => {
-  const old = scene.noise("changing.bin", 6 * chunkBytes, { fault: beyond(3 * chunkBytes, { kind: "status", status: 404 }) });
-  await expectRefused(scene, old, "SOURCE.missing");
-  const kept = await stored(scene, old);
-  const next = noise(scene.rng.below(2 ** 31), 6 * chunkBytes);
-  scene.site.host("changing.bin", next, { etag: '"2"' });
-  const changed = { url: old.url, content: next, sha256: sha256(next) };
-  await loadWell(scene, changed);
-  const { files } = await scene.once<"inspect">({ act: "inspect", tier });
-  expect(files.filter(({ url, state }) => url === old.url && state === "complete")).toHaveLength(1);
-  expect(kept.length).toBeLessThan(6);
-});
+test(
+  "row 39: a file that changed on the server between sessions is never mixed with what was stored",
+  { tag: "@short" },
+  async ({ scene }) => {
+    const old = scene.noise("changing.bin", 6 * chunkBytes, { fault: beyond(3 * chunkBytes, { kind: "status", status: 404 }) });
+    await expectRefused(scene, old, "SOURCE.missing");
+    const kept = await stored(scene, old);
+    const next = noise(scene.rng.below(2 ** 31), 6 * chunkBytes);
+    scene.site.host("changing.bin", next, { etag: '"2"' });
+    const changed = { url: old.url, content: next, sha256: sha256(next) };
+    await loadWell(scene, changed);
+    const { files } = await scene.once<"inspect">({ act: "inspect", tier });
+    expect(files.filter(({ url, state }) => url === old.url && state === "complete")).toHaveLength(1);
+    expect(kept.length).toBeLessThan(6);
+  },
+);
 
 test("row 39: refresh keeps the old copy until the new one is whole", async ({ scene }) => {
   const old = scene.noise("refreshed.bin", 4 * chunkBytes);
@@ -159,7 +163,7 @@ test("row 39: a file that changes during a download is SOURCE.changed", async ({
   const hosted = scene.noise("midway.bin", 24 * chunkBytes, { bytesPerSecond: 60e6 });
   const tab = await scene.tab();
   const answer = tab.try<"download">({ act: "download", url: hosted.url, tier, seed: 1, ...impatient });
-  await tab.next(({ what }) => what === "put");
+  await tab.until(({ what }) => what === "put");
   const file = scene.site.files.get("/files/midway.bin");
   if (file !== undefined) Object.assign(file, { etag: '"2"', content: noise(scene.rng.below(2 ** 31), hosted.content.length) });
   const given = await answer;
@@ -167,7 +171,7 @@ test("row 39: a file that changes during a download is SOURCE.changed", async ({
   await stored(scene, hosted);
 });
 
-test("row 40: another origin that hides its headers is read without a preflight, and resumed", async ({ scene }) => {
+test("row 40: another origin that hides its headers is read without a preflight, and resumed", { tag: "@short" }, async ({ scene }) => {
   for (const expose of ["", "ETag, Content-Range"]) {
     const name = `cors-${expose.length}.bin`;
     const hosted = scene.noise(name, 8 * chunkBytes, { cors: { expose }, fault: beyond(4 * chunkBytes, { kind: "status", status: 404 }) });
@@ -193,7 +197,7 @@ test("row 41: a body that stalls is given up and asked for again", async ({ scen
   await stored(scene, never);
 });
 
-test("row 41: offline, a complete file is read without a request and a part is a typed error", async ({ scene }) => {
+test("row 41: offline, a complete file is read without a request and a part is a typed error", { tag: "@short" }, async ({ scene }) => {
   const whole = scene.noise("offline.bin", 3 * chunkBytes);
   const part = scene.noise("part.bin", 6 * chunkBytes, { fault: beyond(3 * chunkBytes, { kind: "status", status: 404 }) });
   await loadWell(scene, whole);
@@ -237,7 +241,7 @@ test("row 42: a server that asks for patience gets it", async ({ scene }) => {
   expect(diagnostics.retries).toBeGreaterThan(0);
 });
 
-test("row 42: a signature that expired during a download leaves what is stored for the next", async ({ scene }) => {
+test("row 42: a signature that expired during a download leaves what is stored for the next", { tag: "@short" }, async ({ scene }) => {
   const hosted = scene.noise("signed.bin", 6 * chunkBytes, { fault: beyond(3 * chunkBytes, { kind: "status", status: 403 }) });
   await expectRefused(scene, { url: `${hosted.url}?signature=old` }, "SOURCE.denied");
   const kept = await stored(scene, hosted);
@@ -266,15 +270,19 @@ test("row 43: a server that compresses where it may has nothing to compress, and
   await expectRefused(scene, { url: rude }, "NET.unreachable");
 });
 
-test("row 44: a wrong byte in a file whose hash was promised is INTEGRITY, and the store forgets the file", async ({ scene }) => {
-  const wrong: HostedFile["fault"] = always({ kind: "corrupt", offset: 5_000_000 });
-  const hosted = scene.noise("wrong.bin", 3 * chunkBytes, { fault: wrong });
-  await expectRefused(scene, hosted, "INTEGRITY.sha256", { sha256: hosted.sha256 });
-  expect(await stored(scene, hosted)).toEqual([]);
-  scene.site.host("wrong.bin", hosted.content);
-  const { stored: kept } = await loadWell(scene, hosted, { sha256: hosted.sha256 });
-  expect(kept?.verified).toBe(true);
-});
+test(
+  "row 44: a wrong byte in a file whose hash was promised is INTEGRITY, and the store forgets the file",
+  { tag: "@short" },
+  async ({ scene }) => {
+    const wrong: HostedFile["fault"] = always({ kind: "corrupt", offset: 5_000_000 });
+    const hosted = scene.noise("wrong.bin", 3 * chunkBytes, { fault: wrong });
+    await expectRefused(scene, hosted, "INTEGRITY.sha256", { sha256: hosted.sha256 });
+    expect(await stored(scene, hosted)).toEqual([]);
+    scene.site.host("wrong.bin", hosted.content);
+    const { stored: kept } = await loadWell(scene, hosted, { sha256: hosted.sha256 });
+    expect(kept?.verified).toBe(true);
+  },
+);
 
 test("row 44: a hash that the server names is held to as well", async ({ scene }) => {
   const content = noise(scene.rng.below(2 ** 31), 3 * chunkBytes);

@@ -6,6 +6,7 @@ const config: PlaywrightTestConfig = defineConfig({
   testDir: ".",
   outputDir: "../test-results",
   globalSetup: "./build.ts",
+  ...(process.env.SHADERLOOM_CAMPAIGN === "short" ? { grep: /@short/ } : {}),
   workers: 1,
   retries: 0,
   timeout: 120_000,

@@ -47,9 +47,12 @@ export class Tab {
     this.#listeners.add(listener);
   }
 
-  /** Waits for a report that is still to come. */
-  next(wanted: (report: Report) => boolean): Promise<Report> {
-    return new Promise((resolve) => this.onReport((report) => wanted(report) && resolve(report)));
+  /** Waits until there has been such a report. */
+  until(wanted: (report: Report) => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.reports.some(wanted)) resolve();
+      this.onReport((report) => wanted(report) && resolve());
+    });
   }
 
   /** @throws when the tab dies over it */

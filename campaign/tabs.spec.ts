@@ -1,8 +1,8 @@
 // Rows 50 and 53 to 57: more than one tab, storage that is cleared or broken under an open one, and databases of other versions.
 
-import { bytesSent, bytesWithin, chunkCount, completeChunks, requestsOf } from "./ledger.ts";
+import { allowance, bytesSent, bytesWithin, chunkCount, completeChunks, requestsOf } from "./ledger.ts";
 import type { BrowserTier, DownloadOrder } from "./protocol.ts";
-import { type Scene, type Tab, chunkBytes, expect, short, test } from "./scene.ts";
+import { type Scene, type Tab, chunkBytes, expect, test } from "./scene.ts";
 
 const tiers: BrowserTier[] = ["opfs", "indexeddb"];
 /** For the header and for finding out what the server can do. */
@@ -23,75 +23,93 @@ async function underWay(tab: Tab, chunks: number): Promise<void> {
   await expect.poll(() => tab.reports.filter(({ what }) => what === "put").length, { timeout: 60_000 }).toBeGreaterThanOrEqual(chunks);
 }
 
+/** The short form has one tier of each pair. */
+function briefly(tier: BrowserTier, chosen: BrowserTier): string[] {
+  return tier === chosen ? ["@short"] : [];
+}
+
 for (const tier of tiers) {
-  test(`row 54: two tabs that want one model fetch it once, and the second follows (${tier})`, async ({ scene }) => {
-    const subject = scene.noise("shared.bin", 12 * chunkBytes - 5, { bytesPerSecond: 30e6 });
-    const [first, second] = [await scene.tab(), await scene.tab()];
-    const outcomes = await Promise.all([first, second].map((tab) => tab.order<"download">(orderFor(scene, subject.url, tier))));
-    for (const outcome of outcomes) {
-      expect(outcome.sha256).toBe(subject.sha256);
-      expect(outcome.stored?.complete).toBe(true);
-    }
-    expect(bytesSent(requestsOf(scene, subject.url))).toBeLessThanOrEqual(subject.content.length + probeBytes);
-    const waiting = outcomes.filter(({ news }) => news.length > 0);
-    expect(waiting, "tabs that waited and heard").toHaveLength(1);
-    const loaded = waiting[0]?.news.map((news) => news.loaded) ?? [];
-    expect(loaded.length).toBeGreaterThan(2);
-    expect(loaded).toEqual(loaded.toSorted((a, b) => a - b));
-    expect(waiting[0]?.news.every(({ total }) => total === subject.content.length)).toBe(true);
-    expect(waiting[0]?.diagnostics.networkBytes).toBe(0);
-    expect(await first.order<"locks">({ act: "locks" }), "locks when nothing is under way").toEqual({ held: 0, pending: 0 });
-  });
+  test(
+    `row 54: two tabs that want one model fetch it once, and the second follows (${tier})`,
+    { tag: briefly(tier, "opfs") },
+    async ({ scene }) => {
+      const subject = scene.noise("shared.bin", 12 * chunkBytes - 5, { bytesPerSecond: 30e6 });
+      const [first, second] = [await scene.tab(), await scene.tab()];
+      const outcomes = await Promise.all([first, second].map((tab) => tab.order<"download">(orderFor(scene, subject.url, tier))));
+      for (const outcome of outcomes) {
+        expect(outcome.sha256).toBe(subject.sha256);
+        expect(outcome.stored?.complete).toBe(true);
+      }
+      expect(bytesSent(requestsOf(scene, subject.url))).toBeLessThanOrEqual(subject.content.length + probeBytes);
+      const waiting = outcomes.filter(({ news }) => news.length > 0);
+      expect(waiting, "tabs that waited and heard").toHaveLength(1);
+      const loaded = waiting[0]?.news.map((news) => news.loaded) ?? [];
+      expect(loaded.length).toBeGreaterThan(2);
+      expect(loaded).toEqual(loaded.toSorted((a, b) => a - b));
+      expect(waiting[0]?.news.every(({ total }) => total === subject.content.length)).toBe(true);
+      expect(waiting[0]?.diagnostics.networkBytes).toBe(0);
+      expect(await first.order<"locks">({ act: "locks" }), "locks when nothing is under way").toEqual({ held: 0, pending: 0 });
+    },
+  );
 
-  test(`row 55: the tab that downloads crashes, and the one that waits goes on where it was (${tier})`, async ({ scene }) => {
-    const subject = scene.noise("handed-on.bin", 12 * chunkBytes, { bytesPerSecond: 40e6 });
-    const first = await scene.tab();
-    const lost = first.order<"download">(orderFor(scene, subject.url, tier));
-    lost.catch(() => undefined);
-    await underWay(first, 1);
-    const second = await scene.tab();
-    const outcome = second.order<"download">(orderFor(scene, subject.url, tier));
-    await second.next(({ what }) => what === "news");
-    await underWay(first, 3);
-    const inFlight = requestsOf(scene, subject.url).filter(({ open }) => open).length;
-    await scene.browser.crash(first.page);
-    const crashedAt = scene.site.log.length;
-    const { sha256, stored } = await outcome;
-    expect(sha256).toBe(subject.sha256);
-    expect(stored?.complete).toBe(true);
-    const after = requestsOf(scene, subject.url, crashedAt);
-    expect(bytesWithin(after, first.stored(subject.url)), "bytes of complete chunks fetched again").toBe(0);
-    expect(bytesSent(requestsOf(scene, subject.url))).toBeLessThanOrEqual(subject.content.length + inFlight * chunkBytes + probeBytes);
-  });
+  test(
+    `row 55: the tab that downloads crashes, and the one that waits goes on where it was (${tier})`,
+    { tag: briefly(tier, "indexeddb") },
+    async ({ scene }) => {
+      const subject = scene.noise("handed-on.bin", 12 * chunkBytes, { bytesPerSecond: 12e6 });
+      const first = await scene.tab();
+      const lost = first.order<"download">(orderFor(scene, subject.url, tier));
+      lost.catch(() => undefined);
+      await underWay(first, 1);
+      const second = await scene.tab();
+      const outcome = second.order<"download">(orderFor(scene, subject.url, tier));
+      await second.until(({ what }) => what === "news");
+      await underWay(first, 3);
+      await scene.browser.crash(first.page);
+      const crashedAt = scene.site.log.length;
+      const { sha256, stored } = await outcome;
+      expect(sha256).toBe(subject.sha256);
+      expect(stored?.complete).toBe(true);
+      const after = requestsOf(scene, subject.url, crashedAt);
+      expect(bytesWithin(after, first.stored(subject.url)), "bytes of complete chunks fetched again").toBe(0);
+      const before = requestsOf(scene, subject.url).filter((request) => !after.includes(request));
+      const lost = allowance(before, { tab: first, url: subject.url, complete: first.stored(subject.url) });
+      expect(bytesSent(requestsOf(scene, subject.url))).toBeLessThanOrEqual(subject.content.length + lost + probeBytes);
+    },
+  );
 
-  test(`row 50: all data of the site is cleared during a download and after it (${tier})`, async ({ scene }) => {
-    const subject = scene.noise("cleared.bin", 10 * chunkBytes, { bytesPerSecond: 40e6 });
-    const tab = await scene.tab();
-    const clear = async (): Promise<void> => {
-      const session = await scene.browser.session(tab.page);
-      await session.send("Storage.clearDataForOrigin", { origin: scene.site.origin, storageTypes: "all" });
-    };
-    const answer = tab.try<"download">(orderFor(scene, subject.url, tier));
-    await underWay(tab, 3);
-    await clear();
-    const given = await answer;
-    // Either the reader has every byte right, or it has a typed error; never anything else.
-    if (given.ok) expect(given.value.sha256).toBe(subject.sha256);
-    else expect(given.error.code).toMatch(/^(STORE|QUOTA)\./);
-    const left = await inspected(scene, tier, subject);
-    const since = scene.site.log.length;
-    const again = await tab.order<"download">(orderFor(scene, subject.url, tier));
-    expect(again.sha256).toBe(subject.sha256);
-    expect(again).toMatchObject({ stored: { complete: true }, warning: null });
-    expect(bytesWithin(requestsOf(scene, subject.url, since), left)).toBe(0);
-    await clear();
-    const fresh = await tab.order<"download">(orderFor(scene, subject.url, tier));
-    expect(fresh.sha256).toBe(subject.sha256);
-    expect(fresh.diagnostics.networkBytes).toBe(subject.content.length);
-    expect(await inspected(scene, tier, subject)).toHaveLength(chunkCount(subject.content));
-  });
+  test(
+    `row 50: all data of the site is cleared during a download and after it (${tier})`,
+    { tag: briefly(tier, "indexeddb") },
+    async ({ scene }) => {
+      const subject = scene.noise("cleared.bin", 10 * chunkBytes, { bytesPerSecond: 40e6 });
+      const tab = await scene.tab();
+      const clear = async (): Promise<void> => {
+        const session = await scene.browser.session(tab.page);
+        await session.send("Storage.clearDataForOrigin", { origin: scene.site.origin, storageTypes: "all" });
+      };
+      const answer = tab.try<"download">(orderFor(scene, subject.url, tier));
+      await underWay(tab, 3);
+      await clear();
+      const given = await answer;
+      // Either the reader has every byte right, or it has a typed error; never anything else.
+      if (given.ok) expect(given.value.sha256).toBe(subject.sha256);
+      else expect(given.error.code).toMatch(/^(STORE|QUOTA)\./);
+      const left = await inspected(scene, tier, subject);
+      const since = scene.site.log.length;
+      const again = await tab.order<"download">(orderFor(scene, subject.url, tier));
+      expect(again.sha256).toBe(subject.sha256);
+      expect(again).toMatchObject({ stored: { complete: true }, warning: null });
+      expect(bytesWithin(requestsOf(scene, subject.url, since), left)).toBe(0);
+      await clear();
+      const fresh = await tab.order<"download">(orderFor(scene, subject.url, tier));
+      expect(fresh.sha256).toBe(subject.sha256);
+      expect(fresh.diagnostics.networkBytes).toBe(subject.content.length);
+      expect(await inspected(scene, tier, subject)).toHaveLength(chunkCount(subject.content));
+    },
+  );
 
-  test(`row 57: a model that another tab uses is not deleted (${tier})`, async ({ scene }) => {
+  test(`row 57: a model that another tab uses is not deleted (${tier})`, { tag: briefly(tier, "opfs") }, async ({ scene }) => {
     const subject = scene.noise("in-use.bin", 2 * chunkBytes);
     const [user, other] = [await scene.tab(), await scene.tab()];
     const { stored } = await user.order<"download">(orderFor(scene, subject.url, tier, { hold: true }));
@@ -125,16 +143,20 @@ for (const tier of tiers) {
     });
   }
 
-  test(`row 53: IndexedDB loses its connection twice and is opened again (${tier})`, async ({ scene }) => {
-    const subject = scene.noise("reopened.bin", 4 * chunkBytes);
-    const tab = await scene.tab();
-    await tab.order<"break">({ act: "break", how: "connection", times: 2 });
-    const outcome = await tab.order<"download">(orderFor(scene, subject.url, tier));
-    expect(outcome.sha256).toBe(subject.sha256);
-    expect(outcome).toMatchObject({ stored: { complete: true }, warning: null });
-    expect(outcome.diagnostics.reconnects).toBeGreaterThan(0);
-    expect(await inspected(scene, tier, subject)).toHaveLength(4);
-  });
+  test(
+    `row 53: IndexedDB loses its connection twice and is opened again (${tier})`,
+    { tag: briefly(tier, "indexeddb") },
+    async ({ scene }) => {
+      const subject = scene.noise("reopened.bin", 4 * chunkBytes);
+      const tab = await scene.tab();
+      await tab.order<"break">({ act: "break", how: "connection", times: 2 });
+      const outcome = await tab.order<"download">(orderFor(scene, subject.url, tier));
+      expect(outcome.sha256).toBe(subject.sha256);
+      expect(outcome).toMatchObject({ stored: { complete: true }, warning: null });
+      expect(outcome.diagnostics.reconnects).toBeGreaterThan(0);
+      expect(await inspected(scene, tier, subject)).toHaveLength(4);
+    },
+  );
 }
 
 test("row 56: a tab that will not let go of an old schema is named, and nothing hangs", async ({ scene }) => {
@@ -169,8 +191,7 @@ test("row 56: a tab steps aside when a later version wants to change the databas
   await (await scene.tab()).order<"upgrade">({ act: "upgrade" });
 });
 
-test("the campaign notices a disk that takes bytes and loses them", async ({ scene }) => {
-  test.skip(short, "a check of the campaign itself, which the full form makes");
+test("the campaign notices a disk that takes bytes and loses them", { tag: "@short" }, async ({ scene }) => {
   const subject = scene.noise("lost.bin", 4 * chunkBytes);
   const tab = await scene.tab();
   await tab.order<"break">({ act: "break", how: "files", times: 2 });

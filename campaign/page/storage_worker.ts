@@ -137,7 +137,7 @@ async function download(order: DownloadOrder): Promise<DownloadOutcome> {
   let store: ModelStore | undefined;
   let failure: ShaderloomError | undefined;
   try {
-    if (mode !== "off") store = await openModelStore({ tier });
+    if (mode !== "off") store = await openModelStore({ tier, onReconnect: () => void diagnostics.reconnects++ });
   } catch (thrown) {
     if (!order.storeMayFail || !(thrown instanceof ShaderloomError)) throw thrown;
     failure = thrown;
