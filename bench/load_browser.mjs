@@ -1,6 +1,6 @@
 // A headless Chromium over a new profile on disk, on a page that a small server of ours gives it beside the model files, and a
 // sampler of the JS heaps of the page and all its workers.
-import { createReadStream, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { createReadStream, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { dirname, extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,6 +11,18 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
 /** Profiles and models lie here, on disk: a temporary folder may be in memory. */
 export const cacheFolder = join(root, ".cache", "bench_load");
+
+const staleAfterMs = 3_600_000;
+
+/** Profiles that a run which was killed has left behind. */
+export function removeProfiles() {
+  if (!existsSync(cacheFolder)) return;
+  for (const name of readdirSync(cacheFolder)) {
+    const folder = join(cacheFolder, name);
+    const stale = name.startsWith("profile-") && Date.now() - statSync(folder).mtimeMs > staleAfterMs;
+    if (stale) rmSync(folder, { recursive: true, force: true });
+  }
+}
 
 /** With the first two a page's clock has a resolution of 5 instead of 100 microseconds. */
 const headers = {

@@ -22,6 +22,8 @@ export function startBench(): (call: keyof LoadBench, args: readonly unknown[]) 
     });
 }
 
+export { createEngine };
+
 export interface EngineLoad {
   readonly ms: number;
   /** Milliseconds since the start at which each phase began. */

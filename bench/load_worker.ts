@@ -4,7 +4,10 @@
 import { openDevice, type OpenDevice } from "../src/gpu/device.ts";
 import type { ModelStore } from "../src/store/model_store.ts";
 import { noDiagnostics } from "../src/store/diagnostics.ts";
-import { openModelStore } from "../src/store/open.ts";
+import { type ChunkStore, chunkBytes } from "../src/store/chunk_store.ts";
+import { openIndexedDb } from "../src/store/indexeddb.ts";
+import { openNamedStore } from "../src/store/open.ts";
+import { openOpfs } from "../src/store/opfs.ts";
 import type { ByteSource } from "../src/weights/byte_source.ts";
 import { openSource } from "../src/weights/source.ts";
 import { allocateSlabs, type GpuSlabs, loadNowhere, loadToGpu, type PlannedModel, planModel, readAll } from "./load_read.ts";
@@ -27,22 +30,44 @@ export type Contender = Tier | CacheKind;
 /** `read` hands all bytes over; `repack` is the loader without its upload, `upload` with it. */
 export type Work = "read" | "repack" | "upload";
 
+/** Apart from the store of the loads by the public door. */
+const storeName = "shaderloom-load-bench";
+
 let device: OpenDevice | undefined;
 let planned: PlannedModel | undefined;
 let slabs: GpuSlabs | undefined;
 let cached: CachedFile | undefined;
-const stores = new Map<Tier, { readonly models: ModelStore; readonly id: string }>();
+const stores = new Map<Tier, { readonly models: ModelStore; readonly id: string; readonly size: number }>();
 
 function ready<T>(value: T | undefined, what: string): T {
   if (value === undefined) throw new Error(`${what} comes first`);
   return value;
 }
 
+/** The tier as the store itself reads it, without what is known of its chunks. */
+async function openChunks(tier: Tier): Promise<ChunkStore> {
+  return tier === "opfs" ? openOpfs(storeName) : (await openIndexedDb(storeName)).chunks;
+}
+
+function uncheckedSource(chunks: ChunkStore, id: string, size: number): ByteSource {
+  return {
+    name: id,
+    size,
+    read: async (offset, length, { into } = {}) => {
+      const bytes = await chunks.read(id, Math.floor(offset / chunkBytes), length, into);
+      if (bytes === undefined) throw new Error(`no chunk at ${offset}`);
+      return bytes;
+    },
+    close: () => chunks.close(),
+  };
+}
+
 async function open(from: Contender, verify: boolean): Promise<ByteSource> {
   const kind = cacheKinds.find((one) => one === from);
   if (kind !== undefined) return openCached(ready(cached, "cache"), kind, verify);
   const tier = from as Tier;
-  const { models, id } = ready(stores.get(tier), "store");
+  const { models, id, size } = ready(stores.get(tier), "store");
+  if (!verify) return uncheckedSource(await openChunks(tier), id, size);
   return openSource(`stored:${id}`, { diagnostics: noDiagnostics(), store: { models, mode: "use", onFull: "error", evict: false } });
 }
 
@@ -58,11 +83,11 @@ const bench: LoadBench = {
   },
 
   async store(tier, address) {
-    const models = ready(await openModelStore({ tier }), "a store");
+    const models = ready(await openNamedStore(storeName, { tier }), "a store");
     const blob = await (await fetch(address)).blob();
     const { id, tier: got } = await models.importFile(new File([blob], `${tier}.gguf`, { lastModified: 0 }));
     if (got !== tier) throw new Error(`stored in ${got} instead of ${tier}`);
-    stores.set(tier, { models, id });
+    stores.set(tier, { models, id, size: blob.size });
   },
 
   async cache(address) {
