@@ -73,8 +73,8 @@ for (const tier of tiers) {
       const after = requestsOf(scene, subject.url, crashedAt);
       expect(bytesWithin(after, first.stored(subject.url)), "bytes of complete chunks fetched again").toBe(0);
       const before = requestsOf(scene, subject.url).filter((request) => !after.includes(request));
-      const lost = allowance(before, { tab: first, url: subject.url, complete: first.stored(subject.url) });
-      expect(bytesSent(requestsOf(scene, subject.url))).toBeLessThanOrEqual(subject.content.length + lost + probeBytes);
+      const spent = allowance(before, { tab: first, url: subject.url, complete: first.stored(subject.url) });
+      expect(bytesSent(requestsOf(scene, subject.url))).toBeLessThanOrEqual(subject.content.length + spent + probeBytes);
     },
   );
 
