@@ -9,8 +9,8 @@ import type { OpenDevice } from "../src/gpu/device.ts";
 import { createUpload } from "../src/gpu/upload.ts";
 import { chunkBytes } from "../src/store/chunk_store.ts";
 import type { ByteSource } from "../src/weights/byte_source.ts";
-import { openGguf } from "../src/weights/gguf.ts";
-import type { TensorInfo } from "../src/weights/gguf.ts";
+import { openGguf } from "../src/weights/gguf/gguf.ts";
+import type { TensorInfo } from "../src/weights/gguf/gguf.ts";
 import { planReads } from "../src/weights/load_plan.ts";
 import { loadWeights } from "../src/weights/loader.ts";
 

@@ -9,8 +9,12 @@ import { type Scene, Tab, chunkBytes, expect, sha256 } from "./scene.ts";
 /** Where in a session the interruption comes. */
 type Point =
   | { readonly at: "bytes"; readonly bytes: number }
-  | { readonly at: "putting" | "put"; readonly count: number }
+  /** So many milliseconds after the n-th chunk began, or ended, to be stored. */
+  | { readonly at: "putting" | "put"; readonly count: number; readonly ms: number }
   | { readonly at: "ms"; readonly ms: number };
+
+/** Steps of storing take up to so much longer than by themselves. */
+const slowMs = 25;
 
 export interface Plan {
   readonly tier: BrowserTier;
@@ -36,7 +40,8 @@ function drawPoint(scene: Scene, chunksLeft: number, killsLeft: number): Point {
   const chunks = (2 * chunksLeft) / (killsLeft + 1);
   const kind = rng.below(10);
   if (kind < 4) return { at: "bytes", bytes: 1 + rng.below(Math.max(1, Math.floor(chunks * chunkBytes))) };
-  if (kind < 9) return { at: kind < 7 ? "putting" : "put", count: 1 + rng.below(Math.max(1, Math.floor(chunks))) };
+  if (kind < 9)
+    return { at: kind < 8 ? "putting" : "put", count: 1 + rng.below(Math.max(1, Math.floor(chunks))), ms: rng.below(2 * slowMs) };
   return { at: "ms", ms: rng.below(300) };
 }
 
@@ -53,7 +58,7 @@ function reached(scene: Scene, { point, tab, url, since }: { point: Point; tab: 
     } else {
       let count = 0;
       tab.onReport((report) => {
-        if (report.what === point.at && report.url === url && ++count === point.count) resolve();
+        if (report.what === point.at && report.url === url && ++count === point.count) setTimeout(resolve, point.ms);
       });
     }
   });
@@ -77,7 +82,7 @@ async function session(scene: Scene, plan: Plan, point: Point | undefined): Prom
   const since = scene.site.log.length;
   const tab = await scene.tab();
   const hit = point === undefined ? new Promise<void>(() => undefined) : reached(scene, { point, tab, url, since });
-  const done = tab.order<"download">({ act: "download", url, tier: plan.tier, seed: scene.rng.below(2 ** 31) });
+  const done = tab.order<"download">({ act: "download", url, tier: plan.tier, seed: scene.rng.below(2 ** 31), slowMs });
   done.catch(() => undefined);
   const outcome = await Promise.race([done, hit]);
   if (outcome !== undefined) {

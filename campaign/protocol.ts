@@ -25,6 +25,8 @@ export interface DownloadOrder {
   readonly retries?: number;
   readonly backOffMs?: number;
   readonly token?: string;
+  /** Makes each step of storing take up to so many milliseconds more, so that a kill finds the store between any two of them. */
+  readonly slowMs?: number;
   /** Goes on without a store that cannot be opened, as the engine does. */
   readonly storeMayFail?: boolean;
   /** Keeps the model from being deleted until `release`. */

@@ -163,6 +163,32 @@ export function breakBrowser({ how, times }: Extract<Order, { act: "break" }>): 
   return null;
 }
 
+/** Spins, as the file system's calls do: what waits with a promise lets other steps go on. */
+function spin(ms: number): void {
+  const until = performance.now() + ms;
+  while (performance.now() < until);
+}
+
+/** A disk that takes its time: before and after each write to a file, and before each transaction that writes. */
+export function slowDown(most: number, unit: () => number): void {
+  const handle: unknown = Reflect.get(globalThis, "FileSystemSyncAccessHandle");
+  if (typeof handle !== "function") throw new Error("there are no sync access handles");
+  const files = handle.prototype as object;
+  const write = Reflect.get(files, "write") as (...given: unknown[]) => number;
+  const always = (): boolean => true;
+  waylay(files, "write", always, (self, given) => {
+    spin(unit() * most);
+    const written = Reflect.apply(write, self, given);
+    spin(unit() * most);
+    return written;
+  });
+  const transaction = Reflect.get(IDBDatabase.prototype, "transaction") as (...given: unknown[]) => IDBTransaction;
+  waylay(IDBDatabase.prototype, "transaction", always, (self, given) => {
+    if (given[1] === "readwrite") spin(unit() * most);
+    return Reflect.apply(transaction, self, given);
+  });
+}
+
 /** Zeros in place of the bytes of large writes; the file has the right length afterwards. */
 function loseWrites(strikes: () => boolean): void {
   const handle: unknown = Reflect.get(globalThis, "FileSystemSyncAccessHandle");

@@ -11,7 +11,7 @@ import type { StoredFile } from "../../src/store/stored_file.ts";
 import type { ByteSource } from "../../src/weights/byte_source.ts";
 import { openSource } from "../../src/weights/source.ts";
 import type { Answer, BrowserTier, DownloadOrder, DownloadOutcome, Order, Outcomes, Report } from "../protocol.ts";
-import { breakBrowser, inspect, rawKeys, squat, tamper, upgrade } from "./storage_below.ts";
+import { breakBrowser, inspect, rawKeys, slowDown, squat, tamper, upgrade } from "./storage_below.ts";
 
 interface Posted {
   readonly id: number;
@@ -132,6 +132,7 @@ function watchedFile(file: StoredFile): StoredFile {
 async function download(order: DownloadOrder): Promise<DownloadOutcome> {
   const { url, tier, mode = "use", onFull = "memory", evict = false } = order;
   const diagnostics = noDiagnostics();
+  if (order.slowMs !== undefined) slowDown(order.slowMs, seededRng(order.seed + 1).unit);
   diagnosticsOf.set(order, diagnostics);
   const news: DownloadNews[] = [];
   let store: ModelStore | undefined;

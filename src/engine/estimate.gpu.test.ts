@@ -8,7 +8,7 @@ import { gpuOrSkip } from "../testing/gpu.ts";
 import { tinyModel, type TinyModelOptions } from "../testing/tiny_model.ts";
 import { errorCode } from "../testing/typed_error.ts";
 import { bytesSource } from "../weights/byte_source.ts";
-import { openGguf } from "../weights/gguf.ts";
+import { openGguf } from "../weights/gguf/gguf.ts";
 import { estimateSession, probeSession } from "./estimate.ts";
 import { loadSession } from "./load.ts";
 import { buildModel } from "./model.ts";

@@ -6,7 +6,7 @@ import { writeGguf } from "../testing/gguf_writer.ts";
 import { tinyModel } from "../testing/tiny_model.ts";
 import { errorCode } from "../testing/typed_error.ts";
 import { bytesSource } from "../weights/byte_source.ts";
-import { openGguf } from "../weights/gguf.ts";
+import { openGguf } from "../weights/gguf/gguf.ts";
 import { estimateSession } from "./estimate.ts";
 import { draftModel } from "./model_draft.ts";
 

@@ -5,8 +5,8 @@ import { asShaderloomError, ShaderloomError, throwIfAborted } from "../base/erro
 import { formatByGgufType } from "../formats/index.ts";
 import type { Caps } from "../gpu/caps.ts";
 import { readCaps, requestAdapter } from "../gpu/device.ts";
-import { ggmlTypeName } from "../weights/ggml_types.ts";
-import type { GgufFile } from "../weights/gguf.ts";
+import { ggmlTypeName } from "../weights/gguf/ggml_types.ts";
+import type { GgufFile } from "../weights/gguf/gguf.ts";
 import { draftModel, type ModelDraft } from "./model_draft.ts";
 import { type FactsOptions, type ModelFacts, readFacts } from "./model_facts.ts";
 import { measureNeed } from "./need.ts";

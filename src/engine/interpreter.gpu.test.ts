@@ -19,7 +19,7 @@ import { PagedCache } from "../kv/paged_cache.ts";
 import { gpuOrSkip } from "../testing/gpu.ts";
 import { tinyModel, type TinyModelOptions } from "../testing/tiny_model.ts";
 import { loadWeights } from "../weights/loader.ts";
-import { openGguf } from "../weights/gguf.ts";
+import { openGguf } from "../weights/gguf/gguf.ts";
 import { bytesSource, type ByteSource } from "../weights/byte_source.ts";
 import { Control } from "./control.ts";
 import { buildModel, type LoadedModel } from "./model.ts";

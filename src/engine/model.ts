@@ -11,7 +11,7 @@ import type { Architecture } from "../models/architecture.ts";
 import type { ModelConfig } from "../models/config.ts";
 import { architectureOf } from "../models/index.ts";
 import { ropeTable } from "../models/rope_table.ts";
-import type { GgufFile, TensorInfo } from "../weights/gguf.ts";
+import type { GgufFile, TensorInfo } from "../weights/gguf/gguf.ts";
 import type { ByteSource } from "../weights/source.ts";
 import { chooseContextLength, planKv } from "./budget.ts";
 

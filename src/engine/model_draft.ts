@@ -5,7 +5,7 @@ import { asShaderloomError, type ShaderloomError } from "../base/errors.ts";
 import type { MetaValue } from "../base/metadata.ts";
 import { formatByGgufType } from "../formats/index.ts";
 import type { Caps } from "../gpu/caps.ts";
-import { assertSupported, type GgufFile } from "../weights/gguf.ts";
+import { assertSupported, type GgufFile } from "../weights/gguf/gguf.ts";
 import type { ByteSource } from "../weights/source.ts";
 import { buildModel, type LoadedModel, type ModelOptions } from "./model.ts";
 

@@ -2,8 +2,8 @@
 // Reads the first MiB or few; writes, locks and waits for nothing.
 
 import { asShaderloomError } from "../base/errors.ts";
-import type { GgufFile } from "../weights/gguf.ts";
-import { type ModelFile, openModelFile, type OpenShard } from "../weights/gguf_split.ts";
+import type { GgufFile } from "../weights/gguf/gguf.ts";
+import { type ModelFile, openModelFile, type OpenShard } from "../weights/gguf/split.ts";
 import { type ByteSource, DownloadPool, type HubOptions, type ModelLocation, openSource } from "../weights/source.ts";
 import type { StoreOptions } from "./session.ts";
 import { type LoadStorage, openLoadStorage } from "./storage.ts";

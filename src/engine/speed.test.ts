@@ -5,7 +5,7 @@ import type { Caps } from "../gpu/caps.ts";
 import { fakeProbe } from "../testing/fake_probe.ts";
 import { tinyModel, type TinyModelOptions } from "../testing/tiny_model.ts";
 import { bytesSource } from "../weights/byte_source.ts";
-import { openGguf } from "../weights/gguf.ts";
+import { openGguf } from "../weights/gguf/gguf.ts";
 import { draftModel } from "./model_draft.ts";
 import { planRunner, type RunnerPlan } from "./placement.ts";
 import { predictSpeed, productFormats } from "./speed.ts";

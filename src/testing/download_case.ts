@@ -9,7 +9,7 @@ import { memoryStore } from "../store/memory.ts";
 import type { ModelStore } from "../store/model_store.ts";
 import { type LockRequests, createProcessLocks } from "../store/process_locks.ts";
 import type { ByteSource } from "../weights/byte_source.ts";
-import { DownloadPool } from "../weights/download_pool.ts";
+import { DownloadPool } from "../weights/download/pool.ts";
 import { type OpenSourceOptions, openSource } from "../weights/source.ts";
 import { type FaultServer, type ServedRequest, startFaultServer } from "./fault_server.ts";
 import type { StoreHalves } from "./faulty_store.ts";

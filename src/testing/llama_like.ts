@@ -7,7 +7,7 @@ import { alignUp, ceilDiv } from "../base/math.ts";
 import { fileBytes } from "../formats/format.ts";
 import { formatByGgufType } from "../formats/index.ts";
 import type { WeightFormat } from "../formats/format.ts";
-import type { TensorInfo } from "../weights/gguf.ts";
+import type { TensorInfo } from "../weights/gguf/gguf.ts";
 
 export interface LlamaLikeSizes {
   readonly layers: number;

@@ -5,7 +5,7 @@ import { seededRng } from "../base/rng.ts";
 import { openBlobSource } from "../weights/blob_source.ts";
 import { bytesSource } from "../weights/byte_source.ts";
 import type { ByteSource } from "../weights/byte_source.ts";
-import type { OpenShard, ShardPlace } from "../weights/gguf_split.ts";
+import type { OpenShard, ShardPlace } from "../weights/gguf/split.ts";
 import type { FileLocation } from "../weights/source.ts";
 import type { GgufContent } from "./gguf_writer.ts";
 

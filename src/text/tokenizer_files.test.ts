@@ -5,7 +5,7 @@ import { sharedFileOrSkip } from "../testing/files.ts";
 import type { Skipper } from "../testing/gpu.ts";
 import { errorCode } from "../testing/typed_error.ts";
 import { bytesSource } from "../weights/byte_source.ts";
-import { openGguf } from "../weights/gguf.ts";
+import { openGguf } from "../weights/gguf/gguf.ts";
 import { tokenizerFromGguf, tokenizerFromJson } from "./tokenizer.ts";
 
 const utf8 = (bytes: Uint8Array): string => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);

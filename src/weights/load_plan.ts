@@ -7,7 +7,7 @@ import type { LayoutPlan, Slab, SlabPart } from "../base/layout.ts";
 import { alignUp } from "../base/math.ts";
 import { fileBytes } from "../formats/format.ts";
 import type { WeightFormat } from "../formats/format.ts";
-import type { TensorInfo } from "./gguf.ts";
+import type { TensorInfo } from "./gguf/gguf.ts";
 
 /** Bytes of one tensor, or of whole row groups of it, and their place on the GPU. */
 export interface Piece {

@@ -13,7 +13,7 @@ import type { GgufTensor } from "../testing/gguf_writer.ts";
 import { errorCode } from "../testing/typed_error.ts";
 import { bytesSource } from "./byte_source.ts";
 import type { ByteSource } from "./byte_source.ts";
-import { openGguf } from "./gguf.ts";
+import { openGguf } from "./gguf/gguf.ts";
 import { loadWeights } from "./loader.ts";
 import type { LoadProgress, LoadWeightsOptions } from "./loader.ts";
 

@@ -10,7 +10,7 @@ import type { WeightFormat } from "../formats/format.ts";
 import { chunkBytes as storeChunkBytes } from "../store/chunk_store.ts";
 import { shortRead } from "./byte_source.ts";
 import type { ByteSource } from "./byte_source.ts";
-import type { TensorInfo } from "./gguf.ts";
+import type { TensorInfo } from "./gguf/gguf.ts";
 import { planReads } from "./load_plan.ts";
 import type { Piece, Read } from "./load_plan.ts";
 import { progressMeter } from "./progress.ts";

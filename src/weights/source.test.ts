@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { startFaultServer } from "../testing/fault_server.ts";
 import { errorCode, typedError } from "../testing/typed_error.ts";
-import { hubHeaders, resolveHubPath } from "./hub.ts";
+import { hubHeaders, resolveHubPath } from "./http/hub.ts";
 import { openSource } from "./source.ts";
 import type { FileLocation } from "./source.ts";
 

@@ -7,21 +7,21 @@ import type { DownloadNews } from "../store/model_store.ts";
 import { openBlobSource } from "./blob_source.ts";
 import { bytesSource } from "./byte_source.ts";
 import type { ByteSource } from "./byte_source.ts";
-import { checkedSource } from "./download_hash.ts";
-import { openRemote, openStoredPart } from "./download_open.ts";
-import type { RemoteOptions } from "./download_open.ts";
-import type { StoreUse } from "./download_place.ts";
-import { DownloadPool } from "./download_pool.ts";
-import type { HttpOptions } from "./http_context.ts";
-import { openHttpSource } from "./http_source.ts";
-import { hubHeaders, isHubPath, resolveHubPath } from "./hub.ts";
-import type { HubOptions } from "./hub.ts";
-import { openStoredSource } from "./stored_source.ts";
+import { checkedSource } from "./download/whole_hash.ts";
+import { openRemote, openStoredPart } from "./download/open.ts";
+import type { RemoteOptions } from "./download/open.ts";
+import type { StoreUse } from "./download/place.ts";
+import { DownloadPool } from "./download/pool.ts";
+import type { HttpOptions } from "./http/context.ts";
+import { openHttpSource } from "./http/http_source.ts";
+import { hubHeaders, isHubPath, resolveHubPath } from "./http/hub.ts";
+import type { HubOptions } from "./http/hub.ts";
+import { openStoredSource } from "./download/stored_source.ts";
 
 export type { ByteSource } from "./byte_source.ts";
-export type { StoreUse } from "./download_place.ts";
-export { DownloadPool } from "./download_pool.ts";
-export type { HubOptions } from "./hub.ts";
+export type { StoreUse } from "./download/place.ts";
+export { DownloadPool } from "./download/pool.ts";
+export type { HubOptions } from "./http/hub.ts";
 
 /** What a file can be given as. Strings are addresses (relative ones against the page or worker), `hf:` paths or `stored:` ids. */
 export type FileLocation = string | URL | File | Blob | ArrayBuffer | Uint8Array;
