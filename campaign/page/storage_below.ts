@@ -1,6 +1,7 @@
 // The store seen from below: IndexedDB and the chunk stores as they are, without the code that checks and mends. Looks, and damages
 // on purpose.
 
+import type { Rng } from "../../src/base/rng.ts";
 import { chunkBytes } from "../../src/store/chunk_store.ts";
 import type { ChunkStore } from "../../src/store/chunk_store.ts";
 import { openIndexedDb } from "../../src/store/indexeddb.ts";
@@ -169,22 +170,25 @@ function spin(ms: number): void {
   while (performance.now() < until);
 }
 
+function always(): boolean {
+  return true;
+}
+
 /** A disk that takes its time: before and after each write to a file, and before each transaction that writes. */
-export function slowDown(most: number, unit: () => number): void {
+export function slowDown(most: number, rng: Rng): void {
   const handle: unknown = Reflect.get(globalThis, "FileSystemSyncAccessHandle");
   if (typeof handle !== "function") throw new Error("there are no sync access handles");
   const files = handle.prototype as object;
   const write = Reflect.get(files, "write") as (...given: unknown[]) => number;
-  const always = (): boolean => true;
   waylay(files, "write", always, (self, given) => {
-    spin(unit() * most);
+    spin(rng.unit() * most);
     const written = Reflect.apply(write, self, given);
-    spin(unit() * most);
+    spin(rng.unit() * most);
     return written;
   });
   const transaction = Reflect.get(IDBDatabase.prototype, "transaction") as (...given: unknown[]) => IDBTransaction;
   waylay(IDBDatabase.prototype, "transaction", always, (self, given) => {
-    if (given[1] === "readwrite") spin(unit() * most);
+    if (given[1] === "readwrite") spin(rng.unit() * most);
     return Reflect.apply(transaction, self, given);
   });
 }

@@ -132,7 +132,7 @@ function watchedFile(file: StoredFile): StoredFile {
 async function download(order: DownloadOrder): Promise<DownloadOutcome> {
   const { url, tier, mode = "use", onFull = "memory", evict = false } = order;
   const diagnostics = noDiagnostics();
-  if (order.slowMs !== undefined) slowDown(order.slowMs, seededRng(order.seed + 1).unit);
+  if (order.slowMs !== undefined) slowDown(order.slowMs, seededRng(order.seed + 1));
   diagnosticsOf.set(order, diagnostics);
   const news: DownloadNews[] = [];
   let store: ModelStore | undefined;
