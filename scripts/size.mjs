@@ -1,6 +1,6 @@
 // Prints what the package weighs, gzipped, and fails when the runtime outgrows its budget.
 // The runtime is what index.js, worker.js and the engine that either of them starts pull in; chunks that not every model
-// needs (tokenizer library, chat templates) are listed apart.
+// needs (tokenizer library, chat templates, downloads and their store) are listed apart.
 import { readFileSync, readdirSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
 import { gzipSync } from "node:zlib";

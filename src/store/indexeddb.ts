@@ -3,6 +3,7 @@
 // connection can suffer is indexeddb_connection.ts's.
 
 import { ShaderloomError } from "../base/errors.ts";
+import { type BlobHandles, blobHandles } from "./blob_handles.ts";
 import { blobReader } from "./blob_reading.ts";
 import type { ChunkStore } from "./chunk_store.ts";
 import { Connection } from "./indexeddb_connection.ts";
@@ -64,24 +65,28 @@ function startingWith(prefix: string): IDBKeyRange {
 
 function indexedChunks(connection: Connection, library: Library): ChunkStore {
   const read = blobReader();
+  const handles = blobHandles((file, indices) => fetchBlobs(connection, library, { file, indices }));
   return {
     tier: "indexeddb",
     put: (file, index, bytes) => {
+      handles.forget(file, index);
       const blob = new Blob([bytes]);
       return connection.run({ store: "chunks", mode: "readwrite", durability: "relaxed", what: "Storing a chunk" }, (store) => {
         store.put(blob, [file, index]);
       });
     },
     read: async (file, index, length, into) => {
-      const blob = await readBlob(connection, library, [file, index]);
+      const blob = await takeBlob(handles, file, index);
       if (blob === undefined || blob.size < length) return undefined;
       const place = into !== undefined && into.length >= length ? into.subarray(0, length) : new Uint8Array(length);
       return (await read(blob, place)) ? place : undefined;
     },
-    delete: (file) =>
-      connection.run({ store: "chunks", mode: "readwrite", durability: "relaxed", what: "Deleting chunks" }, (store) => {
+    delete: (file) => {
+      handles.forget(file);
+      return connection.run({ store: "chunks", mode: "readwrite", durability: "relaxed", what: "Deleting chunks" }, (store) => {
         store.delete(chunksOf(file));
-      }),
+      });
+    },
     files: () => connection.run({ store: "chunks", mode: "readonly", what: "Listing chunks" }, listFiles),
     close: () => connection.close(),
   };
@@ -92,15 +97,25 @@ function chunksOf(file: string): IDBKeyRange {
   return IDBKeyRange.bound([file], [file, []]);
 }
 
-async function readBlob(connection: Connection, library: Library, key: [string, number]): Promise<Blob | undefined> {
-  const kind: TransactionKind = { store: "chunks", mode: "readonly", what: "Reading a chunk" };
+async function takeBlob(handles: BlobHandles, file: string, index: number): Promise<Blob | undefined> {
   try {
-    const value: unknown = await connection.run(kind, (store) => library.promisifyRequest<unknown>(store.get(key)));
-    return value instanceof Blob ? value : undefined;
+    return await handles.take(file, index);
   } catch (thrown) {
     if (isUnreadable(thrown)) return undefined;
     throw thrown;
   }
+}
+
+async function fetchBlobs(
+  connection: Connection,
+  library: Library,
+  { file, indices }: { file: string; indices: readonly number[] },
+): Promise<ReadonlyArray<Blob | undefined>> {
+  const kind: TransactionKind = { store: "chunks", mode: "readonly", what: "Reading a chunk" };
+  const values = await connection.run(kind, (store) =>
+    Promise.all(indices.map((index) => library.promisifyRequest<unknown>(store.get([file, index])))),
+  );
+  return values.map((value) => (value instanceof Blob ? value : undefined));
 }
 
 /** A record whose bytes on disk are gone or no longer make sense is refused when it is fetched in some browsers, when it is read in others. */

@@ -8,15 +8,12 @@ import { openBlobSource } from "./blob_source.ts";
 import { bytesSource } from "./byte_source.ts";
 import type { ByteSource } from "./byte_source.ts";
 import { checkedSource } from "./download/whole_hash.ts";
-import { openRemote, openStoredPart } from "./download/open.ts";
 import type { RemoteOptions } from "./download/open.ts";
 import type { StoreUse } from "./download/place.ts";
 import { DownloadPool } from "./download/pool.ts";
 import type { HttpOptions } from "./http/context.ts";
-import { openHttpSource } from "./http/http_source.ts";
 import { hubHeaders, isHubPath, resolveHubPath } from "./http/hub.ts";
 import type { HubOptions } from "./http/hub.ts";
-import { openStoredSource } from "./download/stored_source.ts";
 
 export type { ByteSource } from "./byte_source.ts";
 export type { StoreUse } from "./download/place.ts";
@@ -73,6 +70,8 @@ export async function openSource(location: FileLocation, options: OpenSourceOpti
 }
 
 async function openAddress(url: URL, peek: boolean, remote: RemoteOptions): Promise<ByteSource> {
+  // A chunk of its own: files at hand need none of it.
+  const { openHttpSource, openRemote, openStoredPart } = await import("./remote.ts");
   if (!peek) return openRemote(url, remote);
   const stored = remote.store === undefined ? undefined : await openStoredPart(url, remote, remote.store);
   if (stored !== undefined) return stored;
@@ -95,6 +94,7 @@ async function openStored(id: string, options: OpenSourceOptions, remote: Remote
   const fetchable = /^https?:[^?]*$/.test(manifest.url);
   if (fetchable) return openAddress(new URL(manifest.url), peek, { ...remote, store: { ...store, mode: "use" }, id: manifest.id });
   const { url, revision, name, bytes, model } = manifest;
+  const { openStoredSource } = await import("./remote.ts");
   const hold = peek ? undefined : await store.models.holdModel(model);
   try {
     const description = { url, revision, name, bytes, sha256: manifest.sha256, ...(model === manifest.id ? {} : { model }) };

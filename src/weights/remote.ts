@@ -1,0 +1,5 @@
+// What reading a file takes that is not at hand: one chunk of the built package, loaded with the first address.
+
+export { openRemote, openStoredPart } from "./download/open.ts";
+export { openStoredSource } from "./download/stored_source.ts";
+export { openHttpSource } from "./http/http_source.ts";
