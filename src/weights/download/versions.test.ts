@@ -11,6 +11,7 @@ import {
   expectIdle,
   expectRight,
   startCase,
+  wholeChunksAsked,
 } from "../../testing/download_case.ts";
 import { errorCode } from "../../testing/typed_error.ts";
 
@@ -75,6 +76,25 @@ describe("row 39: another version", () => {
     await here.leave(source);
     expect(await here.visit().list()).toHaveLength(1);
     expect(await expectHonestStore(here, young)).toBe(caseCount);
+  });
+
+  test("of two partial versions, whichever the server has is gone on with and no stored chunk is asked for", async () => {
+    const begin = async (etag: string, chunks: number): Promise<void> => {
+      here.server.etag = etag;
+      const source = await here.open(here.visit());
+      await source.read(0, chunks * caseChunk);
+      await expect.poll(() => source.stored?.storedBytes()).toBe(chunks * caseChunk);
+      await here.leave(source);
+    };
+    await begin('"1"', 4);
+    await begin('"2"', 2);
+    here.server.etag = '"1"';
+    here.server.requests.length = 0;
+    const source = await here.open(here.visit());
+    await source.finish?.();
+    await here.leave(source);
+    expect(wholeChunksAsked(here.server.requests).slice(0, 4)).toEqual([0, 0, 0, 0]);
+    expect(await expectHonestStore(here)).toBe(caseCount);
   });
 
   test("the same version under weak labels is gone on with after a look at 64 KiB of it", async () => {
