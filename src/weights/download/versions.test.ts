@@ -83,7 +83,7 @@ describe("row 39: another version", () => {
       here.server.etag = etag;
       const source = await here.open(here.visit());
       await source.read(0, chunks * caseChunk);
-      await expect.poll(() => source.stored?.storedBytes()).toBe(chunks * caseChunk);
+      await expect.poll(() => source.stored?.storedBytes()).toBeGreaterThanOrEqual(chunks * caseChunk);
       await here.leave(source);
     };
     await begin('"1"', 4);
