@@ -119,13 +119,16 @@ export function checkEstimateOptions(options: EstimateOptions): EstimateOptions 
   return { ...options };
 }
 
+function isRate(value: unknown): boolean {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0;
+}
+
 /** A probe may have been kept by the caller and come from anywhere: its figures have to be numbers that can be reckoned with. */
 function isProbe(value: unknown): boolean {
   if (!isRecord(value) || !isRecord(value["adapter"])) return false;
   const { adapter: _adapter, activations: _activations, ...figures } = value;
-  const positive = (one: unknown): boolean => typeof one === "number" && Number.isFinite(one) && one >= 0;
   const names = ["copyBytes", "decodeWeights", "prefillProducts", "attentionProducts", "dispatchMs", "readbackMs"];
-  const sound = (one: unknown): boolean => positive(one) || (isRecord(one) && Object.values(one).every(positive));
+  const sound = (one: unknown): boolean => isRate(one) || (isRecord(one) && Object.values(one).every(isRate));
   return names.every((name) => Object.hasOwn(figures, name)) && Object.values(figures).every(sound);
 }
 

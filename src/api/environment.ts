@@ -5,7 +5,9 @@ import { ShaderloomError } from "../base/errors.ts";
 
 /** @throws {ShaderloomError} ENV.insecure with the list of what is missing */
 export function checkEnvironment(): void {
-  if (globalThis.isSecureContext !== false) return;
+  // Typed as always there, which it is not in Node.
+  const secure: boolean | undefined = globalThis.isSecureContext;
+  if (secure ?? true) return;
   const { navigator } = globalThis;
   const parts: ReadonlyArray<readonly [string, unknown]> = [
     ["WebGPU", navigator.gpu],

@@ -48,15 +48,15 @@ function nowhere(): ShaderloomError {
 
 /** What became of storing a model whose files were read from `sources`. */
 export function sessionStorage(storage: LoadStorage, sources: readonly ByteSource[]): SessionStorage {
-  const stored = sources.map((source) => source.stored);
-  const all = stored.length > 0 && stored.every((one) => one !== undefined);
-  const first = stored[0];
+  const stored = sources.flatMap((source) => source.stored ?? []);
+  const all = stored.length > 0 && stored.length === sources.length;
+  const first = sources[0]?.stored;
   const warning = storage.warning ?? sources.map((one) => one.stored?.warning() ?? one.unstored).find((one) => one !== undefined);
   return {
     tier: first?.tier ?? null,
     model: first?.model ?? null,
-    complete: all && stored.every((one) => one?.complete() === true),
-    verified: all && stored.every((one) => one?.verified() === true),
+    complete: all && stored.every((one) => one.complete()),
+    verified: all && stored.every((one) => one.verified()),
     diagnostics: { ...storage.diagnostics },
     warning: warning?.toPlain() ?? null,
   };
