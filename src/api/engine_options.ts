@@ -123,13 +123,16 @@ function isRate(value: unknown): boolean {
   return typeof value === "number" && Number.isFinite(value) && value >= 0;
 }
 
+function isRates(value: unknown): boolean {
+  return isRecord(value) && Object.values(value).every((one) => isRate(one));
+}
+
 /** A probe may have been kept by the caller and come from anywhere: its figures have to be numbers that can be reckoned with. */
 function isProbe(value: unknown): boolean {
   if (!isRecord(value) || !isRecord(value["adapter"])) return false;
   const { adapter: _adapter, activations: _activations, ...figures } = value;
   const names = ["copyBytes", "decodeWeights", "prefillProducts", "attentionProducts", "dispatchMs", "readbackMs"];
-  const sound = (one: unknown): boolean => isRate(one) || (isRecord(one) && Object.values(one).every(isRate));
-  return names.every((name) => Object.hasOwn(figures, name)) && Object.values(figures).every(sound);
+  return names.every((name) => Object.hasOwn(figures, name)) && Object.values(figures).every((one) => isRate(one) || isRates(one));
 }
 
 /**
