@@ -21,8 +21,10 @@ export type MergeRule = readonly [string, string];
 export function readByteLevelBpe(metadata: Metadata): { vocabulary: GgufVocabulary; json: string } {
   const pre = readPreTokenizer(metadata);
   const rules = readRules(metadata);
-  const learned = new Set(rules.map(([left, right]) => left + right));
-  const vocabulary = readGgufVocabulary(metadata, { addBos: pre.addBos, ids: {}, isLearned: (text) => learned.has(text) });
+  // Asked for the few tokens that look like an end; a set of all unions would take megabytes.
+  const isLearned = (text: string): boolean =>
+    rules.some(([left, right]) => left.length + right.length === text.length && left + right === text);
+  const vocabulary = readGgufVocabulary(metadata, { addBos: pre.addBos, ids: {}, isLearned });
   const json = JSON.stringify({
     version: "1.0",
     truncation: null,
@@ -66,10 +68,11 @@ function readRules(metadata: Metadata): MergeRule[] {
 
 /** Text and id of the tokens that plain text may become. Control tokens stay out, so that no merge can yield them. */
 function encodableTokens({ texts, kinds }: GgufVocabulary): Array<readonly [string, number]> {
-  const entries = [...texts.entries()].filter(
-    ([id, text]) => text !== "" && kinds[id] !== tokenKind.control && kinds[id] !== tokenKind.unknown,
-  );
-  return entries.map(([id, text]) => [text, id]);
+  const tokens: Array<readonly [string, number]> = [];
+  for (let id = 0; id < texts.length; id++) {
+    if (texts[id] !== "" && kinds[id] !== tokenKind.control && kinds[id] !== tokenKind.unknown) tokens.push([texts[id], id]);
+  }
+  return tokens;
 }
 
 export interface BpeRules {
@@ -94,11 +97,12 @@ export function bpeModel(
   const seen = new Set<string>();
   for (const rule of rules) {
     const [left, right] = rule;
-    for (const text of [left, right, left + right]) {
+    const union = left + right;
+    for (const text of [left, right, union]) {
       if (!ids.has(text)) throw vocabularyError(`the merge "${left.slice(0, 20)} ${right.slice(0, 20)}" names an unknown token`);
     }
     const key = `${left} ${right}`;
-    if (seen.has(key) || !encodable.has(left) || !encodable.has(right) || !encodable.has(left + right)) continue;
+    if (seen.has(key) || !encodable.has(left) || !encodable.has(right) || !encodable.has(union)) continue;
     // Rust keeps the last of two equal rules; the first is the one with the rank that training gave it.
     seen.add(key);
     merges.push(rule);

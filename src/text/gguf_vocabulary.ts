@@ -62,9 +62,11 @@ export function readGgufVocabulary(metadata: Metadata, defaults: VocabularyDefau
   const addEos = readFlag(metadata, "add_eos_token", false);
   if (addBos && bosId === undefined) throw vocabularyError("it asks for a beginning-of-sequence token and names none");
   if (addEos && eosId === undefined) throw vocabularyError("it asks for an end-of-sequence token and names none");
-  const special = [...texts.entries()].filter(
-    ([id, text]) => kinds[id] !== tokenKind.normal || (isEndText(text) && !defaults.isLearned(text)),
-  );
+  const special: Array<[number, string]> = [];
+  for (let id = 0; id < texts.length; id++) {
+    const text = texts[id];
+    if (kinds[id] !== tokenKind.normal || (isEndText(text) && !defaults.isLearned(text))) special.push([id, text]);
+  }
   const endOfGeneration = endOfGenerationSet(special, [eosId, ...endKeys.map((key) => named(key))]);
   // Conversion scripts have marked such tokens as plain text; encoding a user's text must never yield them.
   for (const id of endOfGeneration) kinds[id] = tokenKind.control;
@@ -73,7 +75,9 @@ export function readGgufVocabulary(metadata: Metadata, defaults: VocabularyDefau
 
 function indexTexts(texts: readonly string[]): Map<string, number> {
   const ids = new Map<string, number>();
-  for (const [id, text] of texts.entries()) {
+  // Vocabularies are long: an iterator over entries would leave an array for each token.
+  for (let id = 0; id < texts.length; id++) {
+    const text = texts[id];
     if (text === "") continue;
     const first = ids.get(text);
     if (first !== undefined) throw vocabularyError(`tokens ${first} and ${id} are the same`, { first, second: id });
@@ -89,7 +93,8 @@ function readKinds(metadata: Metadata, texts: readonly string[]): Uint8Array {
     throw vocabularyError(`${types.length} token types for ${texts.length} tokens`);
   }
   const seen = new Map<number, number>();
-  for (const [id, text] of texts.entries()) {
+  for (let id = 0; id < texts.length; id++) {
+    const text = texts[id];
     const byte = byteOfToken(text);
     const type = types === undefined ? (byte === undefined ? tokenKind.normal : tokenKind.byte) : types[id];
     kinds[id] = type >= tokenKind.normal && type <= tokenKind.byte ? type : tokenKind.normal;

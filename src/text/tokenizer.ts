@@ -99,7 +99,8 @@ function ggufAddedTokens(metadata: Metadata, { texts, kinds }: GgufVocabulary): 
   const phi3 = typeof name === "string" && /phi-?3/i.test(name);
   const plain = ["<unk>", "<s>", "<|endoftext|>"];
   const added: AddedToken[] = [];
-  for (const [id, text] of texts.entries()) {
+  for (let id = 0; id < texts.length; id++) {
+    const text = texts[id];
     const control = kinds[id] === tokenKind.control || kinds[id] === tokenKind.unknown;
     if (!control && kinds[id] !== tokenKind.userDefined) continue;
     added.push({ id, text, control, stripRight: phi3 && !plain.includes(text) });
@@ -134,9 +135,7 @@ function assemble({ vocabulary, encoder, alphabet, added }: TokenizerParts): Tok
   const utf8 = new TextEncoder();
   return {
     vocabSize: texts.length,
-    specialTokens: new Map(
-      [...texts.entries()].filter(([id, text]) => text !== "" && kinds[id] === tokenKind.control).map(([id, text]) => [text, id]),
-    ),
+    specialTokens: controlTokens(vocabulary),
     bosId,
     eosId,
     addBos,
@@ -155,6 +154,12 @@ function assemble({ vocabulary, encoder, alphabet, added }: TokenizerParts): Tok
     stripsLeadingSpace: encoder.stripsLeadingSpace,
     dispose: () => encoder.dispose(),
   };
+}
+
+function controlTokens({ texts, kinds }: Vocabulary): Map<string, number> {
+  const found = new Map<string, number>();
+  for (let id = 0; id < texts.length; id++) if (texts[id] !== "" && kinds[id] === tokenKind.control) found.set(texts[id], id);
+  return found;
 }
 
 function decodeUtf8(pieces: readonly Uint8Array[]): string {
