@@ -175,7 +175,7 @@ test("deleting asks in place, can be taken back with Escape, and says why it may
   page.library.failure = failure("STORE.busy", "Another tab uses this model. Close it there first.");
   await press("Delete a.gguf");
   await press("Delete 386 MB");
-  await see("Another tab uses this model.");
+  await see("It is in use. Load another model first");
   await press("Delete a.gguf");
   await press("Delete 386 MB");
   await vi.waitFor(() => expect(document.querySelector(".stored")).toBeNull());

@@ -52,7 +52,7 @@ test("a model in use stays and says why; another is deleted", async () => {
   await shelf.refresh();
   library.failure = failure("STORE.busy", "Another tab uses this model. Close it there first.");
   expect(await shelf.delete(shelf.state.models[0])).toBe(false);
-  expect(shelf.state.notes.get("a")).toEqual({ good: false, text: "Another tab uses this model. Close it there first." });
+  expect(shelf.state.notes.get("a")).toEqual({ good: false, text: "It is in use. Load another model first, here and in other tabs." });
   expect(await shelf.delete(shelf.state.models[1])).toBe(true);
   expect(said.at(-1)).toBe("b.gguf is deleted. 386 MB are free again.");
   expect(shelf.state.models.map(({ id }) => id)).toEqual(["a"]);

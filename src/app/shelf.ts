@@ -25,6 +25,8 @@ export interface ShelfState {
   readonly space: StorageSpace | undefined;
   /** Why nothing is listed; undefined when the library is open. */
   readonly problem: Problem | undefined;
+  /** Whether the browser was asked to keep the models and did not agree. */
+  readonly keepRefused: boolean;
   /** Checks under way, by model. */
   readonly checks: ReadonlyMap<string, Job>;
   readonly notes: ReadonlyMap<string, Note>;
@@ -47,6 +49,7 @@ export class Shelf {
     models: [],
     space: undefined,
     problem: undefined,
+    keepRefused: false,
     checks: new Map(),
     notes: new Map(),
     copy: undefined,
@@ -130,6 +133,7 @@ export class Shelf {
     } catch {
       // The same as a no; the list says what is wrong with the library.
     }
+    this.#change({ keepRefused: !kept });
     this.#events.onAnnounce(kept ? "The browser keeps the models." : "The browser did not agree to keep the models.");
     await this.refresh();
     return kept;
@@ -210,5 +214,7 @@ function checkNote({ chunks, damaged, how }: { chunks: number; damaged: number; 
 
 function failureNote(thrown: unknown, cancelled: string): Note {
   const problem = asProblem(thrown);
+  // The engine speaks of unloading, which is done here by loading another model.
+  if (problem.code === "STORE.busy") return { text: "It is in use. Load another model first, here and in other tabs.", good: false };
   return isAbort(problem) ? { text: cancelled, good: true } : { text: problem.message, good: false };
 }

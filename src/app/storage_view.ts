@@ -63,7 +63,7 @@ export function createStorageView(events: StorageEvents): StorageView {
   const unkept = createUnkeptNote(events.onStore);
   const space = element("span");
   const persist = button({ class: "quiet small" }, ["Ask the browser to keep models"], events.onPersist);
-  const kept = element("span", {}, ["The browser keeps them until you delete them."]);
+  const kept = element("span");
   const foot = element("div", { class: "storage-foot hint" }, [space, persist, kept]);
   const root = element("section", { "aria-label": "On this device" }, [heading, unkept.root, list, problem, foot]);
   const showRows = (state: ShelfState, { inUse, nameOf }: StorageContext): void => {
@@ -97,8 +97,11 @@ export function createStorageView(events: StorageEvents): StorageView {
       problem.hidden = state.problem === undefined;
       space.textContent = spaceLine(state);
       const persisted = state.space?.persisted === true;
-      persist.hidden = persisted;
-      kept.hidden = !persisted;
+      persist.hidden = persisted || state.keepRefused;
+      kept.hidden = !persist.hidden;
+      kept.textContent = persisted
+        ? "The browser keeps them until you delete them."
+        : "The browser did not agree to keep them: it may delete them when space runs out.";
       foot.hidden = state.problem !== undefined;
       root.hidden = state.models.length === 0 && state.problem === undefined && context.unkept === undefined;
     },
