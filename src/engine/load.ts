@@ -1,7 +1,7 @@
 // From a model's location to a running session: header, checks, graph, device, weights and pipelines side by side, text.
 // Whatever fails frees everything that was made.
 
-import { asShaderloomError, throwIfAborted } from "../base/errors.ts";
+import { asShaderloomError, ShaderloomError, throwIfAborted } from "../base/errors.ts";
 import { formatByGgufType } from "../formats/index.ts";
 import { BufferLedger } from "../gpu/buffers.ts";
 import { openDevice } from "../gpu/device.ts";
@@ -67,6 +67,7 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
     storage = await openLoadStorage(options.model, options.store);
     files = await openFiles(options, { storage, report, signal: either });
     const { file, source, sources } = files;
+    checkHashCount(options.sha256, sources.length);
     hold = await holdStored(storage, sources);
     assertSupported(file.tensors.values(), supportedTypes);
     const model = await buildModel(file, source, { ...options, caps: opened.caps });
@@ -95,6 +96,12 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
   } finally {
     files?.source.close?.();
   }
+}
+
+function checkHashCount(sha256: LoadSessionOptions["sha256"], count: number): void {
+  if (sha256 === undefined || typeof sha256 === "string" || sha256.length === count) return;
+  const message = `sha256 lists ${sha256.length} hashes and the model has ${count} files. Give one for each, in their order.`;
+  throw new ShaderloomError("REQUEST.sha256", message, { detail: { hashes: sha256.length, files: count } });
 }
 
 interface Opening {

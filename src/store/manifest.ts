@@ -51,7 +51,7 @@ export interface ChunkRecord {
 }
 
 /** Most chunks of a file: what six digits of a key can number; 4 TiB at 4 MiB each. */
-const maxChunks = 1_000_000;
+export const maxChunks = 1_000_000;
 
 /** First 32 hex digits of sha256 of address and revision. */
 export async function fileId({ url, revision }: FileIdentity): Promise<string> {

@@ -29,7 +29,8 @@ interface Runtime {
 
 /** @throws {ShaderloomError} STORE.unavailable outside Node, or in one before 20.16 */
 export function nodeFileSystem(): FileSystem {
-  const { process }: Runtime = globalThis;
+  const scope: object = globalThis;
+  const { process }: Runtime = scope;
   const found = process?.getBuiltinModule?.("node:fs/promises");
   if (isFileSystem(found)) return found;
   const message = "There are no folders to store models in here. Use Node 20.19 or later, or choose another tier.";

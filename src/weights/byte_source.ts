@@ -45,8 +45,10 @@ export interface ByteSource {
   readonly unstored?: ShaderloomError | undefined;
   /** Whether all bytes are on this computer already. */
   readonly local?: boolean | undefined;
-  /** How many reads at once it gains from; each takes its reader a chunk of memory. 4 unless told. */
+  /** How many reads at once it gains from; each takes its reader memory. 4 unless told. */
   readonly readsAtOnce?: number | undefined;
+  /** Bytes of a read that it gains from; reads cross no multiple of it. The store's chunk unless told. */
+  readonly readBytes?: number | undefined;
   /**
    * Exactly `length` bytes at `offset`, as a view that nobody writes to.
    *

@@ -42,6 +42,7 @@ export function joinSources(sources: readonly ByteSource[], name: string): ByteS
     name,
     size,
     local: sources.every(({ local }) => local === true),
+    readBytes: sources.find(({ readBytes }) => readBytes !== undefined)?.readBytes,
     readsAtOnce: sources.every(({ readsAtOnce }) => readsAtOnce === 1) ? 1 : undefined,
     read: async (offset, length, options = {}) => {
       throwIfAborted(options.signal);

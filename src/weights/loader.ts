@@ -32,7 +32,7 @@ export interface LoadWeightsOptions {
   readonly scan?: boolean;
   /** Whether the source reads from a local copy, for progress. */
   readonly fromCache?: boolean;
-  /** The file's chunks, each read once and never two together; those of the store unless told. */
+  /** The file's chunks, each read once and never two together; those that suit the source unless told. */
   readonly chunkBytes?: number;
 }
 
@@ -51,7 +51,7 @@ const breathEveryMs = 30;
  */
 export async function loadWeights(options: LoadWeightsOptions): Promise<void> {
   throwIfAborted(options.signal);
-  const { source, tensors, plan, formats, chunkBytes = storeChunkBytes } = options;
+  const { source, tensors, plan, formats, chunkBytes = source.readBytes ?? storeChunkBytes } = options;
   const reads = planReads(plan, { tensors, formats, chunkBytes, pieceBytes });
   source.expect?.(reads.map(({ offset, length }) => ({ offset, length })));
   const total = reads.reduce((sum, { length }) => sum + length, 0);

@@ -20,11 +20,11 @@ export async function addressKey(url: URL): Promise<string> {
   return `${manifestUrl(url)}?q=${hash.slice(0, 16)}`;
 }
 
-/** For people: the last part of the path. */
+/** For people: the last part of the path, without characters that nobody sees and that could make it look like another. */
 export function fileName(url: URL): string {
   const last = url.pathname.split("/").findLast((part) => part !== "") ?? url.host;
   try {
-    return decodeURIComponent(last);
+    return decodeURIComponent(last).replace(/[\p{Cc}\p{Cf}]/gu, "");
   } catch {
     return last;
   }

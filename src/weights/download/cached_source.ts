@@ -1,5 +1,5 @@
 // CachedSource: a remote file as a ByteSource, read from the store where it is stored and from the server where it is not, and stored on the
-// way. What is damaged is fetched again. How it was found and opened is download_open.ts's; fetching is the downloader's.
+// way. What is damaged is fetched again. How it was found and opened is open.ts's; fetching is the downloader's.
 
 import { asShaderloomError, throwIfAborted } from "../../base/errors.ts";
 import type { ShaderloomError } from "../../base/errors.ts";
@@ -57,11 +57,14 @@ export async function openCachedSource(parts: CachedParts): Promise<ByteSource> 
   return new CachedSource(parts, hash);
 }
 
+const remoteReadBytes = 1 << 20;
+
 class CachedSource implements ByteSource {
   readonly name: string;
   readonly size: number;
   readonly local: boolean;
   readonly readsAtOnce: number | undefined;
+  readonly readBytes: number | undefined;
   readonly stored: StoredState | undefined;
   readonly unstored: ShaderloomError | undefined;
   readonly #parts: CachedParts;
@@ -79,7 +82,8 @@ class CachedSource implements ByteSource {
     this.name = name;
     this.size = size;
     this.local = place?.complete === true;
-    // A download runs ahead of its reader by itself, in memory of its own.
+    // A download runs ahead of its reader by itself, in memory of its own, from which smaller reads cost nothing.
+    this.readBytes = place?.complete === true ? undefined : remoteReadBytes;
     this.readsAtOnce = place?.complete === true ? readsAtOnceFrom(place.file.manifest.tier) : 1;
     this.stored = place === undefined ? undefined : stateOf(place);
     this.unstored = parts.unstored;
@@ -220,10 +224,10 @@ class CachedSource implements ByteSource {
       }
     }
     if (hash.matches()) return;
-    const dropped = place !== undefined && !place.complete;
-    if (dropped) await place.keeper.clear();
+    const before = place?.complete === true;
+    if (!before) await place?.keeper.clear();
     this.#unlock();
-    throw wrongFile(this.name, hash.promised, dropped);
+    throw wrongFile(this.name, hash.promised, before ? "store" : "download");
   }
 
   async #complete({ file, keeper, models, complete }: CachePlace): Promise<void> {

@@ -3,10 +3,22 @@
 import { ShaderloomError } from "../../base/errors.ts";
 
 /** INTEGRITY.sha256: the whole is not what was promised. */
-export function wrongFile(name: string, promised: string, dropped: boolean): ShaderloomError {
-  const kept = dropped ? "What was downloaded was deleted." : "Nothing was deleted.";
-  const message = `${name} is not the file that was promised: its sha256 is not ${promised}. ${kept} Load it again; if it stays so, the promise or the server is wrong.`;
-  return new ShaderloomError("INTEGRITY.sha256", message, { retryable: true, detail: { file: name, sha256: promised } });
+export function wrongFile(name: string, promised: string, from: keyof typeof remedies): ShaderloomError {
+  const message = `${name} is not the file that was promised: its sha256 is not ${promised}. ${remedies[from]}`;
+  return new ShaderloomError("INTEGRITY.sha256", message, { retryable: from === "download", detail: { file: name, sha256: promised } });
+}
+
+/** What helps depends on where the wrong bytes came from. */
+const remedies = {
+  download: "What was downloaded was deleted. Load it again; if it stays so, the promise or the server is wrong.",
+  store: 'It was stored before, and stays. Load it with store: { mode: "refresh" } to get what the server has now, or correct the sha256.',
+  local: "Get the file again, or correct the sha256.",
+};
+
+/** LIMIT.size: more than can be kept track of, and more than any model has; what a lying server says. */
+export function tooLong(name: string, bytes: number): ShaderloomError {
+  const message = `The server says that ${name} has ${bytes} bytes, more than any model. Check the address, or use another server.`;
+  return new ShaderloomError("LIMIT.size", message, { detail: { file: name, bytes } });
 }
 
 /** INTEGRITY.sha256, before anything is downloaded: the caller and the hub promise different files. */

@@ -1,5 +1,5 @@
 // Opens a remote file: from the store alone where it is complete, else under the download lock with what the server says it is now. Which
-// stored version that is, if any, is download_place.ts's to find.
+// stored version that is, if any, is place.ts's to find.
 
 import { asShaderloomError } from "../../base/errors.ts";
 import type { ShaderloomError } from "../../base/errors.ts";

@@ -206,6 +206,7 @@ describe("addresses", () => {
     expect(await addressKey(url)).toBe(await addressKey(new URL("https://host.test/a/m%20x.gguf?a=1&b=2&Signature=x")));
     expect(await addressKey(new URL("https://host.test/m?sig=1&se=2&sp=r"))).toBe("https://host.test/m");
     expect(fileName(url)).toBe("m x.gguf");
+    expect(fileName(new URL("https://host.test/evil%E2%80%AE%00%0A%1bfugg.gguf"))).toBe("evilfugg.gguf");
     expect(fileName(new URL("https://host.test/%E0%A4%A"))).toBe("%E0%A4%A");
     expect(fileName(new URL("https://host.test/"))).toBe("host.test");
   });

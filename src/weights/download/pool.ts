@@ -7,7 +7,7 @@ import { chunkBytes as storeChunkBytes } from "../../store/chunk_store.ts";
 import { createWatch } from "./watch.ts";
 
 export interface DownloadPoolOptions {
-  /** Most chunk buffers, for assembly, the window and writes together; 5. */
+  /** Most chunk buffers, for assembly, the window and writes together; 6. */
   readonly buffers?: number;
   /** Most requests in flight for bytes that are fetched ahead; 4. Browsers have six connections to a host of HTTP/1.1, for all tabs. */
   readonly requests?: number;
@@ -40,7 +40,7 @@ export class DownloadPool {
   #waking = false;
   readonly #watch = createWatch();
 
-  constructor({ buffers = 5, requests = 4, chunkBytes = storeChunkBytes }: DownloadPoolOptions = {}) {
+  constructor({ buffers = 6, requests = 4, chunkBytes = storeChunkBytes }: DownloadPoolOptions = {}) {
     this.#buffers = Math.max(buffers, reservedBuffers + 1);
     this.#requests = requests;
     this.chunkBytes = chunkBytes;

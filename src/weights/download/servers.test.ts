@@ -31,6 +31,18 @@ const after = 10_000;
 
 const dead: typeof fetch = async () => Promise.reject(new TypeError("Failed to fetch"));
 
+describe("what no file can be", () => {
+  test.each<[string, Fault, string]>([
+    ["longer than can be kept track of", { kind: "range", header: `bytes 0-${caseChunk - 1}/999999999999999` }, "LIMIT.size"],
+    ["empty", { kind: "status", status: 416, headers: { "content-range": "bytes */0" } }, "SOURCE.empty"],
+  ])("%s", async (_, fault, code) => {
+    here.server.faults.push(fault);
+    const began = performance.now();
+    expect(await errorCode(here.open(here.visit()))).toBe(code);
+    expect(performance.now() - began).toBeLessThan(2000);
+  });
+});
+
 describe("row 41: no connection", () => {
   test("waits for it, and the failures meanwhile do not count", async () => {
     let online = true;

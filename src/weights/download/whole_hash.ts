@@ -51,7 +51,7 @@ export function checkedSource(source: ByteSource, promised: string | undefined):
         throwIfAborted(signal);
         hash.offer(hash.next, await source.read(at, Math.min(pieceBytes, source.size - at), { signal }));
       }
-      if (!hash.matches()) throw wrongFile(source.name, promised, false);
+      if (!hash.matches()) throw wrongFile(source.name, promised, "local");
     },
   };
 }

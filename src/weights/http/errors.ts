@@ -17,6 +17,9 @@ export function statusError(name: string, response: Response): ShaderloomError {
   if (status === 404 || status === 410) {
     return new ShaderloomError("SOURCE.missing", `There is no file at ${name} (status ${status}). Check the address.`, { detail });
   }
+  if (status === 416 && response.headers.get("content-range")?.trim() === "bytes */0") {
+    return new ShaderloomError("SOURCE.empty", `The file at ${name} is empty. Check the address, or ask whoever put it there.`, { detail });
+  }
   if (status === 416) {
     return new ShaderloomError("NET.range", `The server refused a byte range of ${name} (status 416). Load the model again.`, { detail });
   }

@@ -1,5 +1,5 @@
 // One HTTP request as a response and a stream of chunks, under an idle timer and a signal. Knows statuses and CORS; byte
-// ranges and retries are http_source.ts.
+// ranges are file.ts, retries retry.ts.
 
 import { abortError, throwIfAborted } from "../../base/errors.ts";
 import { corsRefused, interrupted, stalled, statusError, unreachable } from "./errors.ts";
