@@ -55,7 +55,6 @@ async function openPage(models: Parameters<typeof fakeLibrary>[0] = []): Promise
       page.estimates.push(options);
       return fakeEstimate(page.estimate);
     },
-    probe: async () => fakeEstimate().probe ?? Promise.reject(new Error("no probe")),
     openModels: async () => page.library,
     fetchCatalogue: async () => [bundled],
   });

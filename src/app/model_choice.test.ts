@@ -19,7 +19,6 @@ function setUp(functions: Partial<EstimateFunctions> = {}): SetUp {
         asked.push(options);
         return fakeEstimate();
       },
-      probe: async () => fakeEstimate().probe ?? Promise.reject(new Error("none")),
       isStored: async () => false,
       ...functions,
     },
@@ -58,22 +57,23 @@ test("an address gets a verdict, and the adapter is measured once", async () => 
   const { choice, log, asked } = setUp();
   await choice.pick({ ...remote, token: "t", contextLength: 512 });
   await choice.pick(remote);
-  expect(log).toEqual(["adapter", "header", "verdict m 386400000", "header", "verdict m 386400000"]);
-  expect(asked[0]).toMatchObject({ model: remote.location, hub: { token: "t" }, contextLength: 512, probe: { copyBytes: 1 } });
+  expect(log).toEqual(["first", "verdict m 386400000", "header", "verdict m 386400000"]);
+  expect(asked[0]).toMatchObject({ model: remote.location, hub: { token: "t" }, contextLength: 512 });
+  expect(asked.map(({ probe }) => probe?.copyBytes)).toEqual([undefined, fakeEstimate().probe?.copyBytes]);
 });
 
 test("what turns out to be stored is loaded, unless the verdict was asked for", async () => {
   const { choice, log } = setUp({ estimate: async () => fakeEstimate({ downloadBytes: 0 }) });
   await choice.pick(remote);
   await choice.assess(remote);
-  expect(log).toEqual(["adapter", "header", "load m", "header", "verdict m 0"]);
+  expect(log).toEqual(["first", "load m", "header", "verdict m 0"]);
 });
 
 test("without a GPU the file is judged all the same", async () => {
-  const { choice, log, asked } = setUp({ probe: () => Promise.reject(failure("GPU.unavailable")) });
+  const { choice, log } = setUp({ estimate: async () => fakeEstimate({ probe: null }) });
   await choice.pick(remote);
-  expect(log).toEqual(["adapter", "header", "verdict m 386400000"]);
-  expect(asked[0]?.probe).toBeUndefined();
+  await choice.pick(remote);
+  expect(log).toEqual(["first", "verdict m 386400000", "first", "verdict m 386400000"]);
 });
 
 test("an estimate can be given up, fails with its reason, and a later pick wins", async () => {

@@ -1,19 +1,18 @@
 // Decides what happens with a model that was picked: it is loaded at once, or its verdict is shown first and a person decides.
 // Owns the estimate under way and the measurement of the adapter; shows nothing itself.
 
-import type { AdapterProbe, Estimate, EstimateOptions, ProbeOptions } from "../index.ts";
+import type { AdapterProbe, Estimate, EstimateOptions } from "../index.ts";
 import { sourceOptions, type ModelSource } from "./model_host.ts";
 import { asProblem, isAbort, type Problem } from "./problem.ts";
 
 export interface EstimateFunctions {
   readonly estimate: (options: EstimateOptions) => Promise<Estimate>;
-  readonly probe: (options?: ProbeOptions) => Promise<AdapterProbe>;
   /** Whether the whole of it is stored here, so that nothing is left to decide. */
   readonly isStored: (source: ModelSource) => Promise<boolean>;
 }
 
-/** `adapter`: this GPU is measured, once; `header`: the beginning of the file is read. */
-export type EstimateStep = "adapter" | "header";
+/** `first`: the beginning of the file is read, then this GPU is measured, once; `header`: only the file is read. */
+export type EstimateStep = "first" | "header";
 
 export interface ChoiceEvents {
   /** To be loaded now. */
@@ -105,25 +104,14 @@ export class ModelChoice {
 
   async #estimate(work: Work): Promise<Estimate> {
     const { signal } = work.controller;
-    const probe = await this.#measure(work);
-    signal.throwIfAborted();
-    this.#step(work, "header");
-    return this.#functions.estimate({ ...sourceOptions(work.source), signal, ...(probe === undefined ? {} : { probe }) });
-  }
-
-  /** The estimate itself says what is wrong with the adapter, so that the file's figures are still to be had. */
-  async #measure(work: Work): Promise<AdapterProbe | undefined> {
-    if (this.#probe !== undefined) return this.#probe;
-    this.#step(work, "adapter");
-    try {
-      this.#probe = await this.#functions.probe({ signal: work.controller.signal });
-    } catch (thrown) {
-      if (isAbort(asProblem(thrown))) throw thrown;
-    }
-    return this.#probe;
-  }
-
-  #step(work: Work, step: EstimateStep): void {
-    if (this.#work === work) this.#events.onStep(work.source, step);
+    const known = this.#probe;
+    if (this.#work === work) this.#events.onStep(work.source, known === undefined ? "first" : "header");
+    const estimate = await this.#functions.estimate({
+      ...sourceOptions(work.source),
+      signal,
+      ...(known === undefined ? {} : { probe: known }),
+    });
+    this.#probe = estimate.probe ?? known;
+    return estimate;
   }
 }

@@ -16,7 +16,7 @@ import { readVerdict } from "./verdict_text.ts";
 import { createVerdictView } from "./verdict_view.ts";
 
 /** The parts of the API that concern models. */
-export interface ModelFunctions extends Pick<EstimateFunctions, "estimate" | "probe"> {
+export interface ModelFunctions extends Pick<EstimateFunctions, "estimate"> {
   readonly createEngine: CreateEngine;
   readonly openModels: () => Promise<ModelLibrary>;
 }
@@ -144,10 +144,10 @@ export class ModelController {
     });
   }
 
-  #createChoice({ estimate, probe }: ModelFunctions): ModelChoice {
+  #createChoice({ estimate }: ModelFunctions): ModelChoice {
     const isStored = async (source: ModelSource): Promise<boolean> => (await this.#shelf.find(source))?.complete === true;
     return new ModelChoice(
-      { estimate, probe, isStored },
+      { estimate, isStored },
       {
         onLoad: (source) => {
           this.verdict.close();

@@ -27,7 +27,7 @@ export interface VerdictEvents {
 }
 
 const stepTexts: Readonly<Record<EstimateStep, string>> = {
-  adapter: "Measuring this device, once. It takes a few seconds.",
+  first: "Reading the beginning of the file, then measuring this device, once. It takes a few seconds.",
   header: "Reading the beginning of the file to see what it takes.",
 };
 

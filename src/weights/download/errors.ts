@@ -15,12 +15,6 @@ const remedies = {
   local: "Get the file again, or correct the sha256.",
 };
 
-/** LIMIT.size: more than can be kept track of, and more than any model has; what a lying server says. */
-export function tooLong(name: string, bytes: number): ShaderloomError {
-  const message = `The server says that ${name} has ${bytes} bytes, more than any model. Check the address, or use another server.`;
-  return new ShaderloomError("LIMIT.size", message, { detail: { file: name, bytes } });
-}
-
 /** INTEGRITY.sha256, before anything is downloaded: the caller and the hub promise different files. */
 export function conflictingPromises(name: string, wanted: string, promised: string): ShaderloomError {
   const message = `${name} is to have the sha256 ${wanted}, and its hub says that it has ${promised}. Correct the sha256, or pin the revision that has it.`;

@@ -2,8 +2,7 @@
 // mix), what tells its version, what hash it is promised to have, and ranges of its bytes.
 
 import type { StoreDiagnostics } from "../../store/diagnostics.ts";
-import { maxChunks } from "../../store/manifest.ts";
-import { conflictingPromises, tooLong } from "./errors.ts";
+import { conflictingPromises } from "./errors.ts";
 import type { FileFacts } from "./facts.ts";
 import { manifestUrl } from "./address.ts";
 import type { DownloadPool } from "./pool.ts";
@@ -66,7 +65,6 @@ export async function connect(url: URL, options: LinkOptions, look: { readonly s
   });
   const context = { ...plain, name };
   const file = await probe(context, { ...look, signal });
-  if (file.size > maxChunks * pool.chunkBytes) throw tooLong(name, file.size);
   if (said.size !== undefined && said.size !== file.size) throw changed(name);
   const origin = said.sha256 ?? file.facts.sha256;
   if (options.sha256 !== undefined && origin !== undefined && options.sha256 !== origin) {

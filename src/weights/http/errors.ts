@@ -92,3 +92,9 @@ export function tooLarge(name: string, limit: number): ShaderloomError {
   const message = `The server of ${name} has no byte ranges, and the file is over ${limit} bytes, too many to hold in memory. Download it and open it from disk.`;
   return new ShaderloomError("LIMIT.memory", message, { detail: { file: name, limit } });
 }
+
+/** LIMIT.size: more than can be kept track of, and more than any model has; what a lying server says. */
+export function tooLong(name: string, bytes: number): ShaderloomError {
+  const message = `The server says that ${name} has ${bytes} bytes, more than any model. Check the address, or use another server.`;
+  return new ShaderloomError("LIMIT.size", message, { detail: { file: name, bytes } });
+}

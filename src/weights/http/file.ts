@@ -2,8 +2,10 @@
 // with retries from where a transfer stopped. Keeps nothing.
 
 import { asShaderloomError } from "../../base/errors.ts";
+import { chunkBytes } from "../../store/chunk_store.ts";
+import { maxChunks } from "../../store/manifest.ts";
 import type { HttpContext } from "./context.ts";
-import { changed, endedEarly, wrongRange } from "./errors.ts";
+import { changed, endedEarly, tooLong, wrongRange } from "./errors.ts";
 import { contentLength, factsOf, parseContentRange, refuseWebPage, validatorOf } from "./headers.ts";
 import type { ServerFacts } from "./headers.ts";
 import { backOff } from "./retry.ts";
@@ -31,6 +33,8 @@ export interface Look {
 
 /** Of a new file: enough for most headers. */
 export const firstBytes: number = 1 << 20;
+/** More than the store can keep track of, and than any model has. */
+const mostBytes = maxChunks * chunkBytes;
 /** Bytes looked at again where the server hides which range it sent. */
 const overlapBytes = 64 << 10;
 /** An attempt that brought this much starts the count of failures anew; less could keep a dripping server going for hours. */
@@ -72,6 +76,7 @@ async function probeOnce(context: HttpContext, { start, length, signal }: Look):
   if (start === 0) refuseWebPage(context.name, response, bytes);
   const size = range?.total ?? (await totalWithoutRange(context, start, signal));
   if (start + bytes.length > size) throw wrongRange(context.name, "it sent more bytes than it says the file has");
+  if (size > mostBytes) throw tooLong(context.name, size);
   if (range === undefined) await checkOverlap(context, { start, bytes, signal });
   return { ...known, size, first: { start, bytes }, whole: undefined };
 }
