@@ -118,7 +118,8 @@ for (const tier of tiers) {
       const { fetched, diagnostics, since } = await reload(scene, tab, tier, subject);
       if (key.startsWith("manifest/")) {
         expect(diagnostics.damagedManifests, `${key}: counted`).toBeGreaterThan(0);
-        expect(fetched).toBeLessThanOrEqual(subject.content.length);
+        // A look at the server, because only it knows the version; the chunks are found again by their records.
+        expect(fetched, `${key}: bytes fetched`).toBeLessThanOrEqual(1 << 20);
       } else {
         const index = Number(key.slice(-6));
         expect(diagnostics.damagedChunks, `${key}: counted`).toBe(1);

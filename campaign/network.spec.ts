@@ -73,6 +73,7 @@ test("row 36: a connection that is always cut is NET.interrupted, and what came 
   const hosted = scene.noise("cuts.bin", 6 * chunkBytes, { fault: beyond(3 * chunkBytes, { kind: "cut", after: 20_000 }) });
   await expectRefused(scene, hosted, "NET.interrupted");
   const kept = await stored(scene, hosted);
+  expect(kept.length).toBeGreaterThan(0);
   expect(kept.length).toBeLessThan(6);
   scene.site.host("cuts.bin", hosted.content);
   const since = scene.site.log.length;
@@ -131,6 +132,7 @@ test(
     const old = scene.noise("changing.bin", 6 * chunkBytes, { fault: beyond(3 * chunkBytes, { kind: "status", status: 404 }) });
     await expectRefused(scene, old, "SOURCE.missing");
     const kept = await stored(scene, old);
+    expect(kept.length).toBeGreaterThan(0);
     const next = noise(scene.rng.below(2 ** 31), 6 * chunkBytes);
     scene.site.host("changing.bin", next, { etag: '"2"' });
     const changed = { url: old.url, content: next, sha256: sha256(next) };
@@ -177,6 +179,7 @@ test("row 40: another origin that hides its headers is read without a preflight,
     const hosted = scene.noise(name, 8 * chunkBytes, { cors: { expose }, fault: beyond(4 * chunkBytes, { kind: "status", status: 404 }) });
     await expectRefused(scene, hosted, "SOURCE.missing");
     const kept = await stored(scene, hosted);
+    expect(kept.length).toBeGreaterThan(0);
     scene.site.host(name, hosted.content, { cors: { expose } });
     const since = scene.site.log.length;
     await loadWell(scene, hosted);
@@ -203,6 +206,7 @@ test("row 41: offline, a complete file is read without a request and a part is a
   await loadWell(scene, whole);
   await expectRefused(scene, part, "SOURCE.missing");
   const kept = await stored(scene, part);
+  expect(kept.length).toBeGreaterThan(0);
   const since = scene.site.log.length;
   scene.site.unplug(true);
   await loadWell(scene, whole);
@@ -245,6 +249,7 @@ test("row 42: a signature that expired during a download leaves what is stored f
   const hosted = scene.noise("signed.bin", 6 * chunkBytes, { fault: beyond(3 * chunkBytes, { kind: "status", status: 403 }) });
   await expectRefused(scene, { url: `${hosted.url}?signature=old` }, "SOURCE.denied");
   const kept = await stored(scene, hosted);
+  expect(kept.length).toBeGreaterThan(0);
   scene.site.host("signed.bin", hosted.content);
   const since = scene.site.log.length;
   await loadWell(scene, { ...hosted, url: `${hosted.url}?signature=new` });

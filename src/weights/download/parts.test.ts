@@ -16,7 +16,7 @@ import { startTransfer } from "../http/transfer.ts";
 const make = (buffers: number): DownloadPool => new DownloadPool({ buffers, chunkBytes: 8, requests: 2 });
 
 const late: typeof fetch = async () => {
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await new Promise((resolve) => setTimeout(resolve, 1200));
   return new Response("x");
 };
 
@@ -217,12 +217,12 @@ test("a request that waits in the browser's queue has not stalled while bytes co
   const alive = setInterval(() => {
     activity.at = performance.now();
   }, 5);
-  const context = httpContext(new URL("https://host.test/m"), { fetch: late, stallMs: 50, activity });
+  const context = httpContext(new URL("https://host.test/m"), { fetch: late, stallMs: 400, activity });
   const transfer = await startTransfer(context, "bytes=0-0", undefined);
   expect(transfer.response.status).toBe(200);
   clearInterval(alive);
   transfer.cancel();
-  const alone = httpContext(new URL("https://host.test/m"), { fetch: late, stallMs: 50 });
+  const alone = httpContext(new URL("https://host.test/m"), { fetch: late, stallMs: 400 });
   await expect(startTransfer(alone, "bytes=0-0", undefined)).rejects.toMatchObject({ code: "NET.stalled" });
 });
 

@@ -8,7 +8,7 @@ import { errorCode } from "../../testing/typed_error.ts";
 import { bytesSource } from "../byte_source.ts";
 import type { ByteSource } from "../byte_source.ts";
 import { ggmlTypes } from "./ggml_types.ts";
-import { assertSupported, openGguf } from "./gguf.ts";
+import { assertSupported, forgetVocabulary, openGguf } from "./gguf.ts";
 import type { GgufFile } from "./gguf.ts";
 
 const F32 = 0;
@@ -91,4 +91,18 @@ function narrow(value: unknown): unknown {
 test("the table of GGML types has every id at its place", () => {
   expect(ggmlTypes.map(({ id }) => id)).toEqual(ggmlTypes.map((_, i) => i));
   expect(new Set(ggmlTypes.map(({ name }) => name)).size).toBe(ggmlTypes.length);
+});
+
+test("a vocabulary's lists are forgotten, and nothing else", async () => {
+  const metadata: GgufEntry[] = [
+    ["general.name", "string", "m"],
+    ["general.tags", "string[]", ["a"]],
+    ["tokenizer.ggml.model", "string", "gpt2"],
+    ["tokenizer.ggml.tokens", "string[]", ["a", "b"]],
+    ["tokenizer.ggml.token_type", "i32[]", [1, 1]],
+    ["tokenizer.chat_template", "string", "{{ x }}"],
+  ];
+  const file = await open(writeGguf({ metadata, tensors: [f32Tensor("x", [4])] }));
+  forgetVocabulary(file);
+  expect([...file.metadata.keys()]).toEqual(["general.name", "general.tags", "tokenizer.ggml.model", "tokenizer.chat_template"]);
 });

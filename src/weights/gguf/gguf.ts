@@ -71,6 +71,12 @@ export async function openGguf(source: ByteSource, options: OpenGgufOptions = {}
   return { version, metadata, tensors, alignment, dataOffset, headerBytes };
 }
 
+/** Forgets the lists of a vocabulary once a tokenizer was made of them: large ones take tens of megabytes. */
+export function forgetVocabulary({ metadata }: GgufFile): void {
+  if (!(metadata instanceof Map)) return;
+  for (const [key, value] of metadata) if (key.startsWith("tokenizer.ggml.") && typeof value === "object") metadata.delete(key);
+}
+
 /**
  * Refuses a model whose tensors have types that cannot be computed with, before any of its data is read.
  *
