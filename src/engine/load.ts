@@ -7,7 +7,7 @@ import { BufferLedger } from "../gpu/buffers.ts";
 import { openDevice } from "../gpu/device.ts";
 import type { Hold } from "../store/model_store.ts";
 import { tokenizerFromGguf } from "../text/tokenizer.ts";
-import { assertSupported } from "../weights/gguf/gguf.ts";
+import { assertSupported, forgetVocabulary } from "../weights/gguf/gguf.ts";
 import { type ModelFile, type OpenShard, openModelFile } from "../weights/gguf/split.ts";
 import { DownloadPool, openSource } from "../weights/source.ts";
 import type { HubOptions, ModelLocation } from "../weights/source.ts";
@@ -138,6 +138,7 @@ async function openFiles({ model, hub, sha256, store = {} }: LoadSessionOptions,
 
 async function loadText(model: LoadedModel): Promise<Pick<Parameters<typeof createSession>[0], "tokenizer" | "chatTemplate">> {
   const tokenizer = await tokenizerFromGguf(model.file.metadata);
+  forgetVocabulary(model.file);
   const template = model.file.metadata.get("tokenizer.chat_template");
   if (typeof template !== "string") return { tokenizer, chatTemplate: undefined };
   // A chunk of its own: models without a template, and pages before a load, need none of it.

@@ -35,7 +35,8 @@ export function damagedCopy(name: string, index: number): ShaderloomError {
 
 /** QUOTA.full with what the browser says of its room. */
 export function noRoom(name: string, needed: number, available: number | null): ShaderloomError {
-  const room = available === null ? "" : ` (the browser says that ${available} are left)`;
+  // A browser that refuses and says that there is room contradicts itself; it is not repeated.
+  const room = available === null || available >= needed ? "" : ` (the browser says that ${available} are left)`;
   const message = `There is no room to store ${name}: ${needed} more bytes are needed${room}. Delete stored models, or load it without storing.`;
   return new ShaderloomError("QUOTA.full", message, { retryable: true, detail: { file: name, needed, available } });
 }
