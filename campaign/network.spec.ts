@@ -192,7 +192,7 @@ test("row 40: another origin that hides its headers is read without a preflight,
 });
 
 test("row 41: a body that stalls is given up and asked for again", async ({ scene }) => {
-  const mended = scene.noise("stalled.bin", 6 * chunkBytes, { fault: nth([2], { kind: "stall", after: chunkBytes }) });
+  const mended = scene.noise("stalled.bin", 6 * chunkBytes, { fault: nth([2], { kind: "stall", after: 100_000 }) });
   const { diagnostics } = await loadWell(scene, mended);
   expect(diagnostics.retries).toBeGreaterThan(0);
   const never = scene.noise("stuck.bin", 3 * chunkBytes, { fault: beyond(chunkBytes, { kind: "stall", after: 100 }) });
