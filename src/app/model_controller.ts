@@ -153,7 +153,11 @@ export class ModelController {
           this.verdict.close();
           void this.#host.load(source);
         },
-        onStep: (source, step) => this.verdict.working(source, step),
+        onStep: (source, step) => {
+          // What was wrong with the model before does not concern this one.
+          this.#banners.clear("load");
+          this.verdict.working(source, step);
+        },
         onEstimate: (source, made) => {
           const held = this.current ? { name: this.current.source.name, bytes: this.#heldBytes } : undefined;
           this.verdict.show(source, readVerdict(made, held));

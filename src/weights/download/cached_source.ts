@@ -103,7 +103,8 @@ class CachedSource implements ByteSource {
     const early = this.#downloader?.early(offset, length);
     if (early !== undefined) return early;
     const out = into !== undefined && into.length >= length ? into.subarray(0, length) : new Uint8Array(length);
-    await this.#reads.fill(out, offset, { signal: this.#untilClosed(signal), onBytes });
+    if (this.#reads.fillFromMemory(out, offset)) onBytes?.(length);
+    else await this.#reads.fill(out, offset, { signal: this.#untilClosed(signal), onBytes });
     return out;
   }
 

@@ -45,6 +45,19 @@ export class CachedReads {
     this.queue = new DownloadQueue(ceilDiv(parts.size, parts.pool.chunkBytes));
   }
 
+  /** Fills `out` without waiting, if it lies in one chunk and that is in memory. @returns whether it did */
+  fillFromMemory(out: Uint8Array<ArrayBuffer>, offset: number): boolean {
+    const { chunkBytes } = this.#parts.pool;
+    const index = Math.floor(offset / chunkBytes);
+    const from = offset - index * chunkBytes;
+    const chunk = from + out.length <= chunkBytes ? this.window.pin(index) : undefined;
+    if (chunk === undefined) return false;
+    out.set(chunk.bytes.subarray(from, from + out.length));
+    chunk.letGo();
+    if (!this.queue.read(index)) this.#parts.downloader()?.letGoOfRead();
+    return true;
+  }
+
   /** Fills `out` with the bytes at `offset`. Nothing is written to it after the call has ended. */
   async fill(out: Uint8Array<ArrayBuffer>, offset: number, options: PartOptions): Promise<void> {
     const { chunkBytes } = this.#parts.pool;

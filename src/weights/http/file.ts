@@ -90,7 +90,7 @@ async function collect(transfer: Transfer, { limit, name }: { limit: number; nam
     out.set(run, length);
     length += run.length;
   }
-  return out.slice(0, length);
+  return length === limit ? out : out.slice(0, length);
 }
 
 /** CORS hides Content-Range unless the server exposes it, but never Content-Length: an open range has what is left as length. */
