@@ -109,10 +109,11 @@ for (const tier of ["opfs", "indexeddb"] as const) {
     if (short) return;
     await test.step("the room ends in the middle", async () => {
       const other = scene.site.host("other.gguf", content);
-      // See quota.spec.ts.
-      if (tier === "indexeddb") await scene.atRest(() => undefined);
+      // What the browser says that the first model takes depends on the tier and on when it was started (see quota.spec.ts); this is too
+      // little for the other one in any case.
+      await scene.atRest(() => undefined);
       const page = await door(scene);
-      await scene.quota(page, content.length + 4 * chunkBytes);
+      await scene.quota(page, 4 * chunkBytes);
       const told = await askWell(page, { model: other, store: { tier } });
       expect(told.text).toBe(undisturbed.text);
       expect(told.storage).toMatchObject({ complete: false, warning: { code: "QUOTA.full" } });

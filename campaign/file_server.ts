@@ -32,8 +32,8 @@ export interface Served {
   sent: number;
   status: number;
   open: boolean;
-  /** Whether it ended with its last byte, as far as this side can see. */
-  whole: boolean;
+  /** When the last byte was given to the socket, in milliseconds of `performance.now`; undefined for one that was cut. */
+  endedAt: number | undefined;
 }
 
 export interface HostedFile {
@@ -92,7 +92,7 @@ export async function startFileServer(pages: (request: IncomingMessage, response
       sent: 0,
       status: 0,
       open: true,
-      whole: false,
+      endedAt: undefined,
     };
     log.push(served);
     response.on("close", () => (served.open = false));
@@ -209,7 +209,7 @@ function serveFile(serving: Serving): void {
   response.writeHead(served.status, headers);
   const stop = fault?.kind === "cut" || fault?.kind === "short" || fault?.kind === "stall" ? fault.after : body.length;
   void send(serving, body.subarray(0, stop)).then(() => {
-    served.whole = served.open && stop === body.length;
+    if (served.open && stop === body.length) served.endedAt = performance.now();
     // A moment later, so that what was sent arrives before the cut does.
     if (fault?.kind === "cut") setTimeout(() => response.destroy(), 50);
     else if (fault?.kind !== "stall") response.end();

@@ -4,7 +4,7 @@
 import type { Served } from "./file_server.ts";
 import { type Subject, allowance, bytesSent, bytesWithin, chunkCount, completeChunks, expectWhole, requestsOf } from "./ledger.ts";
 import type { BrowserTier, DownloadOutcome } from "./protocol.ts";
-import { type Scene, Tab, chunkBytes, expect, sha256 } from "./scene.ts";
+import { type Scene, type Tab, chunkBytes, expect, sha256 } from "./scene.ts";
 
 /** Where in a session the interruption comes. */
 type Point =
@@ -77,7 +77,11 @@ async function inspectComplete(scene: Scene, { tier, subject, bystander }: Plan)
 }
 
 /** One session: either it is interrupted at the point, or it comes to its end before. */
-async function session(scene: Scene, plan: Plan, point: Point | undefined): Promise<DownloadOutcome | Tab> {
+async function session(
+  scene: Scene,
+  plan: Plan,
+  point: Point | undefined,
+): Promise<DownloadOutcome | { readonly tab: Tab; readonly at: number }> {
   const { url } = plan.subject;
   const since = scene.site.log.length;
   const tab = await scene.tab();
@@ -90,8 +94,9 @@ async function session(scene: Scene, plan: Plan, point: Point | undefined): Prom
     await tab.page.close();
     return outcome;
   }
+  const at = performance.now();
   await plan.interrupt(tab);
-  return tab;
+  return { tab, at };
 }
 
 /** @returns what it cost; every broken promise fails the test on the way */
@@ -110,7 +115,7 @@ export async function downloadThrough(scene: Scene, plan: Plan): Promise<Toll> {
     toll.refetched += bytesWithin(requests, complete);
     const what = `after ${JSON.stringify(point)}`;
     expect(bytesWithin(requests, complete), `bytes of complete chunks fetched again ${what}`).toBe(0);
-    if (!(ended instanceof Tab)) {
+    if (!("tab" in ended)) {
       expect(ended.sha256, "what the reader got").toBe(sha256(content));
       expect(ended).toMatchObject({ stored: { tier: plan.tier, complete: true }, warning: null });
       expect(await inspectComplete(scene, plan)).toHaveLength(chunkCount(content));
@@ -120,8 +125,8 @@ export async function downloadThrough(scene: Scene, plan: Plan): Promise<Toll> {
     toll.kills += 1;
     const before = complete;
     complete = await inspectComplete(scene, plan);
-    toll.allowance += allowance(requests, { tab: ended, url, complete });
-    const lost = [...before, ...ended.stored(url)].filter((index) => !complete.includes(index));
+    toll.allowance += allowance(requests, { tab: ended.tab, url, complete, at: ended.at });
+    const lost = [...before, ...ended.tab.stored(url)].filter((index) => !complete.includes(index));
     expect(lost, `chunks that were complete and are not any more ${what}`).toEqual([]);
   }
 }

@@ -39,15 +39,24 @@ export function bytesWithin(requests: readonly Served[], chunks: Iterable<number
   return bytes;
 }
 
+/** What the server sent so many milliseconds ago may still have been on its way, through sockets and pipes on a busy machine. */
+const onTheWayMs = 500;
+
+export interface Death {
+  readonly tab: Tab;
+  readonly url: string;
+  /** Chunks that were stored. */
+  readonly complete: readonly number[];
+  /** Milliseconds of `performance.now`. */
+  readonly at: number;
+}
+
 /**
- * What invariant (e) allows beyond the file's own bytes when a tab dies: one chunk of each request that was cut, and the chunks that had
- * arrived and were just being stored.
+ * What invariant (e) allows beyond the file's own bytes when a tab dies: one chunk of each request that was cut or had only just been
+ * sent, and the chunks that had arrived and were just being stored.
  */
-export function allowance(
-  requests: readonly Served[],
-  { tab, url, complete }: { tab: Tab; url: string; complete: readonly number[] },
-): number {
-  const cut = requests.filter(({ whole }) => !whole).length;
+export function allowance(requests: readonly Served[], { tab, url, complete, at }: Death): number {
+  const cut = requests.filter(({ endedAt }) => endedAt === undefined || endedAt > at - onTheWayMs).length;
   const arrived = tab.reports.filter((report) => report.what === "putting" && report.url === url && !complete.includes(report.index));
   return (cut + arrived.length) * chunkBytes;
 }

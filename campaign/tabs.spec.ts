@@ -65,6 +65,7 @@ for (const tier of tiers) {
       const outcome = second.order<"download">(orderFor(scene, subject.url, tier));
       await second.until(({ what }) => what === "news");
       await underWay(first, 3);
+      const at = performance.now();
       await scene.browser.crash(first.page);
       const crashedAt = scene.site.log.length;
       const { sha256, stored } = await outcome;
@@ -73,7 +74,7 @@ for (const tier of tiers) {
       const after = requestsOf(scene, subject.url, crashedAt);
       expect(bytesWithin(after, first.stored(subject.url)), "bytes of complete chunks fetched again").toBe(0);
       const before = requestsOf(scene, subject.url).filter((request) => !after.includes(request));
-      const spent = allowance(before, { tab: first, url: subject.url, complete: first.stored(subject.url) });
+      const spent = allowance(before, { tab: first, url: subject.url, complete: first.stored(subject.url), at });
       expect(bytesSent(requestsOf(scene, subject.url))).toBeLessThanOrEqual(subject.content.length + spent + probeBytes);
     },
   );
