@@ -19,14 +19,14 @@ class GatedBlob extends Blob {
   override slice(start?: number, end?: number): Blob {
     const part = super.slice(start, end);
     if (++this.#reads === 1) return part;
-    const bytes = this.#gate.then(() => part.arrayBuffer());
-    return Object.assign(part, { arrayBuffer: async () => bytes });
+    const read = part.arrayBuffer.bind(part);
+    return Object.assign(part, { arrayBuffer: () => this.#gate.then(read) });
   }
 }
 
 test("pipelines are compiled while weights are read: weights that wait for pipelines do not stop a load", async (context) => {
   const gpu = await gpuOrSkip(context);
-  let compiled = (): void => undefined;
+  let compiled: (() => void) | undefined;
   let pipelines = 0;
   const gate = new Promise<void>((resolve) => {
     compiled = resolve;
@@ -35,7 +35,7 @@ test("pipelines are compiled while weights are read: weights that wait for pipel
     createComputePipelineAsync: async (descriptor: GPUComputePipelineDescriptor) => {
       const pipeline = await device.createComputePipelineAsync(descriptor);
       pipelines++;
-      compiled();
+      compiled?.();
       return pipeline;
     },
   }));

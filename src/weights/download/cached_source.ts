@@ -67,7 +67,7 @@ class CachedSource implements ByteSource {
   readonly readBytes: number | undefined;
   readonly stored: StoredState | undefined;
   readonly unstored: ShaderloomError | undefined;
-  readonly #parts: CachedParts;
+  #parts: CachedParts;
   readonly #reads: CachedReads;
   readonly #hash: WholeHash | undefined;
   readonly #closing = new AbortController();
@@ -93,7 +93,10 @@ class CachedSource implements ByteSource {
     this.#count = ceilDiv(size, pool.chunkBytes);
     const connect = async (index: number, signal: AbortSignal): Promise<void> => this.#connect(index, signal);
     this.#reads = new CachedReads({ size, pool, keeper: place?.keeper, downloader: () => this.#downloader, connect });
-    if (parts.link !== undefined) this.#downloader = this.#startDownloader(parts.link);
+    if (parts.link === undefined) return;
+    this.#downloader = this.#startDownloader(parts.link);
+    // The downloader drops the first bytes once it has used them.
+    this.#parts = { ...parts, link: { ...parts.link, first: { start: 0, bytes: new Uint8Array(0) } } };
   }
 
   async read(offset: number, length: number, { signal, onBytes, into }: ReadOptions = {}): Promise<Uint8Array> {
@@ -169,8 +172,8 @@ class CachedSource implements ByteSource {
   #startDownloader(link: Link): Downloader {
     const { name, size, pool, diagnostics, place } = this.#parts;
     const { window, queue, readers } = this.#reads;
-    const { first } = link;
-    const fetchRange: Link["fetchRange"] = (start, end, signal) => link.fetchRange(start, end, signal);
+    const { first, ...server } = link;
+    const fetchRange: Link["fetchRange"] = (start, end, signal) => server.fetchRange(start, end, signal);
     const onProgress = place === undefined ? undefined : createAnnouncer(place);
     const keeper = place?.keeper ?? noKeeper;
     const hash = this.#hash;

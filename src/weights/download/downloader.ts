@@ -52,7 +52,7 @@ const mostChunksOfRequest = 4;
 const mostRefusals = 2;
 
 export class Downloader implements PoolClient {
-  readonly #parts: DownloaderParts;
+  readonly #parts: Omit<DownloaderParts, "first">;
   readonly #stop = new AbortController();
   readonly #watch = createWatch();
   readonly #work = new Set<Promise<void>>();
@@ -64,8 +64,9 @@ export class Downloader implements PoolClient {
   #error: ShaderloomError | undefined;
 
   constructor(parts: DownloaderParts) {
-    this.#parts = parts;
-    this.#first = parts.first;
+    const { first, ...rest } = parts;
+    this.#parts = rest;
+    this.#first = first;
     const { hash, window, pool, keeper } = parts;
     if (hash !== undefined) {
       const isStored = (index: number): boolean => keeper.has(index);
@@ -196,7 +197,8 @@ export class Downloader implements PoolClient {
   /** What came with the first look may be a whole chunk, as of small files. */
   #takeFirst(): void {
     const { pool, queue, size } = this.#parts;
-    const { start, bytes } = this.#parts.first;
+    if (this.#first === undefined) return;
+    const { start, bytes } = this.#first;
     const index = start / pool.chunkBytes;
     if (start >= size || bytes.length < this.#lengthOf(index) || !this.#missing(index)) return;
     const buffer = pool.tryTake(true);

@@ -72,7 +72,8 @@ export async function connect(url: URL, options: LinkOptions, look: { readonly s
   }
   const promised = options.sha256 ?? origin;
   const facts: FileFacts = { ...file.facts, commit: said.commit ?? file.facts.commit, sha256: origin, size: file.size };
-  const pinned: HttpFile = { ...file, facts };
+  // Ranges are fetched for as long as the download takes; the first bytes are not kept for that.
+  const pinned: HttpFile = { ...file, facts, first: { start: 0, bytes: new Uint8Array(0) } };
   return {
     size: file.size,
     facts,
@@ -80,7 +81,7 @@ export async function connect(url: URL, options: LinkOptions, look: { readonly s
     promised,
     whole: file.whole,
     fetchRange: (start, end, until) =>
-      file.whole === undefined ? fetchRange(context, pinned, { start, end, signal: until }) : runsOf(file.whole.blob, start, end),
+      pinned.whole === undefined ? fetchRange(context, pinned, { start, end, signal: until }) : runsOf(pinned.whole.blob, start, end),
   };
 }
 
