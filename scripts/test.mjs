@@ -78,8 +78,8 @@ const build = [
   { name: "size", run: runCheck, command: [join("scripts", "size.mjs")], printAlways: true },
 ];
 
-const unit = vitestPhase("unit", 240);
-const gpu = [vitestPhase("chromium", 900), vitestPhase("lavapipe", 480)];
+const unit = vitestPhase("unit", 420);
+const gpu = [vitestPhase("chromium", 1200), vitestPhase("lavapipe", 480)];
 
 const groups = { check, unit: [unit], gpu, build, e2e: [e2e], campaign: [campaign] };
 
