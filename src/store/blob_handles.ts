@@ -14,29 +14,32 @@ export interface BlobHandles {
 
 /** Blobs of one transaction. */
 const atOnce = 8;
+/** The next transaction begins when so many are left: a few readers side by side take them faster than one comes. */
+const leftWhenFetching = 8;
 /** Handles keep the bytes of deleted models on the disk, so few are kept that nobody came for. */
-const mostKept = 16;
+const mostKept = 24;
 
 export function blobHandles(fetch: FetchBlobs): BlobHandles {
   const ahead = new Map<string, Promise<Blob | undefined>>();
+  /** The chunk asked for last, and the first after it that was not fetched. */
   let last = { file: "", index: Number.NaN };
+  let end = 0;
 
-  const fetchRun = async (file: string, index: number): Promise<Blob | undefined> => {
-    const indices = Array.from({ length: atOnce }, (_, i) => index + i);
+  const fetchRun = (file: string): void => {
+    const indices = Array.from({ length: atOnce }, (_, i) => end + i);
+    end += atOnce;
     const blobs = fetch(file, indices);
-    for (const [i, later] of indices.slice(1).entries()) {
+    for (const [i, index] of indices.entries()) {
       ahead.set(
-        keyOf(file, later),
+        keyOf(file, index),
         blobs.then(
-          (found) => found[i + 1],
+          (found) => found[i],
+          // Another chunk's damage may have failed all of them; who comes for one fetches it alone.
           () => undefined,
         ),
       );
     }
     for (const key of ahead.keys()) if (ahead.size > mostKept) ahead.delete(key);
-    // Another chunk's damage may have failed all of them.
-    const found = await blobs.catch(() => undefined);
-    return found === undefined ? (await fetch(file, [index]))[0] : found[0];
   };
 
   return {
@@ -45,11 +48,11 @@ export function blobHandles(fetch: FetchBlobs): BlobHandles {
       const held = ahead.get(key);
       ahead.delete(key);
       const goesOn = last.file === file && index > last.index && index <= last.index + atOnce;
+      if (!goesOn) end = 0;
       last = { file, index };
-      const known = await held;
-      if (known !== undefined) return known;
-      if (!goesOn || held !== undefined) return (await fetch(file, [index]))[0];
-      return fetchRun(file, index);
+      end = Math.max(end, index + 1);
+      if (goesOn && end - index <= leftWhenFetching) fetchRun(file);
+      return (await held) ?? (await fetch(file, [index]))[0];
     },
     forget(file, index) {
       if (index !== undefined) ahead.delete(keyOf(file, index));
