@@ -73,6 +73,9 @@ function lengthOf(file: CachedFile, index: number): number {
   return Math.min(file.size - index * chunkBytes, chunkBytes);
 }
 
+/** Chromium 156 collects a stream as garbage while it is read, when nothing but the pending read refers to it. */
+const streams = new Set<ReadableStreamDefaultReader>();
+
 async function matched(cache: Cache, key: string): Promise<Response> {
   const response = await cache.match(key);
   if (response === undefined) throw new Error(`${key} is not in the cache`);
@@ -83,7 +86,9 @@ const readers: Record<CacheKind, (file: CachedFile, cache: Cache) => Promise<Rea
   async stream(file, cache) {
     const { body } = await matched(cache, wholeKey(file.name));
     if (body === null) throw new Error("no body");
-    return inOrder(file, body.getReader());
+    const reader = body.getReader();
+    streams.add(reader);
+    return inOrder(file, reader);
   },
 
   async slices(file, cache) {
@@ -128,6 +133,7 @@ function inOrder(file: CachedFile, reader: ReadableStreamDefaultReader<Uint8Arra
     for (let passed = next; passed < index; passed++) await fill(into.subarray(0, lengthOf(file, passed)));
     const bytes = into.subarray(0, lengthOf(file, index));
     await fill(bytes);
+    if (next * chunkBytes >= file.size) streams.delete(reader);
     return bytes;
   };
   return (index, into) => {
