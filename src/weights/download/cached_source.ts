@@ -135,6 +135,7 @@ class CachedSource implements ByteSource {
         if (this.#downloader === undefined) await this.#connect(this.#missing() ?? 0, until);
         await this.#downloader?.storeAll(until);
       }
+      if (place?.keeper.failure !== undefined) throw place.keeper.failure;
       await this.#checkWhole(until);
       if (place !== undefined) await this.#complete(place);
       this.#finished = true;

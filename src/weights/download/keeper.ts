@@ -48,6 +48,11 @@ export class StoreKeeper implements ChunkKeeper {
     return this.#warning;
   }
 
+  /** The refusal with which the load is to end; the reader may have had all its bytes before it came. */
+  get failure(): ShaderloomError | undefined {
+    return this.#parts.onFull === "error" && this.#warning?.code.startsWith("QUOTA") === true ? this.#warning : undefined;
+  }
+
   has(index: number): boolean {
     return this.#usable && this.#parts.file.has(index);
   }
@@ -115,13 +120,14 @@ export class StoreKeeper implements ChunkKeeper {
   }
 
   async #full(cause: ShaderloomError): Promise<void> {
-    const { models, file, onFull } = this.#parts;
-    this.#storing = false;
+    const { models, file } = this.#parts;
     const { availableBytes } = await models.space().catch(() => ({ availableBytes: null }));
+    // Together with the reason, so that nobody sees the one without the other.
+    this.#storing = false;
     const { name, bytes } = file.manifest;
     const full = noRoom(name, bytes - file.storedBytes, availableBytes);
     this.#warning ??= new ShaderloomError(full.code, full.message, { retryable: full.retryable, detail: full.detail, cause });
-    if (onFull === "error") throw this.#warning;
+    if (this.failure !== undefined) throw this.failure;
   }
 }
 

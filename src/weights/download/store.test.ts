@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ShaderloomError } from "../../base/errors.ts";
+import type { StorageSpace } from "../../store/model_store.ts";
 import {
   type DownloadCase,
   caseBytes,
@@ -15,7 +16,7 @@ import {
   startCase,
 } from "../../testing/download_case.ts";
 import { type StorePlan, faultyStore } from "../../testing/faulty_store.ts";
-import { typedError } from "../../testing/typed_error.ts";
+import { errorCode, typedError } from "../../testing/typed_error.ts";
 
 let here: DownloadCase;
 
@@ -30,6 +31,12 @@ afterEach(async () => {
 
 const full = new ShaderloomError("QUOTA.full", "The store is full. Delete something.");
 const broken = new ShaderloomError("STORE.lost", "The store is gone. Load again.");
+
+/** Browsers take their time to count. */
+async function slowSpace(): Promise<StorageSpace> {
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  return { usedBytes: 1, availableBytes: 77, persisted: false };
+}
 
 /** Fails every put of a chunk from the n-th on, n from 1. */
 function failPuts(from: number, error: Error): StorePlan {
@@ -70,6 +77,16 @@ describe("row 47: a store that is full", () => {
     expect(error.detail["needed"]).toBeGreaterThan(0);
     await here.leave(source);
     expect(await expectHonestStore(here)).toBe(3);
+  });
+
+  test("onFull: error fails a load whose reader had all bytes when the refusal came", async () => {
+    const models = here.visit({ space: slowSpace }, faultyStore(here.halves, failPuts(9, full)));
+    const source = await here.open(models, { store: { models, onFull: "error" } });
+    await expectRight(source, here.content).catch((thrown: unknown) => {
+      if (!(thrown instanceof ShaderloomError)) throw thrown;
+    });
+    expect(await errorCode(source.finish?.() ?? Promise.resolve())).toBe("QUOTA.full");
+    await here.leave(source);
   });
 
   test("evict: true deletes other models, once, and goes on storing", async () => {
