@@ -52,6 +52,8 @@ export interface HostedFile {
   redirect: string | undefined;
   /** Whether answers allow other origins, and which headers they may see; undefined: no CORS headers at all. */
   cors: { readonly expose: string } | undefined;
+  /** How long a request to which something is to happen waits for its answer, so that others come to their end meanwhile. */
+  faultAfterMs: number;
   /** Asked once for each request; `count` starts at 1. */
   fault(request: { readonly count: number; readonly start: number; readonly end: number }): Fault | undefined;
 }
@@ -152,6 +154,7 @@ function calm(content: Buffer): HostedFile {
     bytesPerSecond: Infinity,
     redirect: undefined,
     cors: undefined,
+    faultAfterMs: 0,
     fault: () => undefined,
   };
 }
@@ -186,8 +189,25 @@ function serveFile(serving: Serving): void {
   const start = Number(match?.[1] ?? 0);
   const end = Math.min(match?.[2] ? Number(match[2]) + 1 : size, size);
   const fault = file.fault({ count, start, end });
+  const asked = { start, end, ranged: match !== null, cors, fault };
+  if (fault === undefined || file.faultAfterMs === 0) answerFile(serving, asked);
+  else setTimeout(() => answerFile(serving, asked), file.faultAfterMs);
+}
+
+interface Asked {
+  readonly start: number;
+  readonly end: number;
+  readonly ranged: boolean;
+  /** Headers. */
+  readonly cors: Record<string, string>;
+  readonly fault: Fault | undefined;
+}
+
+function answerFile(serving: Serving, { start, end, ranged, cors, fault }: Asked): void {
+  const { file, request, response, served } = serving;
+  const size = file.content.length;
   if (fault?.kind === "status") return answerStatus(response, served, fault.status, { ...cors, ...fault.headers });
-  const partial = file.ranges && match !== null && fault?.kind !== "whole";
+  const partial = file.ranges && ranged && fault?.kind !== "whole";
   if (partial && start >= size) return answerStatus(response, served, 416, { ...cors, "content-range": `bytes */${size}` });
   const headers: Record<string, string> = {
     "content-type": "application/octet-stream",

@@ -1,59 +1,9 @@
-// Rows 36 to 44 through a real browser: every fault of the network is mended and counted, or a typed error that leaves what was
-// stored as it was. The codes themselves are tested in Node, in src/weights.
+// Rows 36 to 41 through a real browser: what goes wrong between a server and us is mended and counted, or a typed error that leaves
+// what was stored as it was. The codes themselves are tested in Node, in src/weights.
 
-import type { Fault, HostedFile } from "./file_server.ts";
-import { bytesSent, bytesWithin, chunkCount, completeChunks, requestsOf } from "./ledger.ts";
-import type { Answer, DownloadOrder, DownloadOutcome } from "./protocol.ts";
-import { type Scene, chunkBytes, expect, noise, sha256, test } from "./scene.ts";
-
-const tier = "opfs";
-const impatient = { backOffMs: 20, stallMs: 1500, retries: 3 } as const;
-
-interface Hosted {
-  readonly url: string;
-  readonly content: Buffer;
-  readonly sha256: string;
-}
-
-function load(scene: Scene, { url }: Pick<Hosted, "url">, more: Partial<DownloadOrder> = {}): Promise<Answer<"download">> {
-  const order: DownloadOrder = { act: "download", url, tier, seed: scene.rng.below(2 ** 31), ...impatient, ...more };
-  return scene.attempt<"download">(order);
-}
-
-/** A load that has to succeed with the right bytes. */
-async function loadWell(scene: Scene, hosted: Hosted, more: Partial<DownloadOrder> = {}): Promise<DownloadOutcome> {
-  const answer = await load(scene, hosted, more);
-  if (!answer.ok) throw new Error(`${answer.error.code}: ${answer.error.message}`);
-  expect(answer.value.sha256, "what the reader got").toBe(hosted.sha256);
-  return answer.value;
-}
-
-/** A load that has to fail with this code. */
-async function expectRefused(scene: Scene, hosted: Pick<Hosted, "url">, code: string, more: Partial<DownloadOrder> = {}): Promise<void> {
-  const answer = await load(scene, hosted, more);
-  expect(answer.ok ? "no error" : answer.error.code, answer.ok ? "" : answer.error.message).toBe(code);
-}
-
-async function stored(scene: Scene, hosted: Hosted, revision?: string): Promise<number[]> {
-  const { files, unreadable } = await scene.once<"inspect">({ act: "inspect", tier });
-  expect(unreadable).toEqual([]);
-  return completeChunks(files, hosted, revision);
-}
-
-/** The fault for requests that the test picks by their number, and for those of a span. */
-const nth =
-  (numbers: readonly number[], fault: Fault): HostedFile["fault"] =>
-  ({ count }) =>
-    numbers.includes(count) ? fault : undefined;
-const always =
-  (fault: Fault): HostedFile["fault"] =>
-  () =>
-    fault;
-/** Every request but those that fetch from the first chunk. */
-const beyond =
-  (offset: number, fault: Fault): HostedFile["fault"] =>
-  ({ end }) =>
-    end > offset ? fault : undefined;
+import { bytesSent, bytesWithin, requestsOf } from "./ledger.ts";
+import { beyond, expectRefused, faultAfterMs, impatient, loadWell, nth, stored, tier, always } from "./loads.ts";
+import { chunkBytes, expect, noise, sha256, test } from "./scene.ts";
 
 test("row 36: cut connections are taken up again behind the last complete chunk", { tag: "@short" }, async ({ scene }) => {
   for (const length of [true, false]) {
@@ -70,7 +20,7 @@ test("row 36: cut connections are taken up again behind the last complete chunk"
 });
 
 test("row 36: a connection that is always cut is NET.interrupted, and what came is kept", async ({ scene }) => {
-  const hosted = scene.noise("cuts.bin", 6 * chunkBytes, { fault: beyond(3 * chunkBytes, { kind: "cut", after: 20_000 }) });
+  const hosted = scene.noise("cuts.bin", 6 * chunkBytes, { faultAfterMs, fault: beyond(5 * chunkBytes, { kind: "cut", after: 20_000 }) });
   await expectRefused(scene, hosted, "NET.interrupted");
   const kept = await stored(scene, hosted);
   expect(kept.length).toBeGreaterThan(0);
@@ -129,7 +79,10 @@ test(
   "row 39: a file that changed on the server between sessions is never mixed with what was stored",
   { tag: "@short" },
   async ({ scene }) => {
-    const old = scene.noise("changing.bin", 6 * chunkBytes, { fault: beyond(3 * chunkBytes, { kind: "status", status: 404 }) });
+    const old = scene.noise("changing.bin", 6 * chunkBytes, {
+      faultAfterMs,
+      fault: beyond(5 * chunkBytes, { kind: "status", status: 404 }),
+    });
     await expectRefused(scene, old, "SOURCE.missing");
     const kept = await stored(scene, old);
     expect(kept.length).toBeGreaterThan(0);
@@ -176,7 +129,11 @@ test("row 39: a file that changes during a download is SOURCE.changed", async ({
 test("row 40: another origin that hides its headers is read without a preflight, and resumed", { tag: "@short" }, async ({ scene }) => {
   for (const expose of ["", "ETag, Content-Range"]) {
     const name = `cors-${expose.length}.bin`;
-    const hosted = scene.noise(name, 8 * chunkBytes, { cors: { expose }, fault: beyond(4 * chunkBytes, { kind: "status", status: 404 }) });
+    const hosted = scene.noise(name, 8 * chunkBytes, {
+      cors: { expose },
+      faultAfterMs,
+      fault: beyond(7 * chunkBytes, { kind: "status", status: 404 }),
+    });
     await expectRefused(scene, hosted, "SOURCE.missing");
     const kept = await stored(scene, hosted);
     expect(kept.length).toBeGreaterThan(0);
@@ -202,7 +159,7 @@ test("row 41: a body that stalls is given up and asked for again", async ({ scen
 
 test("row 41: offline, a complete file is read without a request and a part is a typed error", { tag: "@short" }, async ({ scene }) => {
   const whole = scene.noise("offline.bin", 3 * chunkBytes);
-  const part = scene.noise("part.bin", 6 * chunkBytes, { fault: beyond(3 * chunkBytes, { kind: "status", status: 404 }) });
+  const part = scene.noise("part.bin", 6 * chunkBytes, { faultAfterMs, fault: beyond(5 * chunkBytes, { kind: "status", status: 404 }) });
   await loadWell(scene, whole);
   await expectRefused(scene, part, "SOURCE.missing");
   const kept = await stored(scene, part);
@@ -214,87 +171,4 @@ test("row 41: offline, a complete file is read without a request and a part is a
   await expectRefused(scene, part, "NET.unreachable");
   scene.site.unplug(false);
   expect(await stored(scene, part)).toEqual(kept);
-});
-
-test("row 42: refusals have codes of their own, and nothing is cached of them", async ({ scene }) => {
-  const refusals: Array<[status: number, code: string]> = [
-    [401, "SOURCE.denied"],
-    [403, "SOURCE.denied"],
-    [404, "SOURCE.missing"],
-    [429, "NET.rate"],
-    [500, "NET.server"],
-    [503, "NET.server"],
-  ];
-  for (const [status, code] of refusals) {
-    const hosted = scene.noise(`status-${status}.bin`, chunkBytes, { fault: always({ kind: "status", status }) });
-    await expectRefused(scene, hosted, code);
-  }
-  const loop = scene.noise("loop.bin", chunkBytes, { redirect: "/files/loop.bin" });
-  await expectRefused(scene, loop, "NET.unreachable");
-  const closed = scene.noise("closed.bin", chunkBytes);
-  await expectRefused(scene, { url: closed.url.replace(scene.site.origin, scene.site.crossOrigin) }, "NET.cors");
-  const { files } = await scene.once<"inspect">({ act: "inspect", tier });
-  expect(files).toEqual([]);
-});
-
-test("row 42: a server that asks for patience gets it", async ({ scene }) => {
-  const hosted = scene.noise("later.bin", 3 * chunkBytes, {
-    fault: nth([1, 3], { kind: "status", status: 429, headers: { "retry-after": "1" } }),
-  });
-  const { diagnostics } = await loadWell(scene, hosted);
-  expect(diagnostics.retries).toBeGreaterThan(0);
-});
-
-test("row 42: a signature that expired during a download leaves what is stored for the next", { tag: "@short" }, async ({ scene }) => {
-  const hosted = scene.noise("signed.bin", 6 * chunkBytes, { fault: beyond(3 * chunkBytes, { kind: "status", status: 403 }) });
-  await expectRefused(scene, { url: `${hosted.url}?signature=old` }, "SOURCE.denied");
-  const kept = await stored(scene, hosted);
-  expect(kept.length).toBeGreaterThan(0);
-  scene.site.host("signed.bin", hosted.content);
-  const since = scene.site.log.length;
-  await loadWell(scene, { ...hosted, url: `${hosted.url}?signature=new` });
-  expect(bytesWithin(requestsOf(scene, hosted.url, since), kept)).toBe(0);
-});
-
-test("row 42: a redirect to another host is followed, and resumed", async ({ scene }) => {
-  const real = scene.noise("real.bin", 4 * chunkBytes, { cors: { expose: "ETag, Content-Range" } });
-  const asked = { ...real, url: scene.site.host("moved.bin", real.content, { redirect: real.url }) };
-  await loadWell(scene, asked);
-  expect(await stored(scene, asked)).toHaveLength(chunkCount(real.content));
-});
-
-test("row 43: a server that compresses where it may has nothing to compress, and one that always does is refused", async ({ scene }) => {
-  const content = Buffer.alloc(3 * chunkBytes, "the same line again and again\n");
-  const url = scene.site.host("zipped.bin", content, { ranges: false, gzip: "allowed" });
-  const hosted = { url, content, sha256: sha256(content) };
-  const { size } = await loadWell(scene, hosted);
-  expect(size).toBe(content.length);
-  expect(await stored(scene, hosted)).toHaveLength(3);
-  // With a request for a range Chromium forbids compression, and decodes nothing that comes compressed all the same.
-  const rude = scene.site.host("rude.bin", content, { ranges: false, gzip: "always" });
-  await expectRefused(scene, { url: rude }, "NET.unreachable");
-});
-
-test(
-  "row 44: a wrong byte in a file whose hash was promised is INTEGRITY, and the store forgets the file",
-  { tag: "@short" },
-  async ({ scene }) => {
-    const wrong: HostedFile["fault"] = always({ kind: "corrupt", offset: 5_000_000 });
-    const hosted = scene.noise("wrong.bin", 3 * chunkBytes, { fault: wrong });
-    await expectRefused(scene, hosted, "INTEGRITY.sha256", { sha256: hosted.sha256 });
-    expect(await stored(scene, hosted)).toEqual([]);
-    scene.site.host("wrong.bin", hosted.content);
-    const { stored: kept } = await loadWell(scene, hosted, { sha256: hosted.sha256 });
-    expect(kept?.verified).toBe(true);
-  },
-);
-
-test("row 44: a hash that the server names is held to as well", async ({ scene }) => {
-  const content = noise(scene.rng.below(2 ** 31), 3 * chunkBytes);
-  const headers = { "x-linked-etag": `"${sha256(content)}"` };
-  const url = scene.site.host("linked.bin", content, { headers, fault: always({ kind: "corrupt", offset: 77 }) });
-  await expectRefused(scene, { url }, "INTEGRITY.sha256");
-  scene.site.host("linked.bin", content, { headers });
-  const { stored: kept } = await loadWell(scene, { url, content, sha256: sha256(content) });
-  expect(kept?.verified).toBe(true);
 });

@@ -81,8 +81,8 @@ export interface InspectedFile {
   readonly verified: boolean;
   readonly bytes: number;
   readonly tier: string;
-  /** Chunks with a record, and whether the stored bytes have the sha256 that the record says. */
-  readonly chunks: ReadonlyArray<{ readonly index: number; readonly right: boolean; readonly sha256: string }>;
+  /** Chunks with a record: whether there are bytes at all, and whether they have the sha256 that the record says. */
+  readonly chunks: ReadonlyArray<{ readonly index: number; readonly gone: boolean; readonly right: boolean; readonly sha256: string }>;
 }
 
 export interface Outcomes {

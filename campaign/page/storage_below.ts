@@ -79,7 +79,7 @@ export async function inspect(tier: BrowserTier): Promise<Outcomes["inspect"]> {
       const index = Number(number);
       const bytes = await chunks.read(id, index, Math.min(chunkBytes, Number(manifest["bytes"]) - index * chunkBytes));
       const actual = bytes === undefined ? "" : hex(await crypto.subtle.digest("SHA-256", bytes));
-      found.push({ index, right: actual === record["sha256"], sha256: String(record["sha256"]) });
+      found.push({ index, gone: bytes === undefined, right: actual === record["sha256"], sha256: String(record["sha256"]) });
     }
     files.push({
       id,
