@@ -56,7 +56,7 @@ export function always(fault: Fault): HostedFile["fault"] {
   return () => fault;
 }
 
-/** Every request for something behind this offset. */
+/** Every request for something behind this offset, but for those from the file's start, which find out what the server has. */
 export function beyond(offset: number, fault: Fault): HostedFile["fault"] {
-  return ({ end }) => (end > offset ? fault : undefined);
+  return ({ start, end }) => (start > 0 && end > offset ? fault : undefined);
 }
