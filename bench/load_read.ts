@@ -4,7 +4,7 @@
 import type { LayoutPlan } from "../src/base/layout.ts";
 import { buildModel } from "../src/engine/model.ts";
 import { planRunner } from "../src/engine/placement.ts";
-import { formatByGgufType } from "../src/formats/index.ts";
+import { allFormats } from "../src/formats/index.ts";
 import type { OpenDevice } from "../src/gpu/device.ts";
 import { createUpload } from "../src/gpu/upload.ts";
 import { chunkBytes } from "../src/store/chunk_store.ts";
@@ -13,6 +13,8 @@ import { openGguf } from "../src/weights/gguf/gguf.ts";
 import type { TensorInfo } from "../src/weights/gguf/gguf.ts";
 import { planReads } from "../src/weights/load_plan.ts";
 import { loadWeights } from "../src/weights/loader.ts";
+
+const formatByGgufType = new Map((await allFormats()).map((format) => [format.ggufType, format]));
 
 /** What the loader needs of a model, found once. */
 export interface PlannedModel {

@@ -4,8 +4,8 @@
 import { assert } from "../src/base/errors.ts";
 import { ceilDiv } from "../src/base/math.ts";
 import { seededRng } from "../src/base/rng.ts";
-import { rowGroupSize, stepBytes } from "../src/base/layout.ts";
-import type { WeightFormat } from "../src/formats/format.ts";
+import { stepBytes } from "../src/base/layout.ts";
+import { packMatrix, type WeightFormat } from "../src/formats/format.ts";
 import type { Caps } from "../src/gpu/caps.ts";
 import { createPipelineCache, type Pipeline } from "../src/gpu/pipelines.ts";
 import type { Variant } from "../src/kernels/kernel.ts";
@@ -98,8 +98,7 @@ function ourVariant(bench: Bench, format: WeightFormat): Variant {
 }
 
 async function ourProduct(bench: Bench, format: WeightFormat, file: Uint8Array): Promise<Product> {
-  const packed = new Uint8Array(ceilDiv(n, rowGroupSize) * format.rowGroupBytes(k));
-  format.repack(file, { rows: n, cols: k }, packed);
+  const packed = packMatrix(format, file, { rows: n, cols: k });
   const variant = ourVariant(bench, format);
   const { key, header, bindings, files, usesStep } = variant;
   const request = { label: key, header, bindings, files, ...(usesStep ? { stepRows: 1 } : {}) };

@@ -2,10 +2,12 @@
 // of a trained model of the same shape.
 
 import { seededRng } from "../src/base/rng.ts";
-import { formats } from "../src/formats/index.ts";
+import { allFormats } from "../src/formats/index.ts";
 import type { WeightFormat } from "../src/formats/format.ts";
 import { type GgufEntry, type GgufTensor, writeGguf } from "../src/testing/gguf_writer.ts";
 import { byteAlphabet } from "../src/testing/tiny_model.ts";
+
+const formats = await allFormats();
 
 export interface ModelShape {
   readonly hidden: number;

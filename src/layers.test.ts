@@ -21,11 +21,15 @@ const ROOMS: Record<string, Room> = {
   store: { mayImport: ["base"], sentence: "store keeps bytes and small values; it never asks whose" },
   kernels: { mayImport: ["base", "gpu", "formats"], sentence: "kernels know shaders and formats, never graphs or models" },
   graph: { mayImport: ["base", "gpu", "formats", "kernels"], sentence: "graph turns nodes into dispatches; no models, weights or pages" },
+  tuning: {
+    mayImport: ["base", "gpu", "formats", "kernels", "graph"],
+    sentence: "tuning checks and times variants on this adapter; it never sees a model",
+  },
   kv: { mayImport: ["base", "gpu", "store"], sentence: "kv owns pages; it never sees a model" },
   weights: { mayImport: ["base", "gpu", "formats", "store"], sentence: "weights read files into GPU memory; they never see a graph" },
   models: { mayImport: ["base", "graph/builder", "graph/ir"], sentence: "a model is drawn with the graph builder and never sees a buffer" },
   engine: {
-    mayImport: ["base", "gpu", "text", "sampling", "grammar", "formats", "store", "kernels", "graph", "kv", "weights", "models"],
+    mayImport: ["base", "gpu", "text", "sampling", "grammar", "formats", "store", "kernels", "graph", "tuning", "kv", "weights", "models"],
     sentence: "engine runs everything below it and knows neither API shapes, workers nor the DOM",
   },
   api: {

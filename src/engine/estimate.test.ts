@@ -1,7 +1,7 @@
 // The verdict where there is no GPU, and on models that a load would refuse: sizes are told all the same, and why not is a fact.
 
 import { expect, test } from "vitest";
-import { formats } from "../formats/index.ts";
+import { formats } from "../testing/formats.ts";
 import { writeGguf } from "../testing/gguf_writer.ts";
 import { tinyModel } from "../testing/tiny_model.ts";
 import { errorCode } from "../testing/typed_error.ts";

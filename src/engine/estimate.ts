@@ -2,7 +2,7 @@
 // nothing and leaves nothing allocated. What stands against running a model is a fact of the verdict, not an error of the call.
 
 import { asShaderloomError, ShaderloomError, throwIfAborted } from "../base/errors.ts";
-import { formatByGgufType } from "../formats/index.ts";
+import { formatName } from "../formats/index.ts";
 import type { Caps } from "../gpu/caps.ts";
 import { readCaps, requestAdapter } from "../gpu/device.ts";
 import { ggmlTypeName } from "../weights/gguf/ggml_types.ts";
@@ -71,6 +71,7 @@ const portableCaps: Caps = {
   software: false,
   f16: false,
   subgroups: undefined,
+  subgroupMatrix: [],
   packedDot: true,
   maxWorkgroupInvocations: 256,
   maxWorkgroupStorageBytes: 16384,
@@ -156,7 +157,7 @@ function weightsOf(file: GgufFile): Pick<Estimate, "parameters" | "types"> {
   const types: Record<string, { tensors: number; parameters: number; bytes: number }> = {};
   let parameters = 0;
   for (const { type, shape, bytes } of file.tensors.values()) {
-    const name = formatByGgufType.get(type)?.name ?? ggmlTypeName(type).toLowerCase();
+    const name = formatName(type) ?? ggmlTypeName(type).toLowerCase();
     const count = shape.reduce((product, size) => product * size, 1);
     const sum = (types[name] ??= { tensors: 0, parameters: 0, bytes: 0 });
     sum.tensors++;

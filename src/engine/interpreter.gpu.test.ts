@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { rowStride } from "../base/layout.ts";
 import { f16ToF32 } from "../base/dtype.ts";
-import { formatByGgufType, formats } from "../formats/index.ts";
+import { formatByGgufType, formats } from "../testing/formats.ts";
 import { BufferLedger } from "../gpu/buffers.ts";
 import { openDevice, type OpenDevice } from "../gpu/device.ts";
 import { createPipelineCache } from "../gpu/pipelines.ts";

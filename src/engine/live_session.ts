@@ -1,7 +1,7 @@
 // A loaded model as a Session: facts, counters, failure and the end of everything it owns.
 
 import { ShaderloomError } from "../base/errors.ts";
-import { formatByGgufType } from "../formats/index.ts";
+import { formatName } from "../formats/index.ts";
 import type { BufferLedger } from "../gpu/buffers.ts";
 import type { OpenDevice } from "../gpu/device.ts";
 import type { ChatTemplate } from "../text/chat_template.ts";
@@ -74,7 +74,7 @@ function sessionInfo(model: LoadedModel, { caps }: OpenDevice): Omit<SessionInfo
   let parameters = 0;
   let weightBytes = 0;
   for (const { type, shape, bytes } of model.file.tensors.values()) {
-    const name = formatByGgufType.get(type)?.name ?? String(type);
+    const name = formatName(type) ?? String(type);
     types[name] = (types[name] ?? 0) + 1;
     parameters += shape.reduce((product, size) => product * size, 1);
     weightBytes += bytes;

@@ -2,7 +2,7 @@
 // Whatever fails frees everything that was made.
 
 import { asShaderloomError, ShaderloomError, throwIfAborted } from "../base/errors.ts";
-import { formatByGgufType } from "../formats/index.ts";
+import { formatTypes } from "../formats/index.ts";
 import { BufferLedger } from "../gpu/buffers.ts";
 import { openDevice } from "../gpu/device.ts";
 import type { Hold } from "../store/model_store.ts";
@@ -33,9 +33,6 @@ export interface LoadSessionOptions {
   /** Lowers the largest bound range, to test splitting by rows. */
   readonly maxBindingBytes?: number | undefined;
 }
-
-/** Formats that tensors may have. */
-const supportedTypes: ReadonlySet<number> = new Set(formatByGgufType.keys());
 
 /**
  * Loads a model. On failure or abort nothing stays allocated; what was downloaded stays stored.
@@ -69,7 +66,7 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
     const { file, source, sources } = files;
     checkHashCount(options.sha256, sources.length);
     hold = await holdStored(storage, sources);
-    assertSupported(file.tensors.values(), supportedTypes);
+    assertSupported(file.tensors.values(), formatTypes);
     const model = await buildModel(file, source, { ...options, caps: opened.caps });
     // A vocabulary or template that cannot be used ends the load at once, whatever is still being read or compiled.
     const text = loadText(model);

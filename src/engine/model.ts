@@ -3,7 +3,7 @@
 
 import { assert, ShaderloomError } from "../base/errors.ts";
 import type { KvLayout } from "../base/layout.ts";
-import { formatByGgufType } from "../formats/index.ts";
+import { type Formats, loadFormats } from "../formats/index.ts";
 import type { Caps } from "../gpu/caps.ts";
 import { GraphBuilder, weightsOf } from "../graph/builder.ts";
 import type { Graph, Table } from "../graph/ir.ts";
@@ -32,6 +32,8 @@ export interface LoadedModel {
   readonly graph: Graph;
   readonly tables: readonly Table[];
   readonly usedTensors: readonly TensorInfo[];
+  /** Those of the used tensors. */
+  readonly formats: Formats;
 }
 
 /** @throws {ShaderloomError} UNSUPPORTED, MODEL, CONTEXT, GPU.limits, GPU.unavailable (f16 asked for where there is none) */
@@ -62,7 +64,8 @@ export async function buildModel(file: GgufFile, source: ByteSource, options: Mo
   const builder = new GraphBuilder();
   const graph = builder.finish(architecture.forward(builder, { config, tensors, rope }));
   const usedTensors = usedBy(graph, tensors, architecture);
-  return { file, architecture, config, contextLength, activations, kv, graph, tables: [rope], usedTensors };
+  const formats = await loadFormats(usedTensors.map(({ type }) => type));
+  return { file, architecture, config, contextLength, activations, kv, graph, tables: [rope], usedTensors, formats };
 }
 
 /** A vocabulary of another size than the head means ids that decode to the wrong text. */
@@ -114,7 +117,7 @@ async function readFactors(
 ): Promise<Float32Array | undefined> {
   const tensor = architecture.ropeFactors === undefined ? undefined : file.tensors.get(architecture.ropeFactors);
   if (!tensor) return undefined;
-  const format = formatByGgufType.get(tensor.type);
+  const format = (await loadFormats([tensor.type])).get(tensor.type);
   if (!format || tensor.shape.length !== 1) {
     throw new ShaderloomError(
       "MODEL.shape",

@@ -3,7 +3,7 @@
 
 import { asShaderloomError, type ShaderloomError } from "../base/errors.ts";
 import type { MetaValue } from "../base/metadata.ts";
-import { formatByGgufType } from "../formats/index.ts";
+import { formatTypes } from "../formats/index.ts";
 import type { Caps } from "../gpu/caps.ts";
 import { assertSupported, type GgufFile } from "../weights/gguf/gguf.ts";
 import type { ByteSource } from "../weights/source.ts";
@@ -43,7 +43,7 @@ export async function draftModel(file: GgufFile, options: DraftOptions): Promise
   let acceptedContext: number | undefined;
   for (;;) {
     try {
-      assertSupported(file.tensors.values(), new Set(formatByGgufType.keys()));
+      assertSupported(file.tensors.values(), formatTypes);
       const model = await buildModel(file, ones, wanted);
       const { contextLength, config, architecture } = model;
       const names = { name: config.name, architecture: architecture.name };

@@ -1,7 +1,6 @@
 // What a load puts on the GPU: both programs lowered, the weights laid out, and every buffer made, in one place, so that a dry run
 // on a device that only counts (need.ts) gives the very bytes of a load.
 
-import { formatByGgufType } from "../formats/index.ts";
 import type { BufferLedger } from "../gpu/buffers.ts";
 import type { Caps } from "../gpu/caps.ts";
 import { createReadback, type Readback } from "../gpu/readback.ts";
@@ -38,14 +37,14 @@ export interface RunnerPlan {
 export function planRunner(model: LoadedModel, caps: Caps): RunnerPlan {
   const target: KernelTarget = { caps, deviceClass: caps.deviceClass, precision: model.activations, maxRows: 1 };
   const scoreTopK = Math.min(mostScored, model.config.vocabSize);
-  const shared = { kv: model.kv, formats: formatByGgufType, scoreTopK };
+  const shared = { kv: model.kv, formats: model.formats, scoreTopK };
   const decode = lower(model.graph, { ...shared, phase: "decode", target: { ...target, maxRows: slots } });
   const prefill = lower(model.graph, { ...shared, phase: "prefill", target: { ...target, maxRows: chunkRows } });
   return {
     target,
     decode,
     prefill,
-    layout: planLayout([...decode.calls, ...prefill.calls], formatByGgufType, caps.maxBindingBytes),
+    layout: planLayout([...decode.calls, ...prefill.calls], model.formats, caps.maxBindingBytes),
     scoreTopK,
   };
 }

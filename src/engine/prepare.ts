@@ -2,7 +2,6 @@
 // check, everything bound.
 
 import { assert, type ShaderloomError } from "../base/errors.ts";
-import { formatByGgufType } from "../formats/index.ts";
 import { type BufferLedger, withMemoryCheck } from "../gpu/buffers.ts";
 import type { OpenDevice } from "../gpu/device.ts";
 import { createPipelineCache } from "../gpu/pipelines.ts";
@@ -89,7 +88,7 @@ async function readWeights(prepare: PrepareOptions, layout: WeightLayout, slabs:
     source,
     tensors: model.file.tensors,
     plan: layout.plan,
-    formats: formatByGgufType,
+    formats: model.formats,
     upload: (slab, byteOffset, bytes) => {
       // A lost device swallows writes silently.
       if (failure) throw failure;

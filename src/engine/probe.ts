@@ -2,7 +2,7 @@
 // take. Knows no model; speed.ts turns the rates into tokens per second. Method: works that take turns (probe_timer.ts).
 
 import { abortError, asShaderloomError, ShaderloomError, throwIfAborted } from "../base/errors.ts";
-import { formats } from "../formats/index.ts";
+import { formatType, loadFormats } from "../formats/index.ts";
 import type { WeightFormat } from "../formats/format.ts";
 import type { Caps } from "../gpu/caps.ts";
 import { openDevice } from "../gpu/device.ts";
@@ -101,7 +101,8 @@ export async function probeAdapter(gpu: GPU | undefined, options: ProbeOptions =
   const timer: TimerOptions = { device, signal: options.signal, check };
   try {
     assertPrecision(precision, caps);
-    const wanted = formats.filter(({ name }) => (options.formats ?? usualFormats).includes(name));
+    const types = (options.formats ?? usualFormats).flatMap((name) => formatType(name) ?? []);
+    const wanted = [...(await unlessAborted(loadFormats(types), options.signal)).values()];
     const sizes = sizesFor(caps, wanted.length);
     const measures = await unlessAborted(makeMeasures(maker, target, { formats: wanted, sizes }), options.signal);
     const times = await timeWorks(

@@ -3,9 +3,9 @@
 import { assert } from "../base/errors.ts";
 import { f32ToF16 } from "../base/dtype.ts";
 import { bindAlignment, kvPageBytes, rowGroupSize, stepBytes, stepHeaderWords, stepRowWords } from "../base/layout.ts";
-import { alignUp, ceilDiv } from "../base/math.ts";
+import { alignUp } from "../base/math.ts";
 import { seededRng } from "../base/rng.ts";
-import type { WeightFormat } from "../formats/format.ts";
+import { matrixBytes, packMatrix, type WeightFormat } from "../formats/format.ts";
 import { BufferLedger, storageUsage, uniformUsage } from "../gpu/buffers.ts";
 import { createPipelineCache, type PipelineCache } from "../gpu/pipelines.ts";
 import {
@@ -155,7 +155,7 @@ export class WorkMaker {
 
   /** A matrix in the format's own bytes, in as many places as `spreadBytes` has room for. */
   #weights({ format, rows, cols }: { format: WeightFormat; rows: number; cols: number }, spreadBytes: number): GPUBufferBinding[] {
-    const bytes = ceilDiv(rows, rowGroupSize) * format.rowGroupBytes(cols);
+    const bytes = matrixBytes(format, rows, cols);
     const stride = alignUp(bytes, bindAlignment);
     const { maxBindingBytes, maxBufferBytes } = this.#target.caps;
     const copies = Math.max(1, Math.floor(Math.min(spreadBytes, maxBindingBytes, maxBufferBytes) / stride));
@@ -165,11 +165,8 @@ export class WorkMaker {
 
   /** About a MiB of row groups, all alike: what a weight is does not change how long it takes. */
   #rowGroups(format: WeightFormat, cols: number): GPUBuffer {
-    const values = Float32Array.from({ length: rowGroupSize * cols }, (_, index) => this.#pool[index % poolLength] / Math.sqrt(cols));
-    const file = format.quantize?.(values);
-    assert(file, `${format.name} cannot be written`);
-    const group = new Uint8Array(format.rowGroupBytes(cols));
-    format.repack(file, { rows: rowGroupSize, cols }, group);
+    const file = format.sample(seededRng(cols), (rowGroupSize * cols) / format.blockSize);
+    const group = packMatrix(format, file, { rows: rowGroupSize, cols });
     const count = Math.max(1, Math.floor(mebibyte / group.byteLength));
     const bytes = new Uint8Array(count * group.byteLength);
     for (let index = 0; index < count; index++) bytes.set(group, index * group.byteLength);

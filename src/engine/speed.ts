@@ -4,7 +4,7 @@
 import { assert } from "../base/errors.ts";
 import { blockWidth } from "../base/layout.ts";
 import { alignUp, ceilDiv } from "../base/math.ts";
-import { formatByGgufType } from "../formats/index.ts";
+import { formatName } from "../formats/index.ts";
 import type { KernelCall } from "../graph/call.ts";
 import type { Value } from "../graph/ir.ts";
 import type { Lowered } from "../graph/lower.ts";
@@ -111,9 +111,9 @@ function productMs(call: KernelCall, { target, rows, outputRows, probe }: Step):
 }
 
 function formatOf(call: KernelCall): string {
-  const format = formatByGgufType.get(call.weights[0].ggufType);
-  assert(format, `${call.name} has a weight of a known format`);
-  return format.name;
+  const name = formatName(call.weights[0].ggufType);
+  assert(name, `${call.name} has a weight of a known format`);
+  return name;
 }
 
 /** Weights of a product, padded as the kernel reads them. */

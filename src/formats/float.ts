@@ -2,24 +2,35 @@
 
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "../base/dtype.ts";
 import { blockWidth } from "../base/layout.ts";
-import type { WeightFormat } from "./format.ts";
+import bf16Part from "../../shaders/parts/weight/bf16.wgsl?raw";
+import f16Part from "../../shaders/parts/weight/f16.wgsl?raw";
+import f32Part from "../../shaders/parts/weight/f32.wgsl?raw";
+import { sampleNormal, type WeightFormat } from "./format.ts";
 import { blocksOf, eachRow, groupsOf, planeUnits, repackViews, unitBytes, unitStride } from "./row_groups.ts";
 
 interface FloatType {
   readonly name: string;
   readonly ggufType: number;
   readonly bytes: 2 | 4;
+  readonly part: string;
   readonly read: (view: DataView, at: number) => number;
   readonly write: (view: DataView, at: number, value: number) => void;
 }
 
-function floatFormat({ name, ggufType, bytes, read, write }: FloatType): WeightFormat {
+function floatFormat({ name, ggufType, bytes, part, read, write }: FloatType): WeightFormat {
   const rowGroupBytes = (cols: number): number => planeUnits((blocksOf(cols) * blockWidth * bytes) / unitBytes) * unitBytes;
+  const quantize = (values: Float32Array): Uint8Array => {
+    const view = new DataView(new ArrayBuffer(values.length * bytes));
+    for (const [index, value] of values.entries()) write(view, index * bytes, value);
+    return new Uint8Array(view.buffer);
+  };
   return {
     name,
     ggufType,
     blockSize: 1,
     bytesPerBlock: bytes,
+    part,
+    packed: false,
     rowGroupBytes,
     constants: (cols) => ({ [`${name.toUpperCase()}_GROUP`]: rowGroupBytes(cols) / unitBytes }),
     repack(source, span, out) {
@@ -41,16 +52,14 @@ function floatFormat({ name, ggufType, bytes, read, write }: FloatType): WeightF
       const view = new DataView(source.buffer, source.byteOffset, source.byteLength);
       for (let index = 0; index < out.length; index++) out[index] = read(view, index * bytes);
     },
-    quantize(values) {
-      const view = new DataView(new ArrayBuffer(values.length * bytes));
-      for (const [index, value] of values.entries()) write(view, index * bytes, value);
-      return new Uint8Array(view.buffer);
-    },
+    quantize,
+    sample: (rng, blocks) => sampleNormal(quantize, rng, blocks),
   };
 }
 
 export const f32: WeightFormat = floatFormat({
   name: "f32",
+  part: f32Part,
   ggufType: 0,
   bytes: 4,
   read: (view, at) => view.getFloat32(at, true),
@@ -59,6 +68,7 @@ export const f32: WeightFormat = floatFormat({
 
 export const f16: WeightFormat = floatFormat({
   name: "f16",
+  part: f16Part,
   ggufType: 1,
   bytes: 2,
   read: (view, at) => f16ToF32(view.getUint16(at, true)),
@@ -67,6 +77,7 @@ export const f16: WeightFormat = floatFormat({
 
 export const bf16: WeightFormat = floatFormat({
   name: "bf16",
+  part: bf16Part,
   ggufType: 30,
   bytes: 2,
   read: (view, at) => bf16ToF32(view.getUint16(at, true)),

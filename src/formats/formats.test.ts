@@ -3,7 +3,7 @@ import { bf16ToF32, f16ToF32, f32ToF16 } from "../base/dtype.ts";
 import { seededRng } from "../base/rng.ts";
 import { sharedFileOrSkip } from "../testing/files.ts";
 import { fileBytes, type WeightFormat } from "./format.ts";
-import { formatByGgufType, formats } from "./index.ts";
+import { formatByGgufType, formats } from "../testing/formats.ts";
 
 /** One weight of a row group, read as the layout says and nothing else: (words, cols, row in group, col). */
 type Mirror = (words: Uint32Array, cols: number, row: number, col: number) => number;

@@ -1,13 +1,49 @@
-// The list of weight formats. A GGUF tensor of a type that is not here is refused by name.
+// The list of weight formats. A format's code and its shader part are fetched when a file has that type. A GGUF tensor of a
+// type that is not here is refused by name.
 
-import { bf16, f16, f32 } from "./float.ts";
 import type { WeightFormat } from "./format.ts";
-import { q4_0 } from "./q4_0.ts";
-import { q4_k } from "./q4_k.ts";
-import { q6_k } from "./q6_k.ts";
-import { q8_0 } from "./q8_0.ts";
 
-export const formats: readonly WeightFormat[] = [f32, f16, bf16, q8_0, q4_0, q4_k, q6_k];
+interface FormatEntry {
+  readonly name: string;
+  /** GGML type id. */
+  readonly ggufType: number;
+  readonly load: () => Promise<WeightFormat>;
+}
 
-/** By GGML type id. */
-export const formatByGgufType: ReadonlyMap<number, WeightFormat> = new Map(formats.map((format) => [format.ggufType, format]));
+const entries: readonly FormatEntry[] = [
+  { name: "f32", ggufType: 0, load: async () => (await import("./float.ts")).f32 },
+  { name: "f16", ggufType: 1, load: async () => (await import("./float.ts")).f16 },
+  { name: "q4_0", ggufType: 2, load: async () => (await import("./q4_0.ts")).q4_0 },
+  { name: "q8_0", ggufType: 8, load: async () => (await import("./q8_0.ts")).q8_0 },
+  { name: "q4_k", ggufType: 12, load: async () => (await import("./q4_k.ts")).q4_k },
+  { name: "q6_k", ggufType: 14, load: async () => (await import("./q6_k.ts")).q6_k },
+  { name: "bf16", ggufType: 30, load: async () => (await import("./float.ts")).bf16 },
+];
+
+/** GGML type ids of all formats. */
+export const formatTypes: ReadonlySet<number> = new Set(entries.map(({ ggufType }) => ggufType));
+
+/** Formats by GGML type id. */
+export type Formats = ReadonlyMap<number, WeightFormat>;
+
+/** The format's name, without fetching it. */
+export function formatName(ggufType: number): string | undefined {
+  return entries.find((entry) => entry.ggufType === ggufType)?.name;
+}
+
+/** The GGML type id of a format's name. */
+export function formatType(name: string): number | undefined {
+  return entries.find((entry) => entry.name === name)?.ggufType;
+}
+
+/** The formats of the given types; those that are not on the list are left out. */
+export async function loadFormats(types: Iterable<number>): Promise<Formats> {
+  const wanted = new Set(types);
+  const loaded = await Promise.all(entries.filter(({ ggufType }) => wanted.has(ggufType)).map(({ load }) => load()));
+  return new Map(loaded.map((format) => [format.ggufType, format]));
+}
+
+/** Every format, for tests and benches. */
+export async function allFormats(): Promise<readonly WeightFormat[]> {
+  return Promise.all(entries.map(({ load }) => load()));
+}

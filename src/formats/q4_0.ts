@@ -4,7 +4,8 @@
 
 import { f16ToF32, f32ToF16 } from "../base/dtype.ts";
 import { ceilDiv, clamp } from "../base/math.ts";
-import type { WeightFormat } from "./format.ts";
+import wgsl from "../../shaders/parts/weight/q4_0.wgsl?raw";
+import { sampleNormal, type WeightFormat } from "./format.ts";
 import { joinHigh, joinLow } from "./nibbles.ts";
 import { blocksOf, eachRow, groupsOf, planeUnits, repackViews, unitBytes, unitStride } from "./row_groups.ts";
 
@@ -26,11 +27,29 @@ function scaleOf(values: Float32Array): number {
   return farthest / -8;
 }
 
+function quantize(values: Float32Array): Uint8Array {
+  const blocks = values.length / blockSize;
+  const view = new DataView(new ArrayBuffer(blocks * bytesPerBlock));
+  for (let block = 0; block < blocks; block++) {
+    const file = block * bytesPerBlock;
+    const part = values.subarray(block * blockSize, (block + 1) * blockSize);
+    const scale = scaleOf(part);
+    view.setUint16(file, f32ToF16(scale), true);
+    const code = (value: number): number => (scale === 0 ? 8 : clamp(Math.round(value / scale) + 8, 0, 15));
+    for (let index = 0; index < 16; index++) {
+      view.setUint8(file + 2 + index, code(part[index]) | (code(part[index + 16]) << 4));
+    }
+  }
+  return new Uint8Array(view.buffer);
+}
+
 export const q4_0: WeightFormat = {
   name: "q4_0",
   ggufType: 2,
   blockSize,
   bytesPerBlock,
+  part: wgsl,
+  packed: true,
   rowGroupBytes,
   constants: (cols) => ({ Q4_0_GROUP: rowGroupBytes(cols) / unitBytes, Q4_0_SCALES: scalesAt(cols) }),
 
@@ -69,19 +88,6 @@ export const q4_0: WeightFormat = {
     }
   },
 
-  quantize(values) {
-    const blocks = values.length / blockSize;
-    const view = new DataView(new ArrayBuffer(blocks * bytesPerBlock));
-    for (let block = 0; block < blocks; block++) {
-      const file = block * bytesPerBlock;
-      const part = values.subarray(block * blockSize, (block + 1) * blockSize);
-      const scale = scaleOf(part);
-      view.setUint16(file, f32ToF16(scale), true);
-      const code = (value: number): number => (scale === 0 ? 8 : clamp(Math.round(value / scale) + 8, 0, 15));
-      for (let index = 0; index < 16; index++) {
-        view.setUint8(file + 2 + index, code(part[index]) | (code(part[index + 16]) << 4));
-      }
-    }
-    return new Uint8Array(view.buffer);
-  },
+  quantize,
+  sample: (rng, blocks) => sampleNormal(quantize, rng, blocks * blockSize),
 };

@@ -6,7 +6,8 @@
 
 import { f16ToF32, f32ToF16 } from "../base/dtype.ts";
 import { ceilDiv, clamp } from "../base/math.ts";
-import type { WeightFormat } from "./format.ts";
+import wgsl from "../../shaders/parts/weight/q4_k.wgsl?raw";
+import { sampleNormal, type WeightFormat } from "./format.ts";
 import { joinHigh, joinLow } from "./nibbles.ts";
 import { blocksOf, eachRow, groupsOf, planeUnits, repackViews, unitBytes, unitStride } from "./row_groups.ts";
 
@@ -87,11 +88,21 @@ function quantizeSuper(values: Float32Array, view: DataView, file: number): void
   }
 }
 
+function quantize(values: Float32Array): Uint8Array {
+  const view = new DataView(new ArrayBuffer((values.length / blockSize) * bytesPerBlock));
+  for (let index = 0; index < values.length / blockSize; index++) {
+    quantizeSuper(values.subarray(index * blockSize, (index + 1) * blockSize), view, index * bytesPerBlock);
+  }
+  return new Uint8Array(view.buffer);
+}
+
 export const q4_k: WeightFormat = {
   name: "q4_k",
   ggufType: 12,
   blockSize,
   bytesPerBlock,
+  part: wgsl,
+  packed: true,
   rowGroupBytes,
   constants: (cols) => ({ Q4_K_GROUP: planes(cols).units, Q4_K_SCALES: planes(cols).scales, Q4_K_SUPERS: planes(cols).supers }),
 
@@ -130,11 +141,6 @@ export const q4_k: WeightFormat = {
     }
   },
 
-  quantize(values) {
-    const view = new DataView(new ArrayBuffer((values.length / blockSize) * bytesPerBlock));
-    for (let index = 0; index < values.length / blockSize; index++) {
-      quantizeSuper(values.subarray(index * blockSize, (index + 1) * blockSize), view, index * bytesPerBlock);
-    }
-    return new Uint8Array(view.buffer);
-  },
+  quantize,
+  sample: (rng, blocks) => sampleNormal(quantize, rng, blocks * blockSize),
 };

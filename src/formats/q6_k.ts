@@ -7,7 +7,8 @@
 
 import { f16ToF32, f32ToF16 } from "../base/dtype.ts";
 import { ceilDiv, clamp } from "../base/math.ts";
-import type { WeightFormat } from "./format.ts";
+import wgsl from "../../shaders/parts/weight/q6_k.wgsl?raw";
+import { sampleNormal, type WeightFormat } from "./format.ts";
 import { joinHigh, joinLow } from "./nibbles.ts";
 import { blocksOf, eachRow, groupsOf, planeUnits, repackViews, unitBytes, unitStride } from "./row_groups.ts";
 
@@ -92,11 +93,21 @@ function highWord(from: DataView, file: number, block: number, index: number): n
   return pairs(0) | (pairs(1) << 2) | (pairs(2) << 4) | (pairs(3) << 6);
 }
 
+function quantize(values: Float32Array): Uint8Array {
+  const view = new DataView(new ArrayBuffer((values.length / blockSize) * bytesPerBlock));
+  for (let index = 0; index < values.length / blockSize; index++) {
+    quantizeSuper(values.subarray(index * blockSize, (index + 1) * blockSize), view, index * bytesPerBlock);
+  }
+  return new Uint8Array(view.buffer);
+}
+
 export const q6_k: WeightFormat = {
   name: "q6_k",
   ggufType: 14,
   blockSize,
   bytesPerBlock,
+  part: wgsl,
+  packed: false,
   rowGroupBytes,
   constants: (cols) => {
     const { high, scales, supers, units } = planes(cols);
@@ -135,11 +146,6 @@ export const q6_k: WeightFormat = {
     }
   },
 
-  quantize(values) {
-    const view = new DataView(new ArrayBuffer((values.length / blockSize) * bytesPerBlock));
-    for (let index = 0; index < values.length / blockSize; index++) {
-      quantizeSuper(values.subarray(index * blockSize, (index + 1) * blockSize), view, index * bytesPerBlock);
-    }
-    return new Uint8Array(view.buffer);
-  },
+  quantize,
+  sample: (rng, blocks) => sampleNormal(quantize, rng, blocks * blockSize),
 };

@@ -3,7 +3,8 @@
 
 import { f16ToF32, f32ToF16 } from "../base/dtype.ts";
 import { ceilDiv } from "../base/math.ts";
-import type { WeightFormat } from "./format.ts";
+import wgsl from "../../shaders/parts/weight/q8_0.wgsl?raw";
+import { sampleNormal, type WeightFormat } from "./format.ts";
 import { blocksOf, eachRow, groupsOf, planeUnits, repackViews, unitBytes, unitStride } from "./row_groups.ts";
 
 const blockSize = 32;
@@ -17,11 +18,28 @@ function rowGroupBytes(cols: number): number {
   return (scalesAt(cols) + planeUnits(ceilDiv(blocksOf(cols), 8))) * unitBytes;
 }
 
+function quantize(values: Float32Array): Uint8Array {
+  const blocks = values.length / blockSize;
+  const view = new DataView(new ArrayBuffer(blocks * bytesPerBlock));
+  for (let block = 0; block < blocks; block++) {
+    const part = values.subarray(block * blockSize, (block + 1) * blockSize);
+    const scale = part.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / 127;
+    const bits = f32ToF16(scale);
+    view.setUint16(block * bytesPerBlock, bits, true);
+    // The exact scale picks the codes, as the stored one may round to zero.
+    const inverse = scale === 0 ? 0 : 1 / scale;
+    for (const [index, value] of part.entries()) view.setInt8(block * bytesPerBlock + 2 + index, Math.round(value * inverse));
+  }
+  return new Uint8Array(view.buffer);
+}
+
 export const q8_0: WeightFormat = {
   name: "q8_0",
   ggufType: 8,
   blockSize,
   bytesPerBlock,
+  part: wgsl,
+  packed: true,
   rowGroupBytes,
   constants: (cols) => ({ Q8_0_GROUP: rowGroupBytes(cols) / unitBytes, Q8_0_SCALES: scalesAt(cols) }),
 
@@ -50,18 +68,6 @@ export const q8_0: WeightFormat = {
     }
   },
 
-  quantize(values) {
-    const blocks = values.length / blockSize;
-    const view = new DataView(new ArrayBuffer(blocks * bytesPerBlock));
-    for (let block = 0; block < blocks; block++) {
-      const part = values.subarray(block * blockSize, (block + 1) * blockSize);
-      const scale = part.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / 127;
-      const bits = f32ToF16(scale);
-      view.setUint16(block * bytesPerBlock, bits, true);
-      // The exact scale picks the codes, as the stored one may round to zero.
-      const inverse = scale === 0 ? 0 : 1 / scale;
-      for (const [index, value] of part.entries()) view.setInt8(block * bytesPerBlock + 2 + index, Math.round(value * inverse));
-    }
-    return new Uint8Array(view.buffer);
-  },
+  quantize,
+  sample: (rng, blocks) => sampleNormal(quantize, rng, blocks * blockSize),
 };

@@ -3,6 +3,15 @@
 /** How an adapter computes: real GPUs want workgroups and barriers, CPU drivers one row per thread and neither. */
 export type DeviceClass = "gpu" | "cpu";
 
+/** One product [M, K] x [K, N] that an adapter computes in hardware. */
+export interface SubgroupMatrix {
+  readonly component: string;
+  readonly result: string;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
+
 export interface Caps {
   readonly vendor: string;
   readonly architecture: string;
@@ -12,8 +21,10 @@ export interface Caps {
   readonly software: boolean;
   /** The `shader-f16` feature. */
   readonly f16: boolean;
-  /** Subgroup size range of an adapter that offers them. No device asks for them: no kernel uses them yet. */
+  /** Sizes of subgroups, where shaders may use them. */
   readonly subgroups: { readonly min: number; readonly max: number } | undefined;
+  /** Tile sizes of products of whole subgroups (`chromium-experimental-subgroup-matrix`), a proposal; empty almost everywhere. */
+  readonly subgroupMatrix: readonly SubgroupMatrix[];
   readonly packedDot: boolean;
   readonly maxWorkgroupInvocations: number;
   readonly maxWorkgroupStorageBytes: number;

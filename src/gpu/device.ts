@@ -2,7 +2,7 @@
 // `navigator.gpu` in a page or worker and from an injected `GPU` object (Node).
 
 import { ShaderloomError } from "../base/errors.ts";
-import type { Caps, DeviceClass } from "./caps.ts";
+import type { Caps, DeviceClass, SubgroupMatrix } from "./caps.ts";
 
 export interface OpenDeviceOptions {
   /** Forces how the adapter is programmed; the GPU program runs on CPU drivers too, only slower. */
@@ -25,7 +25,9 @@ export interface OpenDevice {
 /** CPU drivers report themselves as fallback adapters or by these architectures and descriptions. */
 const cpuDriver = /swiftshader|llvmpipe|lavapipe|software|basic render/i;
 
-const wantedFeatures: readonly GPUFeatureName[] = ["shader-f16"];
+/** Proposed names are not in the types. */
+const subgroupMatrixFeature = "chromium-experimental-subgroup-matrix";
+const wantedFeatures: readonly string[] = ["shader-f16", "subgroups", subgroupMatrixFeature];
 
 /** @throws {ShaderloomError} GPU.unavailable when there is no WebGPU or no adapter */
 export async function requestAdapter(gpu: GPU | undefined): Promise<GPUAdapter> {
@@ -60,6 +62,7 @@ export function readCaps(adapter: GPUAdapter, options: OpenDeviceOptions = {}): 
     software,
     f16: features.has("shader-f16"),
     subgroups: features.has("subgroups") ? { min: info.subgroupMinSize ?? 4, max: info.subgroupMaxSize ?? 128 } : undefined,
+    subgroupMatrix: features.has(subgroupMatrixFeature) ? subgroupMatrices(info) : [],
     packedDot: true, // a WGSL language feature: dot4I8Packed is polyfilled by every implementation that lacks it
     maxWorkgroupInvocations: Math.min(limits.maxComputeInvocationsPerWorkgroup, 256),
     maxWorkgroupStorageBytes: limits.maxComputeWorkgroupStorageSize,
@@ -70,6 +73,24 @@ export function readCaps(adapter: GPUAdapter, options: OpenDeviceOptions = {}): 
   };
 }
 
+interface MatrixConfig {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+}
+
+function subgroupMatrices(info: GPUAdapterInfo & { readonly subgroupMatrixConfigs?: readonly MatrixConfig[] }): SubgroupMatrix[] {
+  return (info.subgroupMatrixConfigs ?? []).map(({ componentType, resultComponentType, M, N, K }) => ({
+    component: componentType,
+    result: resultComponentType,
+    m: M,
+    n: N,
+    k: K,
+  }));
+}
+
 /** Opens a device with the adapter's own limits and the features that kernels know how to use. */
 export async function openDevice(gpu: GPU | undefined, options: OpenDeviceOptions = {}): Promise<OpenDevice> {
   const adapter = await requestAdapter(gpu);
@@ -78,7 +99,7 @@ export async function openDevice(gpu: GPU | undefined, options: OpenDeviceOption
   let device: GPUDevice;
   try {
     device = await adapter.requestDevice({
-      requiredFeatures: wantedFeatures.filter((name) => adapter.features.has(name)),
+      requiredFeatures: wantedFeatures.filter((name): name is GPUFeatureName => adapter.features.has(name)),
       requiredLimits: {
         maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
         maxBufferSize: limits.maxBufferSize,

@@ -21,12 +21,15 @@ export interface BindingDeclaration {
   readonly access: "read" | "read_write";
 }
 
+/** A file by its name below `shaders/`, or with its text where that is not on the list of files. */
+export type ShaderFile = string | { readonly name: string; readonly text: string };
+
 export interface ShaderRequest {
   readonly label: string;
   readonly header: Header;
   readonly bindings: readonly BindingDeclaration[];
-  /** File names below `shaders/`, e.g. `gemv.wgsl`, `parts/weight/q4_0.wgsl`. */
-  readonly files: readonly string[];
+  /** E.g. `gemv.wgsl`, `parts/dot/f32.wgsl`. */
+  readonly files: readonly ShaderFile[];
   /** When set, the step state is declared as uniform `step` in group 1, with room for that many rows. */
   readonly stepRows?: number;
 }
@@ -71,9 +74,10 @@ export function assemble(request: ShaderRequest, files: ReadonlyMap<string, stri
   ];
   const parts = [{ file: `header of ${request.label}`, text: generated.join("\n") }];
   for (const file of request.files) {
-    const text = files.get(file);
-    assert(text !== undefined, `no shader file ${file}`);
-    parts.push({ file, text });
+    const name = typeof file === "string" ? file : file.name;
+    const text = typeof file === "string" ? files.get(file) : file.text;
+    assert(text !== undefined, `no shader file ${name}`);
+    parts.push({ file: name, text });
   }
   return { code: parts.map(({ text }) => text).join("\n"), locate: (line) => locate(parts, line) ?? request.label };
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { formatByGgufType } from "../formats/index.ts";
+import { formatByGgufType } from "../testing/formats.ts";
 import type { KernelCall, WeightRange } from "./call.ts";
-import { matrixBytes, planLayout, splitRows } from "./layout.ts";
+import { placedBytes, planLayout, splitRows } from "./layout.ts";
 
 const q8 = formatByGgufType.get(8);
 if (!q8) throw new Error("Q8_0 is a format");
@@ -20,12 +20,12 @@ test("tensors of a group share a slab at aligned offsets; equal ranges are place
   const layout = planLayout(calls, formatByGgufType, 1 << 20);
   expect(layout.plan.slabs.map((slab) => slab.name)).toEqual(["g", "o", "vectors"]);
   const k = layout.matrix(range("k", 12, "g"));
-  expect(k).toMatchObject({ slab: "g", byteOffset: matrixBytes(q8, 20, 64), bytes: matrixBytes(q8, 12, 64) });
+  expect(k).toMatchObject({ slab: "g", byteOffset: placedBytes(q8, 20, 64), bytes: placedBytes(q8, 12, 64) });
   expect(k.byteOffset % 256).toBe(0);
 });
 
 test("a slab that would outgrow a binding goes on in another", () => {
-  const bytes = matrixBytes(q8, 64, 64);
+  const bytes = placedBytes(q8, 64, 64);
   const layout = planLayout([call([range("q", 64, "g"), range("k", 64, "g")])], formatByGgufType, bytes);
   expect(layout.matrix(range("k", 64, "g"))).toMatchObject({ byteOffset: 0 });
   expect(layout.matrix(range("k", 64, "g")).slab).not.toBe(layout.matrix(range("q", 64, "g")).slab);
@@ -38,7 +38,7 @@ test("splits cover all rows, keep whole aligned row groups and never exceed the 
     expect(splits.at(-1)?.[1]).toBe(1003);
     splits.forEach(([start, end], index) => {
       expect(start % 128).toBe(0);
-      expect(matrixBytes(q8, end - start, 64)).toBeLessThanOrEqual(maxBindingBytes);
+      expect(placedBytes(q8, end - start, 64)).toBeLessThanOrEqual(maxBindingBytes);
       if (index > 0) expect(start).toBe(splits[index - 1][1]);
     });
   }

@@ -4,7 +4,7 @@
 import { assert } from "../base/errors.ts";
 import { alignUp, ceilDiv } from "../base/math.ts";
 import { bindAlignment, type LayoutPlan, rowGroupSize, rowStride, type Slab, type SlabPart } from "../base/layout.ts";
-import type { WeightFormat } from "../formats/format.ts";
+import { codebookBytes, matrixBytes, type WeightFormat } from "../formats/format.ts";
 import type { KernelCall, VectorRange, WeightRange } from "./call.ts";
 
 /** A bound range of a slab. */
@@ -24,9 +24,9 @@ export interface WeightLayout {
 /** Name of the slab of f32 vectors. */
 const vectorSlab = "vectors";
 
-/** GPU bytes of `rows` rows: whole row groups, padded to the binding alignment. */
-export function matrixBytes(format: WeightFormat, rows: number, cols: number): number {
-  return alignUp(ceilDiv(rows, rowGroupSize) * format.rowGroupBytes(cols), bindAlignment);
+/** Bytes that `rows` rows take in a slab, padded to the binding alignment. */
+export function placedBytes(format: WeightFormat, rows: number, cols: number): number {
+  return alignUp(matrixBytes(format, rows, cols), bindAlignment);
 }
 
 /**
@@ -40,8 +40,8 @@ export function splitRows(options: {
   maxBindingBytes: number;
 }): Array<readonly [number, number]> {
   const { format, rows, cols, maxBindingBytes } = options;
-  if (matrixBytes(format, rows, cols) <= maxBindingBytes) return [[0, rows]];
-  const step = Math.floor(maxBindingBytes / (format.rowGroupBytes(cols) * 16)) * 16 * rowGroupSize;
+  if (placedBytes(format, rows, cols) <= maxBindingBytes) return [[0, rows]];
+  const step = Math.floor((maxBindingBytes - codebookBytes(format)) / (format.rowGroupBytes(cols) * 16)) * 16 * rowGroupSize;
   assert(step > 0, `128 rows of ${cols} ${format.name} weights exceed a binding of ${maxBindingBytes} bytes`);
   return Array.from({ length: ceilDiv(rows, step) }, (_, index) => [index * step, Math.min(rows, (index + 1) * step)] as const);
 }
@@ -94,7 +94,7 @@ function place(
 ): SlabRange {
   const format = formats.get(range.ggufType);
   assert(format, `no weight format ${range.ggufType}`);
-  const bytes = matrixBytes(format, range.rows, range.cols);
+  const bytes = placedBytes(format, range.rows, range.cols);
   let slab = slabs.get(range.group);
   if (!slab || slab.bytes + bytes > maxBindingBytes) {
     // A full group goes on in a slab of its own.

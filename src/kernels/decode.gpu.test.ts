@@ -4,8 +4,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { rowStride, stepBytes, stepHeaderWords, stepRowWords } from "../base/layout.ts";
 import { seededRng } from "../base/rng.ts";
-import { fileBytes, type WeightFormat } from "../formats/format.ts";
-import { formats } from "../formats/index.ts";
+import { fileBytes, packMatrix, type WeightFormat } from "../formats/format.ts";
+import { formats } from "../testing/formats.ts";
 import { type OpenDevice, openDevice } from "../gpu/device.ts";
 import { createPipelineCache } from "../gpu/pipelines.ts";
 import { openTestGpu, skipReason } from "../testing/gpu.ts";
@@ -39,8 +39,7 @@ afterAll(() => opened?.destroy());
 
 /** All rows through `embed`, [rows, rowStride(cols)]. */
 async function decodeOnGpu({ device, caps }: OpenDevice, format: WeightFormat, file: Uint8Array): Promise<Float32Array> {
-  const packed = new Uint8Array((rows / 8) * format.rowGroupBytes(cols));
-  format.repack(file, { rows, cols }, packed);
+  const packed = packMatrix(format, file, { rows, cols });
   const target = { caps, deviceClass: caps.deviceClass, precision: "f32", maxRows: rows } as const;
   const [variant] = embed.variants({ format, cols, rowStart: 0, rowCount: rows }, target);
   const { key, header, bindings, files } = variant;

@@ -5,7 +5,7 @@ import { type KvLayout, rowStride } from "../base/layout.ts";
 import type { Rng } from "../base/rng.ts";
 import type { WeightFormat } from "../formats/format.ts";
 import type { DeviceClass, Caps } from "../gpu/caps.ts";
-import type { BindingDeclaration, Header } from "../gpu/shader.ts";
+import type { BindingDeclaration, Header, ShaderFile } from "../gpu/shader.ts";
 
 /** Text never depends on a race between variants: they only compete inside one class (decision 6). */
 export type Precision = "f32" | "f16" | "int8";
@@ -58,8 +58,7 @@ export interface Variant {
   readonly key: string;
   readonly precision: Precision;
   readonly header: Header;
-  /** Below `shaders/`. */
-  readonly files: readonly string[];
+  readonly files: readonly ShaderFile[];
   readonly bindings: readonly KernelBinding[];
   /** Whether the shader reads the step state (`step`). Its room is `target.maxRows`. */
   readonly usesStep: boolean;

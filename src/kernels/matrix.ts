@@ -3,7 +3,7 @@
 import { assert } from "../base/errors.ts";
 import { blockWidth, rowStride } from "../base/layout.ts";
 import type { WeightFormat } from "../formats/format.ts";
-import type { Header } from "../gpu/shader.ts";
+import type { Header, ShaderFile } from "../gpu/shader.ts";
 import type { KernelBinding, KernelTarget, Variant } from "./kernel.ts";
 import { actType, makeHeader, variantKey } from "./target.ts";
 
@@ -26,16 +26,13 @@ export interface LinearAttributes {
 }
 
 /** Shader files that decode a format, `decode32(row, block) -> Block32`. */
-export function weightFiles(format: WeightFormat): readonly string[] {
-  return ["parts/weight/block.wgsl", `parts/weight/${format.name}.wgsl`];
+export function weightFiles(format: WeightFormat): readonly ShaderFile[] {
+  return ["parts/block32.wgsl", { name: `parts/weight/${format.name}.wgsl`, text: format.part }];
 }
-
-/** Formats whose shader part has `codes32`: their weights are bytes times a scale, plus an offset. */
-const packedFormats: readonly string[] = ["q8_0", "q4_0", "q4_k"];
 
 /** Whether products of bytes are to be had: the adapter multiplies four at a time and the weights are bytes. */
 export function canPack(attributes: LinearAttributes, target: KernelTarget): boolean {
-  return attributes.activations === "int8" && target.caps.packedDot && packedFormats.includes(attributes.format.name);
+  return attributes.activations === "int8" && target.caps.packedDot && attributes.format.packed;
 }
 
 /** `gemv/q4_k/f32/cpu`, or `gemv/q4_k/int8/f32/gpu` with quantized activations. */

@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import type { Caps } from "../gpu/caps.ts";
+import type { ShaderFile } from "../gpu/shader.ts";
 import { kernels } from "./index.ts";
 import type { Kernel, Precision, Variant } from "./kernel.ts";
 import { shaderFiles } from "./shader_files.ts";
@@ -14,6 +15,7 @@ const caps: Caps = {
   software: false,
   f16: true,
   subgroups: { min: 4, max: 128 },
+  subgroupMatrix: [],
   packedDot: true,
   maxWorkgroupInvocations: 256,
   maxWorkgroupStorageBytes: 16384,
@@ -32,6 +34,10 @@ function choicesOf<A>(kernel: Kernel<A>): (readonly Variant[])[] {
   return kernel.cases.flatMap(({ attributes, rows }) => targets.map((target) => kernel.variants(attributes, { ...target, maxRows: rows })));
 }
 
+function textOf(file: ShaderFile): string {
+  return typeof file === "string" ? (shaderFiles.get(file) ?? "") : file.text;
+}
+
 const choices = kernels.flatMap((kernel) => kernel.visit(choicesOf));
 const variants = choices.flat();
 
@@ -41,7 +47,7 @@ test.each([...shaderFiles])("%s opens with its contract and stays short", (_, te
 });
 
 test("every shader file belongs to a variant", () => {
-  const used = new Set(variants.flatMap(({ files }) => files));
+  const used = new Set<unknown>(variants.flatMap(({ files }) => files));
   expect([...shaderFiles.keys()].filter((file) => !used.has(file))).toEqual([]);
 });
 
@@ -49,8 +55,7 @@ test("no default variant uses subgroups, so none depends on their size", () => {
   const defaults = choices.flatMap((found) => found.slice(0, 1));
   expect(defaults.length).toBeGreaterThan(100);
   const withSubgroups = defaults.filter(
-    ({ header, files }) =>
-      header.enables?.includes("subgroups") || files.some((file) => /\b(subgroup|quad)[A-Z_]/.test(shaderFiles.get(file) ?? "")),
+    ({ header, files }) => header.enables?.includes("subgroups") || files.some((file) => /\b(subgroup|quad)[A-Z_]/.test(textOf(file))),
   );
   expect(withSubgroups.map(({ key }) => key)).toEqual([]);
 });
@@ -65,6 +70,6 @@ test("no variant binds more than 8 storage buffers, or the same operand twice", 
 test("variants for CPU drivers have no barrier", () => {
   const cpu = variants.filter(({ key }) => key.endsWith("/cpu"));
   expect(cpu.length).toBeGreaterThan(10);
-  const waiting = cpu.filter(({ files }) => files.some((file) => /Barrier\(|workgroupUniformLoad/.test(shaderFiles.get(file) ?? "")));
+  const waiting = cpu.filter(({ files }) => files.some((file) => /Barrier\(|workgroupUniformLoad/.test(textOf(file))));
   expect(waiting.map(({ key }) => key)).toEqual([]);
 });

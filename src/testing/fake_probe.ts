@@ -1,7 +1,7 @@
 // Made-up rates of an adapter, for tests of what is foretold from them.
 
 import type { AdapterProbe } from "../engine/verdict.ts";
-import { formats } from "../formats/index.ts";
+import { formats } from "./formats.ts";
 
 function forAll(rate: number): Record<string, number> {
   return Object.fromEntries(formats.map(({ name }) => [name, rate]));

@@ -3,10 +3,9 @@
 
 import { f32ToF16, f16ToF32 } from "../base/dtype.ts";
 import { assert } from "../base/errors.ts";
-import { type KvLayout, kvPageBytes, rowGroupSize, rowStride, stepBytes, stepHeaderWords, stepRowWords } from "../base/layout.ts";
-import { ceilDiv } from "../base/math.ts";
+import { type KvLayout, kvPageBytes, rowStride, stepBytes, stepHeaderWords, stepRowWords } from "../base/layout.ts";
 import { type Rng, seededRng } from "../base/rng.ts";
-import { fileBytes } from "../formats/format.ts";
+import { fileBytes, packMatrix } from "../formats/format.ts";
 import {
   type CpuArgs,
   type CpuKv,
@@ -160,16 +159,14 @@ function makeWeights<A>(kernel: Kernel<A>, attributes: A, rng: Rng): { tensors: 
   const tensors: CpuTensor[] = [];
   const bytes: Uint8Array<ArrayBuffer>[] = [];
   for (const { format, rows, cols } of kernel.operands(attributes).weights ?? []) {
-    const values = Float32Array.from({ length: rows * cols }, () => rng.normal());
-    const source = format.quantize?.(values);
-    assert(source, `${format.name} cannot quantize, so no test weights can be made`);
-    assert(source.byteLength === fileBytes(format, rows * cols), `${format.name} quantized to a wrong size`);
+    const source =
+      format.quantize?.(Float32Array.from({ length: rows * cols }, () => rng.normal())) ??
+      format.sample(rng, (rows * cols) / format.blockSize);
+    assert(source.byteLength === fileBytes(format, rows * cols), `${format.name} made weights of a wrong size`);
     const data = new Float32Array(rows * cols);
     format.dequantize(source, data);
-    const packed = new Uint8Array(ceilDiv(rows, rowGroupSize) * format.rowGroupBytes(cols));
-    format.repack(source, { rows, cols }, packed);
     tensors.push({ rows, cols, data });
-    bytes.push(packed);
+    bytes.push(packMatrix(format, source, { rows, cols }));
   }
   return { tensors, bytes };
 }

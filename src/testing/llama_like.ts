@@ -1,11 +1,11 @@
 // A tensor table and layout plan of the sizes, types and file order that llama.cpp's converter gives a Llama, without any bytes: for tests
 // of what is read when. The head comes first in the file, and each layer's tensors in alphabetical order.
 
-import { bindAlignment, rowGroupSize, rowStride } from "../base/layout.ts";
+import { bindAlignment, rowStride } from "../base/layout.ts";
 import type { LayoutPlan, Slab, SlabPart } from "../base/layout.ts";
-import { alignUp, ceilDiv } from "../base/math.ts";
-import { fileBytes } from "../formats/format.ts";
-import { formatByGgufType } from "../formats/index.ts";
+import { alignUp } from "../base/math.ts";
+import { fileBytes, matrixBytes } from "../formats/format.ts";
+import { formatByGgufType } from "./formats.ts";
 import type { WeightFormat } from "../formats/format.ts";
 import type { TensorInfo } from "../weights/gguf/gguf.ts";
 
@@ -82,7 +82,7 @@ function matrixSlab(name: string, tensors: readonly TensorInfo[]): Slab {
   const parts: SlabPart[] = [];
   let byteOffset = 0;
   for (const { name: tensor, shape, type } of tensors) {
-    const bytes = alignUp(ceilDiv(shape[0], rowGroupSize) * formatOf(type).rowGroupBytes(shape[1]), bindAlignment);
+    const bytes = alignUp(matrixBytes(formatOf(type), shape[0], shape[1]), bindAlignment);
     parts.push({ tensor, rowStart: 0, rows: shape[0], byteOffset, bytes });
     byteOffset += bytes;
   }

@@ -1,7 +1,7 @@
 // A seeded two-layer model as a GGUF file in memory: every path of the engine on data the repository makes itself.
 
 import { seededRng } from "../base/rng.ts";
-import { formats } from "../formats/index.ts";
+import { formats } from "./formats.ts";
 import { type GgufEntry, type GgufTensor, writeGguf } from "./gguf_writer.ts";
 
 export interface TinyModelOptions {

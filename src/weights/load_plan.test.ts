@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { llamaLike } from "../testing/llama_like.ts";
-import { formatByGgufType } from "../formats/index.ts";
+import { formatByGgufType } from "../testing/formats.ts";
 import { planReads } from "./load_plan.ts";
 import type { Read, ReadRules } from "./load_plan.ts";
 

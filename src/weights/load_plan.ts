@@ -5,7 +5,7 @@ import { ShaderloomError, assert } from "../base/errors.ts";
 import { bindAlignment, rowGroupSize, rowStride } from "../base/layout.ts";
 import type { LayoutPlan, Slab, SlabPart } from "../base/layout.ts";
 import { alignUp } from "../base/math.ts";
-import { fileBytes } from "../formats/format.ts";
+import { codebookBytes, fileBytes } from "../formats/format.ts";
 import type { WeightFormat } from "../formats/format.ts";
 import type { TensorInfo } from "./gguf/gguf.ts";
 
@@ -134,7 +134,7 @@ function matrixPieces({ slab, part, tensor, format }: Placement, rules: ReadRule
       offset,
       length: count * rowBytes,
       slab: slab.name,
-      slabOffset: byteOffset + (row / rowGroupSize) * groupBytes,
+      slabOffset: byteOffset + codebookBytes(format) + (row / rowGroupSize) * groupBytes,
     });
     row += count;
   }

@@ -6,7 +6,7 @@ import { bindAlignment, rowGroupSize, rowStride } from "../base/layout.ts";
 import type { LayoutPlan, Slab, SlabPart } from "../base/layout.ts";
 import { alignUp, ceilDiv } from "../base/math.ts";
 import { seededRng } from "../base/rng.ts";
-import { formatByGgufType } from "../formats/index.ts";
+import { formatByGgufType } from "../testing/formats.ts";
 import type { WeightFormat } from "../formats/format.ts";
 import { writeGguf } from "../testing/gguf_writer.ts";
 import type { GgufTensor } from "../testing/gguf_writer.ts";

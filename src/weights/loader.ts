@@ -65,6 +65,7 @@ export async function loadWeights(options: LoadWeightsOptions): Promise<void> {
     seams: new Map(),
     spare: [],
   };
+  await placeCodebooks(options);
   const workers = Array.from({ length: Math.min(source.readsAtOnce ?? readsInFlight, reads.length) }, async () => {
     try {
       await work({ ...options, signal }, queue, meter);
@@ -78,6 +79,18 @@ export async function loadWeights(options: LoadWeightsOptions): Promise<void> {
   if (options.signal?.aborted) throw abortError();
   if (failing.signal.aborted) throw failing.signal.reason;
   meter.finish();
+}
+
+/** What parts look codes up in lies before their row groups. */
+async function placeCodebooks({ plan, formats, upload, signal }: LoadWeightsOptions): Promise<void> {
+  for (const slab of plan.slabs) {
+    const codebook = slab.kind === "matrix" ? formats.get(slab.ggufType)?.codebook : undefined;
+    if (codebook === undefined) continue;
+    for (const { byteOffset } of slab.parts) {
+      await upload(slab.name, byteOffset, Uint8Array.from(codebook));
+      throwIfAborted(signal);
+    }
+  }
 }
 
 /** What the workers share. */

@@ -1,7 +1,7 @@
 // Loading a file of 256 MiB that is made while it is read: what the JS heap holds, how often a chunk is touched, what the source is told.
 
 import { expect, test } from "vitest";
-import { formatByGgufType } from "../formats/index.ts";
+import { formatByGgufType } from "../testing/formats.ts";
 import { llamaLike } from "../testing/llama_like.ts";
 import type { ByteRange, ByteSource } from "./byte_source.ts";
 import { loadWeights } from "./loader.ts";

@@ -1,6 +1,6 @@
 // Products in f32 with activations as they lie in their buffer: the dot part of the f32 and f16 classes.
 // x_block(row, block): 32 activations of a row of `x`; x_four(row, i): those from 4 * i on.
-// Bindings: x array<vec4<act_t>>. Consts: X_STRIDE (vec4 per row of x). Parts: weight/block, dot/product.
+// Bindings: x array<vec4<act_t>>. Consts: X_STRIDE (vec4 per row of x). Parts: block32, dot/product.
 
 fn x_block(row: u32, block: u32) -> XBlock {
   let at = row * X_STRIDE + block * 8u;

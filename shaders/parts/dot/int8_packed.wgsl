@@ -1,7 +1,8 @@
-// Products of weights and activations that are both bytes, four at a time: sx * (step * sum(q qx) + offset * sum(qx)).
+// Products of weights and activations that are both bytes, four at a time: sx * (step * sum(q qx) + offset * sum(qx)),
+// for each half of a block.
 // w_block(row, block), x_block(row, block): 32 codes; dot_block: the product of the values that they stand for.
 // Bindings: x array<vec4<u32>> (signed bytes), x_scales array<f32>, one for each block.
-// Consts: X_STRIDE (vec4 per row of x), X_SCALES_STRIDE. Parts: weight/block and a weight with codes32.
+// Consts: X_STRIDE (vec4 per row of x), X_SCALES_STRIDE. Parts: block32 and a weight with codes32.
 
 alias WBlock = Codes32;
 
@@ -9,8 +10,8 @@ struct XBlock {
   a: vec4<u32>,
   b: vec4<u32>,
   scale: f32,
-  // Sum of the codes.
-  sum: f32,
+  // Sums of the codes of each half.
+  sums: vec2<f32>,
 }
 
 fn sum_products(a: vec4<u32>, b: vec4<u32>) -> i32 {
@@ -26,9 +27,11 @@ fn x_block(row: u32, block: u32) -> XBlock {
   let a = x[at];
   let b = x[at + 1u];
   let ones = vec4<u32>(0x01010101u);
-  return XBlock(a, b, x_scales[row * X_SCALES_STRIDE + block], f32(sum_products(a, ones) + sum_products(b, ones)));
+  let sums = vec2<f32>(vec2<i32>(sum_products(a, ones), sum_products(b, ones)));
+  return XBlock(a, b, x_scales[row * X_SCALES_STRIDE + block], sums);
 }
 
 fn dot_block(ws: WBlock, xs: XBlock) -> f32 {
-  return xs.scale * fma(ws.step, f32(sum_products(ws.a, xs.a) + sum_products(ws.b, xs.b)), ws.offset * xs.sum);
+  let products = vec2<f32>(vec2<i32>(sum_products(ws.a, xs.a), sum_products(ws.b, xs.b)));
+  return xs.scale * (dot(ws.step, products) + dot(ws.offset, xs.sums));
 }

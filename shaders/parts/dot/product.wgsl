@@ -1,6 +1,6 @@
 // Products of decoded weights and activations in f32.
 // w_block(row, block): 32 weights; dot_block: their product with the 32 activations of an x_block.
-// Parts: weight/block and a weight; dot/f32 or dot/int8 brings x_block.
+// Parts: block32 and a weight; dot/f32 or dot/int8 brings x_block.
 
 alias WBlock = Block32;
 alias XBlock = Block32;

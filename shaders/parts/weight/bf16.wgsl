@@ -1,5 +1,5 @@
 // BF16 rows, eight weights to a unit (src/formats/float.ts).
-// decode32(row, block): weights 32 * block .. + 31 of a row of `w`. Consts: BF16_GROUP. Parts: weight/block.
+// decode32(row, block): weights 32 * block .. + 31 of a row of `w`. Consts: BF16_GROUP. Parts: block32.
 
 fn bf16_pairs(first: u32, second: u32) -> vec4<f32> {
   return bitcast<vec4<f32>>(vec4<u32>(first << 16u, first & 0xffff0000u, second << 16u, second & 0xffff0000u));

@@ -1,5 +1,5 @@
 // F16 rows, eight weights to a unit (src/formats/float.ts). An adapter may flush weights below 2^-14 to zero.
-// decode32(row, block): weights 32 * block .. + 31 of a row of `w`. Consts: F16_GROUP. Parts: weight/block.
+// decode32(row, block): weights 32 * block .. + 31 of a row of `w`. Consts: F16_GROUP. Parts: block32.
 
 fn f16_pairs(first: u32, second: u32) -> vec4<f32> {
   return vec4<f32>(unpack2x16float(first), unpack2x16float(second));

@@ -1,5 +1,5 @@
 // F32 rows, four weights to a unit (src/formats/float.ts).
-// decode32(row, block): weights 32 * block .. + 31 of a row of `w`. Consts: F32_GROUP. Parts: weight/block.
+// decode32(row, block): weights 32 * block .. + 31 of a row of `w`. Consts: F32_GROUP. Parts: block32.
 
 fn decode32(row: u32, block: u32) -> Block32 {
   let at = (row >> 3u) * F32_GROUP + block * 64u + (row & 7u);

@@ -1,6 +1,6 @@
 // Q4_K rows, w = (d * sc) * q - (dmin * m) (src/formats/q4_k.ts).
 // decode32(row, block): weights 32 * block .. + 31 of a row of `w`; codes32: the same as bytes with their scale.
-// Consts: Q4_K_GROUP, Q4_K_SCALES, Q4_K_SUPERS. Parts: weight/block.
+// Consts: Q4_K_GROUP, Q4_K_SCALES, Q4_K_SUPERS. Parts: block32.
 
 /// (d * sc, -(dmin * m)) of a block.
 fn q4_k_scale(at: u32, block: u32) -> vec2<f32> {

@@ -1,6 +1,6 @@
 // Q6_K rows, w = (d * sc) * (q - 32), a scale for each 16 weights (src/formats/q6_k.ts).
 // decode32(row, block): weights 32 * block .. + 31 of a row of `w`.
-// Consts: Q6_K_GROUP, Q6_K_HIGH, Q6_K_SCALES, Q6_K_SUPERS. Parts: weight/block.
+// Consts: Q6_K_GROUP, Q6_K_HIGH, Q6_K_SCALES, Q6_K_SUPERS. Parts: block32.
 
 /// Low nibbles of four bytes under the bit pairs that `pairs` has in bits 4 and 5 of its bytes.
 fn q6_k_codes(low: u32, pairs: u32, step: vec4<f32>, offset: vec4<f32>) -> vec4<f32> {

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import type { Slab } from "../../base/layout.ts";
-import { formatByGgufType } from "../../formats/index.ts";
+import { formatByGgufType } from "../../testing/formats.ts";
 import { chunkBytes } from "../../store/chunk_store.ts";
 import { writeGguf, writeSplitGguf } from "../../testing/gguf_writer.ts";
 import type { GgufEntry } from "../../testing/gguf_writer.ts";

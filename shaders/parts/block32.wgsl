@@ -72,17 +72,38 @@ fn nibbles32(q: vec4<u32>, scale: f32, offset: f32) -> Block32 {
   );
 }
 
-/// 32 codes as signed bytes, eight words in the order of the weights; a weight is step * code + offset.
+/// 32 codes as signed bytes in the order of the weights, 16 in `a` and 16 in `b`; a weight is step * code + offset, with the
+/// first step and offset for `a`, the second for `b`.
 struct Codes32 {
   a: vec4<u32>,
   b: vec4<u32>,
-  step: f32,
-  offset: f32,
+  step: vec2<f32>,
+  offset: vec2<f32>,
+}
+
+/// The weights that codes stand for.
+fn decode_codes(codes: Codes32) -> Block32 {
+  let step0 = codes.step.x * BYTE_STEPS.xyzz;
+  let step1 = codes.step.y * BYTE_STEPS.xyzz;
+  let offset0 = vec4<f32>(codes.offset.x - 128.0 * codes.step.x);
+  let offset1 = vec4<f32>(codes.offset.y - 128.0 * codes.step.y);
+  return Block32(
+    bytes4(codes.a.x, step0, offset0),
+    bytes4(codes.a.y, step0, offset0),
+    bytes4(codes.a.z, step0, offset0),
+    bytes4(codes.a.w, step0, offset0),
+    bytes4(codes.b.x, step1, offset1),
+    bytes4(codes.b.y, step1, offset1),
+    bytes4(codes.b.z, step1, offset1),
+    bytes4(codes.b.w, step1, offset1),
+  );
 }
 
 /// Four-bit codes, as they lie in one unit, as bytes.
 fn nibble_codes(q: vec4<u32>, step: f32, offset: f32) -> Codes32 {
   let low = q & vec4<u32>(0x0f0f0f0fu);
   let high = (q >> vec4<u32>(4u)) & vec4<u32>(0x0f0f0f0fu);
-  return Codes32(vec4<u32>(low.x, high.x, low.y, high.y), vec4<u32>(low.z, high.z, low.w, high.w), step, offset);
+  let a = vec4<u32>(low.x, high.x, low.y, high.y);
+  let b = vec4<u32>(low.z, high.z, low.w, high.w);
+  return Codes32(a, b, vec2<f32>(step), vec2<f32>(offset));
 }
