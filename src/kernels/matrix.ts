@@ -35,10 +35,10 @@ export function canPack(attributes: LinearAttributes, target: KernelTarget): boo
   return attributes.activations === "int8" && target.caps.packedDot && attributes.format.packed;
 }
 
-/** `gemv/q4_k/f32/cpu`, or `gemv/q4_k/int8/f32/gpu` with quantized activations. */
-function productKey(name: string, attributes: LinearAttributes, target: KernelTarget, packed: boolean): string {
+/** `gemv/q4_k/f32/cpu`, or `gemm/q4_k/int8/64x64/f32/gpu` with quantized activations and a detail. */
+function productKey(attributes: LinearAttributes, target: KernelTarget, { name, packed, details }: ProductOptions): string {
   const int8 = attributes.activations === "int8" ? [packed ? "int8_packed" : "int8"] : [];
-  return variantKey(target, name, attributes.format.name, ...int8);
+  return variantKey(target, name, attributes.format.name, ...int8, ...(details ?? []));
 }
 
 /** Shader files that read activations and multiply them with weights. */
@@ -64,10 +64,15 @@ function inputConsts({ k, activations }: LinearAttributes): Record<string, numbe
 
 /** What variants of a product differ in. */
 export interface ProductOptions {
-  readonly name: "gemv" | "gemm";
+  readonly name: string;
+  /** What the key says between the weight's and the activations' types. */
+  readonly details?: readonly string[];
   readonly file: string;
   /** Parts that only this file needs. */
   readonly parts?: readonly string[];
+  /** WGSL features that only this file needs, and aliases. */
+  readonly enables?: readonly string[];
+  readonly aliases?: Readonly<Record<string, "f32" | "f16">>;
   /** Multiply bytes, where `canPack` allows it. */
   readonly packed: boolean;
   readonly consts: Header["consts"];
@@ -96,10 +101,11 @@ export function productVariant(attributes: LinearAttributes, target: KernelTarge
     ...format.constants(k),
     ...options.consts,
   };
+  const header = makeHeader(target, consts, { y_t: out === "act" ? actType(target) : "f32", ...options.aliases });
   return {
-    key: productKey(options.name, attributes, target, options.packed),
+    key: productKey(attributes, target, options),
     precision: target.precision,
-    header: makeHeader(target, consts, { y_t: out === "act" ? actType(target) : "f32" }),
+    header: { ...header, enables: [...(header.enables ?? []), ...(options.enables ?? [])] },
     files: [
       options.file,
       ...(options.parts ?? []),
