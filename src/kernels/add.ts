@@ -4,6 +4,7 @@ import { rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
+import { streamedBytes } from "./work.ts";
 
 export interface AddAttributes {
   readonly cols: number;
@@ -47,6 +48,10 @@ export const add: Kernel<AddAttributes> = {
       { rows: "rows", cols, type: "act" },
       { rows: "rows", cols, type: "act" },
     ],
+  }),
+  work: (attributes, step) => ({
+    bytes: streamedBytes(add.operands(attributes), add.outputs(attributes), step),
+    macs: step.rows * attributes.cols,
   }),
   cases: [
     { name: "1 element", attributes: { cols: 1 }, rows: 1 },

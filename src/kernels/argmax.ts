@@ -3,6 +3,7 @@
 import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { bitsOf, brokenRow, logitConsts, logitPart, logitRow, logitSpec } from "./logits.ts";
 import { makeHeader, variantKey } from "./target.ts";
+import { streamedBytes } from "./work.ts";
 
 export interface ArgmaxAttributes {
   readonly cols: number;
@@ -56,6 +57,10 @@ export const argmax: Kernel<ArgmaxAttributes> = {
   variants,
   reference,
   operands: ({ cols }) => ({ inputs: [logitSpec(cols)] }),
+  work: (attributes, step) => ({
+    bytes: streamedBytes(argmax.operands(attributes), argmax.outputs(attributes), step),
+    macs: 0,
+  }),
   cases: [
     { name: "1 of 1", attributes: { cols: 1 }, rows: 1 },
     { name: "8 hard rows of 33", attributes: { cols: 33 }, rows: 9, outputRows: 8 },

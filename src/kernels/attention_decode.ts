@@ -7,6 +7,7 @@ import { attentionConsts, attentionParts, partialCols, partialsReference, type S
 import type { Kernel, KernelBinding, KernelCase, KernelTarget, Variant } from "./kernel.ts";
 import { kvBindings, testLayout } from "./kv_layout.ts";
 import { loopPart, makeHeader, supports, variantKey } from "./target.ts";
+import { activationBytes, kvBytes } from "./work.ts";
 
 const bindings: readonly KernelBinding[] = [
   { name: "q", from: "input0", type: "array<vec4<act_t>>", access: "read" },
@@ -129,5 +130,14 @@ export const attentionDecode: Kernel<SplitAttributes> = {
   variants,
   reference: (attributes, args) => [partialsReference(attributes, args)],
   operands: ({ kv, numHeads }) => ({ inputs: [{ rows: "rows", cols: numHeads * kv.headDim, type: "act" }], kv }),
+  work: (attributes, step) => {
+    const { kv, numHeads, splitTokens } = attributes;
+    const keys = step.rows * step.contextTokens;
+    const partials = step.rows * numHeads * ceilDiv(step.contextTokens, splitTokens) * (kv.headDim + 4);
+    return {
+      bytes: activationBytes(attentionDecode.operands(attributes).inputs ?? [], step) + kvBytes(kv, keys) + 4 * partials,
+      macs: 2 * keys * numHeads * kv.headDim,
+    };
+  },
   cases: splitCases,
 };

@@ -7,6 +7,7 @@ import { mergeReference, partialCols, type SplitAttributes } from "./attention.t
 import { splitCases } from "./attention_decode.ts";
 import type { Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
+import { activationBytes } from "./work.ts";
 
 const cpuThreads = 16;
 const gpuThreads = 128;
@@ -57,5 +58,13 @@ export const attentionMerge: Kernel<SplitAttributes> = {
   variants,
   reference: (attributes, args) => [mergeReference(attributes, args)],
   operands: (attributes) => ({ inputs: [{ rows: "rows", cols: partialCols(attributes), type: "f32", fill: fill(attributes) }] }),
+  work: (attributes, step) => {
+    const { kv, numHeads, splitTokens } = attributes;
+    const partials = step.rows * numHeads * ceilDiv(step.contextTokens, splitTokens);
+    return {
+      bytes: 4 * partials * (kv.headDim + 4) + activationBytes(attentionMerge.outputs(attributes), step),
+      macs: partials * kv.headDim,
+    };
+  },
   cases: splitCases,
 };

@@ -5,6 +5,7 @@ import { type AttentionAttributes, attentionConsts, attentionParts, attentionRef
 import type { Kernel, KernelBinding, KernelCase, KernelTarget, Variant } from "./kernel.ts";
 import { kvBindings, testLayout } from "./kv_layout.ts";
 import { loopPart, makeHeader, supports, variantKey } from "./target.ts";
+import { kvBytes, streamedBytes } from "./work.ts";
 
 const bindings: readonly KernelBinding[] = [
   { name: "q", from: "input0", type: "array<vec4<act_t>>", access: "read" },
@@ -62,6 +63,15 @@ export const attentionPrefill: Kernel<AttentionAttributes> = {
   variants,
   reference: (attributes, args) => [attentionReference(attributes, args)],
   operands: ({ kv, numHeads }) => ({ inputs: [{ rows: "rows", cols: numHeads * kv.headDim, type: "act" }], kv }),
+  work: (attributes, step) => {
+    const { kv, numHeads } = attributes;
+    const { rows, contextTokens } = step;
+    const pairs = rows * contextTokens - (rows * (rows - 1)) / 2;
+    return {
+      bytes: streamedBytes(attentionPrefill.operands(attributes), attentionPrefill.outputs(attributes), step) + kvBytes(kv, contextTokens),
+      macs: 2 * pairs * numHeads * kv.headDim,
+    };
+  },
   cases: [
     testCase("1 token", { heads: 1, kvHeads: 1, headDim: 8, pageTokens: 8 }, { rows: 1, pastTokens: 0 }),
     testCase("33 tokens, head of 8", { heads: 3, kvHeads: 1, headDim: 8, pageTokens: 8 }, { rows: 33, pastTokens: 0 }),

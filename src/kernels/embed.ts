@@ -1,9 +1,9 @@
 // Rows of the token embedding.
 
-import { blockWidth, rowStride } from "../base/layout.ts";
+import { blockWidth, rowGroupSize, rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import { bf16, f16, f32 } from "../formats/float.ts";
-import type { WeightFormat } from "../formats/format.ts";
+import { codebookBytes, type WeightFormat } from "../formats/format.ts";
 import { q4_0 } from "../formats/q4_0.ts";
 import { q4_k } from "../formats/q4_k.ts";
 import { q6_k } from "../formats/q6_k.ts";
@@ -72,6 +72,10 @@ export const embed: Kernel<EmbedAttributes> = {
     weights: [{ format, rows: rowCount, cols }],
     // Half the tokens of a split table lie in another part.
     tokenCount: rowStart + rowCount * (rowStart > 0 ? 2 : 1),
+  }),
+  work: ({ format, cols }, step) => ({
+    bytes: codebookBytes(format) + step.rows * (format.rowGroupBytes(cols) / rowGroupSize + 4 * cols),
+    macs: step.rows * cols,
   }),
   cases: [
     { name: "1 element", attributes: { format: f32, cols: 1, rowStart: 0, rowCount: 3 }, rows: 1 },

@@ -44,6 +44,7 @@ export const gatherRows: Kernel<GatherRowsAttributes> = {
   variants,
   reference,
   operands: ({ cols }) => ({ inputs: [{ rows: "rows", cols, type: "act" }] }),
+  work: ({ cols }, step) => ({ bytes: 8 * step.outputRows * cols, macs: 0 }),
   cases: [
     { name: "1 of 1", attributes: { cols: 33 }, rows: 1 },
     { name: "1 of 7", attributes: { cols: 256 }, rows: 7 },

@@ -4,6 +4,7 @@ import { rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
+import { streamedBytes } from "./work.ts";
 
 export interface GluAttributes {
   readonly cols: number;
@@ -59,6 +60,10 @@ export const glu: Kernel<GluAttributes> = {
       { rows: "rows", cols, type: "act", fill: (rng, _, col) => rng.normal() * (col % 7 === 0 ? 120 : 2) },
       { rows: "rows", cols, type: "act" },
     ],
+  }),
+  work: (attributes, step) => ({
+    bytes: streamedBytes(glu.operands(attributes), glu.outputs(attributes), step),
+    macs: step.rows * attributes.cols,
   }),
   cases: (["silu", "gelu"] as const).flatMap((activation) => [
     { name: "1 element", attributes: { cols: 1, activation }, rows: 1 },

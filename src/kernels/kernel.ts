@@ -6,6 +6,7 @@ import type { Rng } from "../base/rng.ts";
 import type { WeightFormat } from "../formats/format.ts";
 import type { DeviceClass, Caps } from "../gpu/caps.ts";
 import type { BindingDeclaration, Header, ShaderFile } from "../gpu/shader.ts";
+import type { KernelWork } from "./work.ts";
 
 /** Text never depends on a race between variants: they only compete inside one class (decision 6). */
 export type Precision = "f32" | "f16" | "int8";
@@ -164,5 +165,7 @@ export interface Kernel<A> {
   /** One tensor for each output. A kernel that writes `kv` changes `args.kv` in place. */
   reference(attributes: A, args: CpuArgs): readonly CpuTensor[];
   operands(attributes: A): OperandSpecs;
+  /** What a step costs at the least, whatever the variant. */
+  work(attributes: A, step: StepShape): KernelWork;
   readonly cases: readonly KernelCase<A>[];
 }

@@ -5,6 +5,7 @@ import { ceilDiv } from "../base/math.ts";
 import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { kvBindings, kvConsts, kvIndex, kvPart, testLayout } from "./kv_layout.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
+import { activationBytes, kvBytes } from "./work.ts";
 
 export interface KvStoreAttributes {
   readonly kv: KvLayout;
@@ -57,6 +58,10 @@ export const kvStore: Kernel<KvStoreAttributes> = {
       { rows: "rows", cols: kv.numKvHeads * kv.headDim, type: "act" },
     ],
     kv,
+  }),
+  work: ({ kv }, step) => ({
+    bytes: activationBytes(kvStore.operands({ kv }).inputs ?? [], step) + kvBytes(kv, step.rows),
+    macs: 0,
   }),
   cases: (["f32", "f16"] as const).flatMap((type) => [
     { name: "first token", attributes: { kv: { ...testLayout({ numKvHeads: 1, headDim: 8, pageTokens: 4, tokens: 8 }), type } }, rows: 1 },

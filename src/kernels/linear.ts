@@ -12,6 +12,7 @@ import type { CpuArgs, CpuTensor, InputSpec, Kernel, KernelCase, KernelTarget, V
 import type { LinearAttributes } from "./matrix.ts";
 import { dequantizeRows, quantizedSpecs } from "./quantize.ts";
 import { supports } from "./target.ts";
+import { streamedBytes } from "./work.ts";
 
 export type { LinearAttributes } from "./matrix.ts";
 
@@ -77,6 +78,11 @@ export const linear: Kernel<LinearAttributes> = {
     inputs: inputSpecs(attributes),
     weights: [{ format: attributes.format, rows: attributes.n, cols: attributes.k }],
     ...(attributes.bias && { vectors: [attributes.n] }),
+  }),
+  work: (attributes, step) => ({
+    // A part of a split tensor writes its own columns.
+    bytes: streamedBytes(linear.operands(attributes), linear.outputs({ ...attributes, outCols: attributes.n }), step),
+    macs: step[attributes.over] * attributes.n * attributes.k,
   }),
   // Every format at few rows; at many rows some, as only decode32 differs and `embed` compares that alone.
   cases: [

@@ -4,6 +4,7 @@ import { blockWidth, rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import type { CpuArgs, CpuTensor, InputSpec, Kernel, KernelCase, KernelTarget, OutputSpec, Variant } from "./kernel.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
+import { streamedBytes } from "./work.ts";
 
 export interface QuantizeAttributes {
   readonly cols: number;
@@ -105,6 +106,10 @@ export const quantize: Kernel<QuantizeAttributes> = {
         },
       },
     ],
+  }),
+  work: (attributes, step) => ({
+    bytes: streamedBytes(quantize.operands(attributes), quantize.outputs(attributes), step),
+    macs: step[attributes.over] * attributes.cols,
   }),
   cases: [
     caseOf("1 element", 1, { cols: 1, over: "rows" }),

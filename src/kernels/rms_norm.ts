@@ -5,6 +5,7 @@ import { ceilDiv } from "../base/math.ts";
 import { assert } from "../base/errors.ts";
 import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
+import { streamedBytes } from "./work.ts";
 
 export interface RmsNormAttributes {
   /** Elements normalised together; a multiple of 4 when there are several groups. */
@@ -73,6 +74,10 @@ export const rmsNorm: Kernel<RmsNormAttributes> = {
   variants,
   reference,
   operands: ({ cols, groups, over = "rows" }) => ({ inputs: [{ rows: over, cols: cols * groups, type: "act" }], vectors: [cols] }),
+  work: (attributes, step) => ({
+    bytes: streamedBytes(rmsNorm.operands(attributes), rmsNorm.outputs(attributes), step),
+    macs: 3 * step[attributes.over ?? "rows"] * attributes.cols * attributes.groups,
+  }),
   cases: [
     { name: "1 element", attributes: { cols: 1, groups: 1, eps: 1e-5 }, rows: 1 },
     { name: "33x33", attributes: { cols: 33, groups: 1, eps: 1e-5 }, rows: 33 },

@@ -5,6 +5,7 @@ import { rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
+import { streamedBytes } from "./work.ts";
 
 export interface RopeAttributes {
   readonly heads: number;
@@ -80,6 +81,10 @@ export const rope: Kernel<RopeAttributes> = {
   operands: ({ heads, headDim, rotaryDim, maxPositions }) => ({
     inputs: [{ rows: "rows", cols: heads * headDim, type: "act" }],
     tables: [maxPositions * rotaryDim],
+  }),
+  work: (attributes, step) => ({
+    bytes: streamedBytes(rope.operands(attributes), rope.outputs(attributes), step) + 4 * step.rows * attributes.rotaryDim,
+    macs: 2 * step.rows * attributes.heads * attributes.rotaryDim,
   }),
   cases: (["half", "interleaved"] as const).flatMap((pairing) => [
     { name: "1 head of 8", attributes: { heads: 1, headDim: 8, rotaryDim: 8, pairing, maxPositions: 4 }, rows: 1 },

@@ -5,6 +5,7 @@ import { rowStride } from "../base/layout.ts";
 import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { bitsOf, brokenRow, logitConsts, logitPart, logitRow, logitSpec } from "./logits.ts";
 import { makeHeader, variantKey } from "./target.ts";
+import { streamedBytes } from "./work.ts";
 
 export interface TopKAttributes {
   /** Vocabulary size. */
@@ -77,6 +78,10 @@ export const topK: Kernel<TopKAttributes> = {
   variants,
   reference,
   operands: ({ cols }) => ({ inputs: [logitSpec(cols)] }),
+  work: (attributes, step) => ({
+    bytes: streamedBytes(topK.operands(attributes), topK.outputs(attributes), step),
+    macs: 2 * step.outputRows * attributes.cols,
+  }),
   cases: [
     { name: "1 of 1", attributes: { cols: 1, k: 1 }, rows: 1 },
     { name: "5 of 3", attributes: { cols: 3, k: 5 }, rows: 1 },
