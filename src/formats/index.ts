@@ -17,7 +17,11 @@ const entries: readonly FormatEntry[] = [
   { name: "q8_0", ggufType: 8, load: async () => (await import("./q8_0.ts")).q8_0 },
   { name: "q4_k", ggufType: 12, load: async () => (await import("./q4_k.ts")).q4_k },
   { name: "q6_k", ggufType: 14, load: async () => (await import("./q6_k.ts")).q6_k },
+  { name: "iq4_nl", ggufType: 20, load: async () => (await import("./iq4_nl.ts")).iq4_nl },
+  { name: "iq4_xs", ggufType: 23, load: async () => (await import("./iq4_xs.ts")).iq4_xs },
   { name: "bf16", ggufType: 30, load: async () => (await import("./float.ts")).bf16 },
+  { name: "mxfp4", ggufType: 39, load: async () => (await import("./mxfp4.ts")).mxfp4 },
+  { name: "nvfp4", ggufType: 40, load: async () => (await import("./nvfp4.ts")).nvfp4 },
 ];
 
 /** GGML type ids of all formats. */

@@ -12,3 +12,15 @@ export function joinLow(first: number, second: number): number {
 export function joinHigh(first: number, second: number): number {
   return ((first >>> 4) & low) | (second & 0xf0f0f0f0);
 }
+
+/** One unit from the 16 file bytes at `file`, where byte j holds weight j in its low and weight j + 16 in its high nibble. */
+export function putHalves(from: DataView, file: number, words: Uint32Array, unit: number): void {
+  const a = from.getUint32(file, true);
+  const b = from.getUint32(file + 4, true);
+  const c = from.getUint32(file + 8, true);
+  const d = from.getUint32(file + 12, true);
+  words[unit] = joinLow(a, b);
+  words[unit + 1] = joinLow(c, d);
+  words[unit + 2] = joinHigh(a, b);
+  words[unit + 3] = joinHigh(c, d);
+}
