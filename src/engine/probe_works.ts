@@ -2,10 +2,10 @@
 
 import { assert } from "../base/errors.ts";
 import { f32ToF16 } from "../base/dtype.ts";
-import { bindAlignment, kvPageBytes, rowGroupSize, stepBytes, stepHeaderWords, stepRowWords } from "../base/layout.ts";
+import { bindAlignment, kvPageBytes, rowGroupSize, rowStride, stepBytes, stepHeaderWords, stepRowWords } from "../base/layout.ts";
 import { alignUp } from "../base/math.ts";
 import { seededRng } from "../base/rng.ts";
-import { matrixBytes, packMatrix, type WeightFormat } from "../formats/format.ts";
+import { codebookBytes, matrixBytes, packMatrix, type WeightFormat } from "../formats/format.ts";
 import { BufferLedger, storageUsage, uniformUsage } from "../gpu/buffers.ts";
 import { createPipelineCache, type PipelineCache } from "../gpu/pipelines.ts";
 import {
@@ -15,6 +15,7 @@ import {
   operandStride,
   type OperandSpecs,
   type OutputSpec,
+  type Variant,
 } from "../kernels/kernel.ts";
 import { shaderFiles } from "../kernels/shader_files.ts";
 import type { Work } from "./probe_timer.ts";
@@ -22,17 +23,30 @@ import type { Work } from "./probe_timer.ts";
 /** The step that a work stands for. */
 export interface WorkStep {
   readonly rows: number;
-  /** Rows of one sequence up to this position, or each the token at it (default: consecutive from 0). */
+  /** Each row is the token at this position of a sequence of its own; default: consecutive rows of one sequence from 0. */
   readonly position?: number;
-  /** Weights are read from ranges this many bytes wide in all, so that no cache holds them. */
+  /** Weights and pages are read from ranges this many bytes wide in all, so that no cache holds them. */
   readonly spreadBytes?: number;
   /** Rows that the pipeline is made for; default `rows`. Works that differ in nothing else share it. */
   readonly maxRows?: number;
 }
 
+/** Shapes of what a work binds. */
+interface WorkSpecs {
+  readonly operands: OperandSpecs;
+  readonly outputs: readonly OutputSpec[];
+}
+
+/** Where a work's step state lies. */
+interface StepState {
+  readonly buffer: GPUBuffer;
+}
+
 const mebibyte = 1 << 20;
 /** Random numbers that fill whatever is longer by repeating: a prime, so that rows differ. */
 const poolLength = 65521;
+/** From one row's token to the next one's: a prime, so that they lie apart. */
+const tokenStep = 7919;
 
 /** Makes works on one device. */
 export class WorkMaker {
@@ -41,6 +55,8 @@ export class WorkMaker {
   readonly #ledger: BufferLedger;
   readonly #pipelines: PipelineCache;
   readonly #pool: Float32Array;
+  /** Weights by what they are: variants that are compared read the same. */
+  readonly #made = new Map<string, GPUBufferBinding[]>();
 
   constructor(device: GPUDevice, target: KernelTarget) {
     this.#device = device;
@@ -51,24 +67,31 @@ export class WorkMaker {
     this.#pool = Float32Array.from({ length: poolLength }, () => rng.normal());
   }
 
-  /** The first variant of a kernel, which is the one that programs run. */
+  /** The first variant of a kernel, which is the one that programs run unless they choose. */
   async make<A>(kernel: Kernel<A>, attributes: A, step: WorkStep): Promise<Work> {
-    const { rows, maxRows = rows } = step;
-    const [variant] = kernel.variants(attributes, { ...this.#target, maxRows });
+    const [variant] = kernel.variants(attributes, { ...this.#target, maxRows: step.maxRows ?? step.rows });
     assert(variant, `no variant of ${kernel.name} runs on this adapter`);
+    return this.makeVariant(kernel, attributes, { variant, step });
+  }
+
+  /** One variant of a kernel, made for `step.maxRows` rows. */
+  async makeVariant<A>(kernel: Kernel<A>, attributes: A, { variant, step }: { variant: Variant; step: WorkStep }): Promise<Work> {
+    const { rows, maxRows = rows } = step;
     const { key, header, bindings, files, usesStep } = variant;
     const request = { label: key, header, bindings, files, ...(usesStep ? { stepRows: maxRows } : {}) };
     const { pipeline, tensors, step: stepLayout } = await this.#pipelines.get(request);
     const specs = { operands: kernel.operands(attributes), outputs: kernel.outputs(attributes) };
-    const groups = this.#ranges(bindings, specs, step).map((ranges) =>
+    const state = this.#state(step, specs.operands.tokenCount);
+    const groups = this.#ranges(bindings, specs, { step, state }).map((ranges) =>
       this.#device.createBindGroup({ label: key, layout: tensors, entries: ranges.map((resource, binding) => ({ binding, resource })) }),
     );
-    const state = stepLayout && this.#stepGroup(stepLayout, step);
+    const stepGroup =
+      stepLayout && this.#device.createBindGroup({ label: "step", layout: stepLayout, entries: [{ binding: 0, resource: state }] });
     const [x, y, z] = variant.grid({ rows, outputRows: rows, contextTokens: (step.position ?? rows - 1) + 1 });
     return (pass, repetition) => {
       pass.setPipeline(pipeline);
       pass.setBindGroup(0, groups[repetition % groups.length]);
-      if (state) pass.setBindGroup(1, state);
+      if (stepGroup) pass.setBindGroup(1, stepGroup);
       pass.dispatchWorkgroups(x, y, z);
     };
   }
@@ -80,40 +103,52 @@ export class WorkMaker {
   /** The bindings of each of the works that take turns: as many as there are places for the weights. */
   #ranges(
     bindings: readonly KernelBinding[],
-    { operands, outputs }: { operands: OperandSpecs; outputs: readonly OutputSpec[] },
-    step: WorkStep,
+    specs: WorkSpecs,
+    { step, state }: { step: WorkStep; state: StepState },
   ): GPUBufferBinding[][] {
-    const fixed = bindings.map(({ from }): GPUBufferBinding[] => {
+    const places = bindings.map(({ from }): GPUBufferBinding[] => {
       const index = Number(/\d+$/.exec(from)?.[0] ?? 0);
-      if (from.startsWith("weight")) {
-        const weight = operands.weights?.[index];
-        assert(weight, `${from} has no shape`);
-        return this.#weights(weight, step.spreadBytes ?? 0);
-      }
-      return [{ buffer: this.#operand(from, index, { operands, outputs, rows: step.rows }) }];
+      if (from === "state") return [state];
+      if (from === "kv") return this.#pages(specs.operands, step);
+      if (!from.startsWith("weight")) return [{ buffer: this.#operand(from, index, { ...specs, step }) }];
+      const weight = specs.operands.weights?.[index];
+      assert(weight, `${from} has no shape`);
+      return this.#weights(weight, step.spreadBytes ?? 0);
     });
-    const count = Math.max(...fixed.map((ranges) => ranges.length));
-    return Array.from({ length: count }, (_, turn) => fixed.map((ranges) => ranges[turn % ranges.length]));
+    const count = Math.max(...places.map((ranges) => ranges.length));
+    return Array.from({ length: count }, (_, turn) => places.map((ranges) => ranges[turn % ranges.length]));
   }
 
-  #operand(
-    from: KernelBinding["from"],
-    index: number,
-    { operands, outputs, rows }: { operands: OperandSpecs; outputs: readonly OutputSpec[]; rows: number },
-  ): GPUBuffer {
-    const { kv } = operands;
-    if (from === "kv" || from === "pages") {
-      assert(kv, "pages have a layout");
-      if (from === "pages") return this.#buffer(from, new Uint8Array(Uint32Array.from({ length: kv.maxPages }, (_, page) => page).buffer));
-      return this.#randomBuffer(from, kv.type, (kv.maxPages * kvPageBytes(kv)) / (kv.type === "f16" ? 2 : 4));
+  #operand(from: KernelBinding["from"], index: number, { operands, outputs, step }: WorkSpecs & { step: WorkStep }): GPUBuffer {
+    const { rows } = step;
+    if (from === "pages") {
+      const length = (operands.kv?.maxPages ?? 0) * sequences(step);
+      return this.#buffer(from, new Uint8Array(Uint32Array.from({ length }, (_, page) => page).buffer));
     }
     if (from.startsWith("output")) {
       const spec = outputs[index];
       return this.#ledger.create("activations", { label: from, size: this.#typed(spec.type).bytes * rows * operandStride(spec) });
     }
+    const length = from.startsWith("vector") ? operands.vectors?.[index] : operands.tables?.[index];
+    if (length !== undefined && !from.startsWith("input")) return this.#randomBuffer(from, "f32", rowStride(length));
     const spec = operands.inputs?.[index];
-    assert(from.startsWith("input") && spec, `the probe makes no ${from}`);
+    assert(from.startsWith("input") && spec, `${from} has no shape`);
     return this.#randomBuffer(from, this.#typed(spec.type).type, rows * operandStride(spec));
+  }
+
+  /** Keys and values of the step's sequences, in as many places as `spreadBytes` has room for. */
+  #pages({ kv }: OperandSpecs, step: WorkStep): GPUBufferBinding[] {
+    assert(kv, "pages have a layout");
+    const size = kv.maxPages * sequences(step) * kvPageBytes(kv);
+    const copies = this.#copies(size, step.spreadBytes ?? 0);
+    const stride = alignUp(size, bindAlignment);
+    const buffer = this.#randomBuffer("kv", kv.type, (copies * stride) / (kv.type === "f16" ? 2 : 4));
+    return Array.from({ length: copies }, (_, copy) => ({ buffer, offset: copy * stride, size }));
+  }
+
+  #copies(bytes: number, spreadBytes: number): number {
+    const { maxBindingBytes, maxBufferBytes } = this.#target.caps;
+    return Math.max(1, Math.floor(Math.min(spreadBytes, maxBindingBytes, maxBufferBytes) / alignUp(bytes, bindAlignment)));
   }
 
   #typed(type: OutputSpec["type"]): { type: "f32" | "f16" | "u32"; bytes: number } {
@@ -140,45 +175,74 @@ export class WorkMaker {
     return buffer;
   }
 
-  /** A buffer of `bytes` that holds `pattern` over and over, from each multiple of `stride` on (default: once from 0). */
-  #repeat(pattern: GPUBuffer, label: string, bytes: number, stride: number = bytes): GPUBuffer {
+  /** A buffer of `bytes` that holds `pattern` over and over. */
+  #repeat(pattern: GPUBuffer, label: string, bytes: number): GPUBuffer {
     const buffer = this.#ledger.create("other", { label, size: bytes });
     const encoder = this.#device.createCommandEncoder();
-    for (let start = 0; start < bytes; start += stride) {
-      const end = Math.min(bytes, start + stride);
-      for (let at = start; at < end; at += pattern.size)
-        encoder.copyBufferToBuffer(pattern, 0, buffer, at, Math.min(pattern.size, end - at));
-    }
+    fill(encoder, { pattern, buffer, start: 0, end: bytes });
     this.#device.queue.submit([encoder.finish()]);
     return buffer;
   }
 
   /** A matrix in the format's own bytes, in as many places as `spreadBytes` has room for. */
   #weights({ format, rows, cols }: { format: WeightFormat; rows: number; cols: number }, spreadBytes: number): GPUBufferBinding[] {
-    const bytes = matrixBytes(format, rows, cols);
-    const stride = alignUp(bytes, bindAlignment);
-    const { maxBindingBytes, maxBufferBytes } = this.#target.caps;
-    const copies = Math.max(1, Math.floor(Math.min(spreadBytes, maxBindingBytes, maxBufferBytes) / stride));
-    const buffer = this.#repeat(this.#rowGroups(format, cols), format.name, copies * stride, stride);
-    return Array.from({ length: copies }, (_, copy) => ({ buffer, offset: copy * stride, size: bytes }));
+    const key = [format.name, rows, cols, spreadBytes].join("/");
+    const known = this.#made.get(key);
+    if (known) return known;
+    const size = matrixBytes(format, rows, cols);
+    const stride = alignUp(size, bindAlignment);
+    const copies = this.#copies(size, spreadBytes);
+    const { codebook, groups } = this.#rowGroups(format, cols);
+    const buffer = this.#ledger.create("other", { label: format.name, size: copies * stride });
+    const encoder = this.#device.createCommandEncoder();
+    for (let copy = 0; copy < copies; copy++) {
+      const start = copy * stride;
+      if (codebook) encoder.copyBufferToBuffer(codebook, 0, buffer, start, codebook.size);
+      fill(encoder, { pattern: groups, buffer, start: start + (codebook?.size ?? 0), end: start + stride });
+    }
+    this.#device.queue.submit([encoder.finish()]);
+    const places = Array.from({ length: copies }, (_, copy) => ({ buffer, offset: copy * stride, size }));
+    this.#made.set(key, places);
+    return places;
   }
 
-  /** About a MiB of row groups, all alike: what a weight is does not change how long it takes. */
-  #rowGroups(format: WeightFormat, cols: number): GPUBuffer {
+  /** The codebook, and about a MiB of row groups, all alike: what a weight is does not change how long it takes. */
+  #rowGroups(format: WeightFormat, cols: number): { codebook: GPUBuffer | undefined; groups: GPUBuffer } {
     const file = format.sample(seededRng(cols), (rowGroupSize * cols) / format.blockSize);
-    const group = packMatrix(format, file, { rows: rowGroupSize, cols });
+    const packed = packMatrix(format, file, { rows: rowGroupSize, cols });
+    const start = codebookBytes(format);
+    const group = packed.subarray(start);
     const count = Math.max(1, Math.floor(mebibyte / group.byteLength));
     const bytes = new Uint8Array(count * group.byteLength);
     for (let index = 0; index < count; index++) bytes.set(group, index * group.byteLength);
-    return this.#buffer("row groups", bytes);
+    const codebook = start > 0 ? this.#buffer("codebook", packed.slice(0, start)) : undefined;
+    return { codebook, groups: this.#buffer("row groups", bytes) };
   }
 
-  #stepGroup(layout: GPUBindGroupLayout, { rows, position, maxRows = rows }: WorkStep): GPUBindGroup {
+  #state(step: WorkStep, tokenCount: number = 1): StepState {
+    const { rows, position, maxRows = rows } = step;
     const words = new Uint32Array(stepBytes(maxRows) / 4);
     words.set([rows, rows, 0, 0]);
-    for (let row = 0; row < rows; row++) words.set([0, position ?? row, 0, row], stepHeaderWords + row * stepRowWords);
+    for (let row = 0; row < rows; row++) {
+      const own = position === undefined ? [row, 0] : [position, row];
+      words.set([(row * tokenStep) % tokenCount, ...own, row], stepHeaderWords + row * stepRowWords);
+    }
     const buffer = this.#ledger.create("other", { label: "step", size: words.byteLength, usage: storageUsage | uniformUsage });
     this.#device.queue.writeBuffer(buffer, 0, words);
-    return this.#device.createBindGroup({ label: "step", layout, entries: [{ binding: 0, resource: { buffer } }] });
+    return { buffer };
+  }
+}
+
+function sequences({ rows, position }: WorkStep): number {
+  return position === undefined ? 1 : rows;
+}
+
+/** Fills [start, end) of a buffer with a pattern. */
+function fill(
+  encoder: GPUCommandEncoder,
+  { pattern, buffer, start, end }: { pattern: GPUBuffer; buffer: GPUBuffer; start: number; end: number },
+): void {
+  for (let at = start; at < end; at += pattern.size) {
+    encoder.copyBufferToBuffer(pattern, 0, buffer, at, Math.min(pattern.size, end - at));
   }
 }
