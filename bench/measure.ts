@@ -40,17 +40,33 @@ async function calibrate(device: GPUDevice, work: Work, leastMs: number): Promis
   }
 }
 
-/** Median milliseconds of one repetition of each work; the works take turns, and the first round is dropped. */
-export async function timeWorks(device: GPUDevice, works: readonly Work[], options: TimingOptions = {}): Promise<number[]> {
+/** Milliseconds from submitting nothing to hearing of its end. */
+async function measureIdle(device: GPUDevice): Promise<number> {
+  const times: number[] = [];
+  for (let index = 0; index < 5; index++) times.push(await submit(device, () => undefined, 0));
+  return median(times);
+}
+
+/**
+ * Milliseconds of one repetition of each work in each round, without what a submit takes anyway; the works take turns, and the
+ * first round is dropped.
+ */
+export async function timeRounds(device: GPUDevice, works: readonly Work[], options: TimingOptions = {}): Promise<number[][]> {
   const { leastMs = 100, rounds = 5 } = options;
+  const idleMs = await measureIdle(device);
   const repetitions: number[] = [];
   for (const work of works) repetitions.push(await calibrate(device, work, leastMs));
   const times: number[][] = works.map(() => []);
   for (let round = 0; round <= rounds; round++) {
     for (const [index, work] of works.entries()) {
       const ms = await submit(device, work, repetitions[index]);
-      if (round > 0) times[index].push(ms / repetitions[index]);
+      if (round > 0) times[index].push(Math.max(ms - idleMs, ms / 2) / repetitions[index]);
     }
   }
-  return times.map((one) => median(one));
+  return times;
+}
+
+/** Medians of `timeRounds`. */
+export async function timeWorks(device: GPUDevice, works: readonly Work[], options: TimingOptions = {}): Promise<number[]> {
+  return (await timeRounds(device, works, options)).map((one) => median(one));
 }
