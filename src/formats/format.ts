@@ -32,6 +32,8 @@ export interface WeightFormat {
   readonly part: string;
   /** Whether weights are bytes times a scale, at most one scale for each 16, so that bytes can be multiplied with bytes. */
   readonly packed: boolean;
+  /** Bits of the codes that `codes32` gives, where they are unsigned and at most 4. */
+  readonly codeBits?: number;
   /** What the part looks codes up in, at the start of each bound range; a multiple of 256 bytes. */
   readonly codebook?: Uint8Array;
   /** GPU bytes of one group of 8 rows, a multiple of 16. */
