@@ -88,7 +88,8 @@ async function compare(gpu: GPU, shapeOptions: TinyModelOptions, comparison: Com
       maxOutputRows: phase === "prefill" ? 8 : 1,
       activationBytes: precision === "f16" ? 2 : 4,
     };
-    const program = await compileProgram(createPipelineCache(device, shaderFiles), options, allocateActivations(options));
+    const pipelines = createPipelineCache(device, shaderFiles);
+    const program = await compileProgram(options, { pipelines, activations: allocateActivations(options) });
     program.bind({ slab: buffer, table: () => table, kv: (layer) => cache.pool(layer), pages: control.pages, state: control.prefillState });
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();

@@ -49,8 +49,8 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
   const { programs } = made;
   const pipelines = createPipelineCache(device, shaderFiles);
   const [decode, prefill] = await Promise.all([
-    compileProgram(pipelines, programs.decode, made.activations.decode),
-    compileProgram(pipelines, programs.prefill, made.activations.prefill),
+    compileProgram(programs.decode, { pipelines, activations: made.activations.decode }),
+    compileProgram(programs.prefill, { pipelines, activations: made.activations.prefill }),
     readWeights(prepare, layout, made.slabs),
   ]);
   const runner = new Runner({

@@ -42,6 +42,8 @@ export interface KernelCall extends Required<Omit<CallOperands, "layer">> {
   readonly outputSpecs: readonly OutputSpec[];
   variants(target: KernelTarget): readonly Variant[];
   reference(args: CpuArgs): readonly CpuTensor[];
+  /** Hands kernel and attributes, their type intact, to a visitor. */
+  visit<R>(visitor: <A>(kernel: Kernel<A>, attributes: A) => R): R;
 }
 
 export function kernelCall<A>(kernel: Kernel<A>, attributes: A, operands: CallOperands, name?: string): KernelCall {
@@ -57,5 +59,6 @@ export function kernelCall<A>(kernel: Kernel<A>, attributes: A, operands: CallOp
     outputSpecs: kernel.outputs(attributes),
     variants: (target) => kernel.variants(attributes, target),
     reference: (args) => kernel.reference(attributes, args),
+    visit: (visitor) => visitor(kernel, attributes),
   };
 }

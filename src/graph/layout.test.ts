@@ -6,8 +6,10 @@ import { placedBytes, planLayout, splitRows } from "./layout.ts";
 const q8 = formatByGgufType.get(8);
 if (!q8) throw new Error("Q8_0 is a format");
 
+const visit: KernelCall["visit"] = () => expect.fail("planning asks for no kernel");
+
 function call(weights: WeightRange[], vectors: KernelCall["vectors"] = []): KernelCall {
-  const none = { inputs: [], outputs: [], tables: [], layer: undefined, outputSpecs: [], variants: () => [], reference: () => [] };
+  const none = { inputs: [], outputs: [], tables: [], layer: undefined, outputSpecs: [], variants: () => [], reference: () => [], visit };
   return { kernel: "linear", name: "linear", weights, vectors, ...none };
 }
 

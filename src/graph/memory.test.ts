@@ -9,8 +9,10 @@ function value(id: number, cols: number, type: Value["type"] = "act"): Value {
   return { id, name: `v${id}`, rows: "rows", cols, type };
 }
 
+const visit: KernelCall["visit"] = () => expect.fail("planning asks for no kernel");
+
 function call(inputs: Value[], outputs: Value[]): KernelCall {
-  const none = { weights: [], vectors: [], tables: [], layer: undefined, outputSpecs: [], variants: () => [], reference: () => [] };
+  const none = { weights: [], vectors: [], tables: [], layer: undefined, outputSpecs: [], variants: () => [], reference: () => [], visit };
   return { kernel: "k", name: "k", inputs, outputs, ...none };
 }
 

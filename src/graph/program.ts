@@ -4,6 +4,7 @@
 import { assert } from "../base/errors.ts";
 import type { BufferLedger } from "../gpu/buffers.ts";
 import type { PipelineCache, Pipeline } from "../gpu/pipelines.ts";
+import type { ShaderRequest } from "../gpu/shader.ts";
 import type { Grid, KernelBinding, KernelTarget, StepShape, Variant } from "../kernels/kernel.ts";
 import type { KernelCall } from "./call.ts";
 import type { Value } from "./ir.ts";
@@ -47,12 +48,24 @@ export interface ProgramOptions extends MemoryShape {
   readonly keepAll?: boolean;
 }
 
-interface Dispatch {
-  readonly call: KernelCall;
+/** What a dispatch runs for steps of up to `maxRows` rows. */
+interface Tier {
+  readonly maxRows: number;
   readonly variant: Variant;
   readonly pipeline: Pipeline;
   tensors?: GPUBindGroup;
 }
+
+interface Dispatch {
+  readonly call: KernelCall;
+  /** Rows that the tiers are about. */
+  readonly over: "rows" | "outputRows";
+  /** Smallest first; the last holds every step. Products have several. */
+  readonly tiers: readonly Tier[];
+}
+
+/** Picks what a call runs on a target; tuning/ knows how, the first variant is always right. */
+export type Choose = (call: KernelCall, target: KernelTarget) => Promise<Variant>;
 
 /** The activation buffers of a program, which the ledger frees. */
 export interface Activations {
@@ -101,11 +114,6 @@ export class Program {
     return this.#ranges(sections).reduce((sum, { start, end }) => sum + end - start, 0);
   }
 
-  /** Keys of the chosen variants, one for each dispatch. */
-  variantKeys(): string[] {
-    return this.#dispatches.map(({ variant }) => variant.key);
-  }
-
   /** The buffer that holds a kept value after a step. */
   buffer(value: Value): GPUBuffer {
     const index = this.#activations.plan.placement.get(value.id);
@@ -117,19 +125,18 @@ export class Program {
   bind(table: BindTable): void {
     const device = this.#device;
     this.#step = undefined;
-    for (const dispatch of this.#dispatches) {
-      const { call, variant, pipeline } = dispatch;
-      dispatch.tensors = device.createBindGroup({
-        label: variant.key,
-        layout: pipeline.tensors,
-        entries: variant.bindings.map((binding, index) => ({ binding: index, resource: this.#resource(call, binding, table) })),
-      });
-      if (pipeline.step && !this.#step) {
-        this.#step = device.createBindGroup({
-          label: "step",
-          layout: pipeline.step,
-          entries: [{ binding: 0, resource: { ...table.state } }],
-        });
+    for (const { call, tiers } of this.#dispatches) {
+      for (const [index, tier] of tiers.entries()) {
+        const { pipeline } = tier;
+        const same = tiers.slice(0, index).find((other) => other.pipeline === pipeline);
+        tier.tensors = same?.tensors ?? this.#bindTier(call, tier, table);
+        if (pipeline.step && !this.#step) {
+          this.#step = device.createBindGroup({
+            label: "step",
+            layout: pipeline.step,
+            entries: [{ binding: 0, resource: { ...table.state } }],
+          });
+        }
       }
     }
   }
@@ -138,7 +145,7 @@ export class Program {
   encode(pass: GPUComputePassEncoder, step: StepShape, sections?: readonly string[]): void {
     for (const { start, end } of this.#ranges(sections)) {
       for (let index = start; index < end; index++) {
-        const { variant, pipeline, tensors } = this.#dispatches[index];
+        const { variant, pipeline, tensors } = tierFor(this.#dispatches[index], step);
         assert(tensors, "bind comes before encode");
         const grid: Grid = variant.grid(step);
         pass.setPipeline(pipeline.pipeline);
@@ -147,6 +154,14 @@ export class Program {
         pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
       }
     }
+  }
+
+  #bindTier(call: KernelCall, { variant, pipeline }: Tier, table: BindTable): GPUBindGroup {
+    return this.#device.createBindGroup({
+      label: variant.key,
+      layout: pipeline.tensors,
+      entries: variant.bindings.map((binding, index) => ({ binding: index, resource: this.#resource(call, binding, table) })),
+    });
   }
 
   #ranges(sections?: readonly string[]): Section[] {
@@ -179,23 +194,63 @@ function slabBinding(range: SlabRange, table: BindTable): GPUBufferBinding {
   return { buffer: table.slab(range.slab), offset: range.byteOffset, size: range.bytes };
 }
 
-/** Chooses a variant for each call and compiles all pipelines in parallel. */
-export async function compileProgram(pipelines: PipelineCache, options: ProgramOptions, activations: Activations): Promise<Program> {
-  const dispatches = await Promise.all(
-    options.calls.map(async (call): Promise<Dispatch> => {
-      const overHead = call.outputs[0]?.rows === "outputRows" || (call.outputs.length === 0 && call.inputs[0]?.rows === "outputRows");
-      const target = overHead ? { ...options.target, maxRows: options.maxOutputRows } : options.target;
-      const [variant] = call.variants(target);
-      assert(variant, `no variant of ${call.kernel} runs on this adapter`);
-      const pipeline = await pipelines.get({
-        label: variant.key,
-        header: variant.header,
-        bindings: variant.bindings,
-        files: variant.files,
-        ...(variant.usesStep ? { stepRows: options.maxRows } : {}),
-      });
-      return { call, variant, pipeline };
-    }),
-  );
-  return new Program(options, activations, dispatches);
+/** The smallest tier that holds a step. */
+function tierFor({ tiers, over }: Dispatch, step: StepShape): Tier {
+  const rows = step[over];
+  let index = 0;
+  while (index < tiers.length - 1 && tiers[index].maxRows < rows) index++;
+  return tiers[index];
+}
+
+/** What a pipeline of a program is asked for with: every tier has room for the program's rows in its step state. */
+export function programRequest({ key, header, bindings, files, usesStep }: Variant, maxRows: number): ShaderRequest {
+  return { label: key, header, bindings, files, ...(usesStep ? { stepRows: maxRows } : {}) };
+}
+
+/** Rows that a call's grids and tiers are about. */
+export function rowsOver({ inputs, outputs }: KernelCall): "rows" | "outputRows" {
+  return (outputs[0] ?? inputs[0])?.rows ?? "rows";
+}
+
+/** Row tiers of products, until the dispatcher names them. */
+function rowTiers(target: KernelTarget): readonly number[] {
+  return [target.maxRows];
+}
+
+/** The targets that a call of a program is compiled for, fewest rows first. */
+export function callTargets(call: KernelCall, options: Pick<ProgramOptions, "target" | "maxOutputRows">): KernelTarget[] {
+  const maxRows = rowsOver(call) === "outputRows" ? options.maxOutputRows : options.target.maxRows;
+  const target = { ...options.target, maxRows };
+  return call.kernel === "linear" ? rowTiers(target).map((rows) => ({ ...target, maxRows: rows })) : [target];
+}
+
+/** The variant of a call that is right everywhere. */
+export const chooseFirst: Choose = async (call, target) => {
+  const [variant] = call.variants(target);
+  assert(variant, `no variant of ${call.kernel} runs on this adapter`);
+  return variant;
+};
+
+/** What compiling a program takes. */
+export interface Compiling {
+  readonly pipelines: PipelineCache;
+  readonly activations: Activations;
+  readonly choose?: Choose;
+}
+
+/** Chooses variants for each call and compiles all pipelines in parallel. */
+export async function compileProgram(
+  options: ProgramOptions,
+  { pipelines, activations, choose = chooseFirst }: Compiling,
+): Promise<Program> {
+  const compileTier = async (call: KernelCall, target: KernelTarget): Promise<Tier> => {
+    const variant = await choose(call, target);
+    return { maxRows: target.maxRows, variant, pipeline: await pipelines.get(programRequest(variant, options.maxRows)) };
+  };
+  const dispatches = options.calls.map(async (call): Promise<Dispatch> => ({
+    call,
+    over: rowsOver(call),
+    tiers: await Promise.all(callTargets(call, options).map((target) => compileTier(call, target))),
+  }));
+  return new Program(options, activations, await Promise.all(dispatches));
 }

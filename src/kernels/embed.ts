@@ -73,6 +73,10 @@ export const embed: Kernel<EmbedAttributes> = {
     // Half the tokens of a split table lie in another part.
     tokenCount: rowStart + rowCount * (rowStart > 0 ? 2 : 1),
   }),
+  narrow: (attributes, rows) => {
+    const rowCount = Math.min(attributes.rowCount, rows);
+    return { attributes: { ...attributes, rowCount }, tokenCount: attributes.rowStart + rowCount };
+  },
   work: ({ format, cols }, step) => ({
     bytes: codebookBytes(format) + step.rows * (format.rowGroupBytes(cols) / rowGroupSize + 4 * cols),
     macs: step.rows * cols,

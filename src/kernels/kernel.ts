@@ -154,6 +154,18 @@ export interface KernelCase<A> {
 }
 
 /**
+ * A kernel over the first rows of its weights. Where the weights of the whole kernel repeat those rows, its results are known from the
+ * narrowed one's, so that a check needs neither the weights nor the reference of a large matrix.
+ */
+export interface Narrowed<A> {
+  readonly attributes: A;
+  /** The weight row that an output column is made of; undefined: the kernel leaves that column alone. Absent: columns are as they were. */
+  readonly weightRow?: (col: number) => number | undefined;
+  /** Tokens that the whole kernel may meet, where they choose the rows. */
+  readonly tokenCount?: number;
+}
+
+/**
  * A kernel over attributes `A` (everything fixed by the model: sizes, formats).
  * NMSE bounds: 1e-6 in f32, 5e-4 with quantized activations or f16 storage, against `reference` in float64 accumulation.
  */
@@ -165,6 +177,8 @@ export interface Kernel<A> {
   /** One tensor for each output. A kernel that writes `kv` changes `args.kv` in place. */
   reference(attributes: A, args: CpuArgs): readonly CpuTensor[];
   operands(attributes: A): OperandSpecs;
+  /** The kernel over the first `rows` rows of its weights, a multiple of 8; for kernels that have weights. */
+  narrow?(attributes: A, rows: number): Narrowed<A>;
   /** What a step costs at the least, whatever the variant. */
   work(attributes: A, step: StepShape): KernelWork;
   readonly cases: readonly KernelCase<A>[];

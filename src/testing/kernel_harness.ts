@@ -1,23 +1,18 @@
 // Runs one case of a kernel, every variant of it, on a real device and compares with the kernel's CPU reference.
 // Used by kernels/conformance.gpu.test.ts; it makes no claim about speed.
 
-import { f16ToF32, f32ToF16 } from "../base/dtype.ts";
-import { stepHeaderWords, stepRowWords } from "../base/layout.ts";
+import { f32ToF16 } from "../base/dtype.ts";
 import { alignUp } from "../base/math.ts";
-import { createPipelineCache, type Pipeline, type PipelineCache } from "../gpu/pipelines.ts";
-import { assemble, type ShaderRequest } from "../gpu/shader.ts";
-import {
-  type CpuArgs,
-  type CpuTensor,
-  type Kernel,
-  type KernelCase,
-  type KernelTarget,
-  operandStride,
-  type OutputSpec,
-  type Variant,
-} from "../kernels/kernel.ts";
+import { createPipelineCache } from "../gpu/pipelines.ts";
+import { assemble } from "../gpu/shader.ts";
+import { programRequest } from "../graph/program.ts";
+import { type CpuArgs, type Kernel, type KernelCase, type KernelTarget, operandStride, type OutputSpec } from "../kernels/kernel.ts";
 import { shaderFiles } from "../kernels/shader_files.ts";
-import { elementType, garbage, makeOperands, type TestOperands, unpackKv } from "./kernel_operands.ts";
+import { type Comparison, compareFlat, compareRows, compareState, expectAll, nmseBound } from "../tuning/compare.ts";
+import { execute, type Found, type GpuOperand } from "../tuning/execute.ts";
+import { elementType, garbage, makeOperands, type Operands, unpackKv } from "../tuning/operands.ts";
+
+export { nmseBound };
 
 /** What one variant did on one case. */
 export interface VariantResult {
@@ -28,15 +23,13 @@ export interface VariantResult {
   readonly problems: readonly string[];
 }
 
-/** The bound of the kernels' contract. */
-export function nmseBound(target: KernelTarget): number {
-  return target.precision === "f32" ? 1e-6 : 5e-4;
-}
-
-interface Output {
-  readonly spec: OutputSpec;
-  readonly rows: number;
-  readonly bytes: number;
+/** What a case gives: operands, and how its outputs should look. */
+interface Prepared {
+  readonly target: KernelTarget;
+  readonly operands: Operands;
+  readonly specs: readonly OutputSpec[];
+  readonly expected: CpuArgs;
+  readonly reference: ReturnType<Kernel<unknown>["reference"]>;
 }
 
 /** Runs every variant of a case; the target's `maxRows` is the case's. */
@@ -50,25 +43,20 @@ export async function runCase<A>(
   const exact = { ...target, maxRows: kernelCase.rows };
   const operands = makeOperands(kernel, kernelCase, exact);
   const specs = kernel.outputs(kernelCase.attributes);
-  const outputs = specs.map((spec): Output => {
-    const rows = spec.rows === "rows" ? kernelCase.rows : operands.args.outputRows.length;
-    const elementBytes = elementType(spec.type, exact) === "f16" ? 2 : 4;
-    // One more row than the step has: nothing may be written there.
-    return { spec, rows, bytes: alignUp((rows + 1) * operandStride(spec) * elementBytes, 16) };
-  });
   const expected = copyKv(operands.args);
   const reference = kernel.reference(kernelCase.attributes, expected);
+  const prepared: Prepared = { target: exact, operands, specs, expected, reference };
+  const gpuOperands = new Map<string, GpuOperand>();
+  for (const [name, bytes] of operands.bytes) gpuOperands.set(name, { bytes });
+  for (const [index, spec] of specs.entries()) gpuOperands.set(`output${index}`, { bytes: garbageBytes(spec, prepared) });
+  const shape = { rows: operands.args.rows.length, outputRows: operands.args.outputRows.length, contextTokens: operands.contextTokens };
   const results: VariantResult[] = [];
   for (const variant of kernel.variants(kernelCase.attributes, exact)) {
-    const run: Run = { device, pipelines, variant, target: exact, operands, outputs };
-    const messages = await compilerMessages(run);
-    const found = await execute(run);
-    const checks = outputs.map((output, index) => compareRows(found.outputs[index], reference[index], output, exact));
-    if (found.kv && operands.pages && expected.kv) {
-      const kv = unpackKv(found.kv, operands.pages);
-      checks.push(compareFlat("keys", kv.keys, expected.kv.keys), compareFlat("values", kv.values, expected.kv.values));
-    }
-    if (found.state) checks.push(compareState(operands.step, found.state, reference[0]));
+    const request = programRequest(variant, exact.maxRows);
+    const messages = await compilerMessages(device, request);
+    const pipeline = await pipelines.get(request);
+    const found = await execute(device, { variant, pipeline, shape, operands: gpuOperands, step: operands.step });
+    const checks = compare(prepared, found);
     results.push({
       key: variant.key,
       nmse: Math.max(0, ...checks.map((check) => check.nmse)),
@@ -78,179 +66,49 @@ export async function runCase<A>(
   return results;
 }
 
+function compare({ target, operands, specs, expected, reference }: Prepared, found: Found): Comparison[] {
+  const checks = specs.map((spec, index): Comparison => {
+    const bytes = found.get(`output${index}`);
+    if (!bytes) throw new Error("a variant leaves an output unbound");
+    const rows = rowsOf(spec, operands);
+    const want = reference[index];
+    const shape = want.rows === rows && want.cols === spec.cols;
+    const compared = compareRows({ spec, rows, bytes }, expectAll(want), target);
+    return shape ? compared : { ...compared, problems: [`reference gives [${want.rows}, ${want.cols}], not [${rows}, ${spec.cols}]`] };
+  });
+  const [kvBytes, state] = [found.get("kv"), found.get("state")];
+  if (kvBytes && operands.pages && expected.kv) {
+    const kv = unpackKv(kvBytes, operands.pages);
+    checks.push(compareFlat("keys", kv.keys, expected.kv.keys), compareFlat("values", kv.values, expected.kv.values));
+  }
+  if (state) checks.push(compareState(operands.step, state, reference[0]));
+  return checks;
+}
+
+function rowsOf(spec: OutputSpec, { args }: Operands): number {
+  return spec.rows === "rows" ? args.rows.length : args.outputRows.length;
+}
+
 /** The reference of a kernel that writes the cache changes it in place; the operands stay as uploaded. */
 function copyKv(args: CpuArgs): CpuArgs {
   return args.kv ? { ...args, kv: { ...args.kv, keys: args.kv.keys.slice(), values: args.kv.values.slice() } } : args;
 }
 
-interface Run {
-  readonly device: GPUDevice;
-  readonly pipelines: PipelineCache;
-  readonly variant: Variant;
-  readonly target: KernelTarget;
-  readonly operands: TestOperands;
-  readonly outputs: readonly Output[];
-}
-
-interface Found {
-  readonly outputs: Uint8Array<ArrayBuffer>[];
-  readonly kv: Uint8Array<ArrayBuffer> | undefined;
-  readonly state: Uint8Array<ArrayBuffer> | undefined;
-}
-
-function request({ variant, target }: Run): ShaderRequest {
-  const { key, header, bindings, files, usesStep } = variant;
-  return { label: key, header, bindings, files, ...(usesStep && { stepRows: target.maxRows }) };
-}
-
 /** Anything the compiler has to say, warnings included: a variant compiles silently. */
-async function compilerMessages(run: Run): Promise<string[]> {
-  const shader = assemble(request(run), shaderFiles);
-  run.device.pushErrorScope("validation");
-  const info = await run.device.createShaderModule({ code: shader.code }).getCompilationInfo();
-  await run.device.popErrorScope();
+async function compilerMessages(device: GPUDevice, request: ReturnType<typeof programRequest>): Promise<string[]> {
+  const shader = assemble(request, shaderFiles);
+  device.pushErrorScope("validation");
+  const module = device.createShaderModule({ code: shader.code });
+  const scope = device.popErrorScope();
+  const info = await module.getCompilationInfo();
+  await scope;
   return info.messages.filter(({ type }) => type !== "info").map((message) => `${shader.locate(message.lineNum)}: ${message.message}`);
 }
 
-function upload(device: GPUDevice, bytes: Uint8Array<ArrayBuffer>, usage: number): GPUBuffer {
-  const size = Math.max(16, alignUp(bytes.byteLength, 4));
-  const buffer = device.createBuffer({ size, usage: usage | GPUBufferUsage.COPY_SRC, mappedAtCreation: true });
-  new Uint8Array(buffer.getMappedRange()).set(bytes);
-  buffer.unmap();
-  return buffer;
-}
-
-function garbageBytes(output: Output, target: KernelTarget): Uint8Array<ArrayBuffer> {
-  const half = elementType(output.spec.type, target) === "f16";
-  const elements = half ? new Uint16Array(output.bytes / 2) : new Float32Array(output.bytes / 4);
-  return new Uint8Array(elements.fill(half ? f32ToF16(garbage) : garbage).buffer);
-}
-
-async function execute(run: Run): Promise<Found> {
-  const { device, variant, operands, outputs, target } = run;
-  device.pushErrorScope("out-of-memory");
-  device.pushErrorScope("validation");
-  const pipeline = await run.pipelines.get(request(run));
-  const buffers = new Map<string, GPUBuffer>();
-  for (const { from } of variant.bindings) {
-    const output = outputs[Number(from.replace("output", ""))];
-    const bytes = from.startsWith("output") ? garbageBytes(output, target) : operands.bytes.get(from);
-    if (!bytes) throw new Error(`${variant.key} binds ${from}, which the kernel's operands lack`);
-    buffers.set(from, upload(device, bytes, GPUBufferUsage.STORAGE));
-  }
-  const step = upload(device, operands.step, GPUBufferUsage.UNIFORM);
-  dispatch(run, pipeline, { buffers, step });
-  const found = {
-    outputs: await Promise.all(outputs.map((_, index) => readBack(device, buffers.get(`output${index}`)))),
-    kv: written(variant, "kv") ? await readBack(device, buffers.get("kv")) : undefined,
-    state: written(variant, "state") ? await readBack(device, buffers.get("state")) : undefined,
-  };
-  const errors = [await device.popErrorScope(), await device.popErrorScope()].filter((error) => error !== null);
-  for (const buffer of [...buffers.values(), step]) buffer.destroy();
-  if (errors.length > 0) throw new Error(`${variant.key}: ${errors.map((error) => error.message).join("; ")}`);
-  return found;
-}
-
-function written(variant: Variant, operand: string): boolean {
-  return variant.bindings.some(({ from, access }) => from === operand && access === "read_write");
-}
-
-function dispatch(run: Run, pipeline: Pipeline, bound: { buffers: ReadonlyMap<string, GPUBuffer>; step: GPUBuffer }): void {
-  const { device, variant, operands } = run;
-  const shape = {
-    rows: operands.args.rows.length,
-    outputRows: operands.args.outputRows.length,
-    contextTokens: operands.contextTokens,
-  };
-  const grid = variant.grid(shape);
-  if (grid.some((count) => count > 65535)) throw new Error(`${variant.key}: grid ${grid.join("x")} is over the limit`);
-  const entries = [...bound.buffers.values()].map((buffer, binding) => ({ binding, resource: { buffer } }));
-  const encoder = device.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  pass.setPipeline(pipeline.pipeline);
-  pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.tensors, entries }));
-  if (pipeline.step) {
-    pass.setBindGroup(1, device.createBindGroup({ layout: pipeline.step, entries: [{ binding: 0, resource: { buffer: bound.step } }] }));
-  }
-  pass.dispatchWorkgroups(...grid);
-  pass.end();
-  device.queue.submit([encoder.finish()]);
-}
-
-async function readBack(device: GPUDevice, buffer: GPUBuffer | undefined): Promise<Uint8Array<ArrayBuffer>> {
-  if (!buffer) throw new Error("a variant leaves an output unbound");
-  const target = device.createBuffer({ size: buffer.size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
-  const encoder = device.createCommandEncoder();
-  encoder.copyBufferToBuffer(buffer, 0, target, 0, buffer.size);
-  device.queue.submit([encoder.finish()]);
-  await target.mapAsync(GPUMapMode.READ);
-  const bytes = new Uint8Array(target.getMappedRange().slice(0));
-  target.destroy();
-  return bytes;
-}
-
-interface Check {
-  readonly nmse: number;
-  readonly problems: string[];
-}
-
-function normalised(error: number, norm: number): number {
-  if (!Number.isFinite(error)) return Number.POSITIVE_INFINITY;
-  return error === 0 ? 0 : error / Math.max(norm, Number.MIN_VALUE);
-}
-
-/** Compares an output with the reference; padding is zero unless the reference leaves the row's end alone. */
-function compareRows(bytes: Uint8Array<ArrayBuffer>, want: CpuTensor, output: Output, target: KernelTarget): Check {
-  const { spec, rows } = output;
-  const stride = operandStride(spec);
+/** An output before the run; one more row than the step has, where nothing may be written. */
+function garbageBytes(spec: OutputSpec, { operands, target }: Prepared): Uint8Array<ArrayBuffer> {
   const half = elementType(spec.type, target) === "f16";
-  const halves = new Uint16Array(bytes.buffer);
-  const floats = half ? Float32Array.from(halves.subarray(0, (rows + 1) * stride), f16ToF32) : new Float32Array(bytes.buffer);
-  const words = new Uint32Array(bytes.buffer);
-  const wantWords = new Uint32Array(want.data.buffer, want.data.byteOffset, want.data.length);
-  const exact = spec.exact ?? ((): boolean => spec.type === "u32");
-  const problems: string[] = [];
-  if (want.rows !== rows || want.cols !== spec.cols)
-    problems.push(`reference gives [${want.rows}, ${want.cols}], not [${rows}, ${spec.cols}]`);
-  let [error, norm] = [0, 0];
-  for (let row = 0; row <= rows; row++) {
-    for (let col = 0; col < stride; col++) {
-      const at = row * stride + col;
-      const index = row * spec.cols + col;
-      if (row < rows && col < spec.cols && exact(col)) {
-        if (words[at] !== wantWords[index]) problems.push(`[${row}, ${col}] is word ${words[at]}, not ${wantWords[index]}`);
-        continue;
-      }
-      const last = want.data[row * spec.cols + Math.min(col, spec.cols - 1)];
-      const untouched = row === rows || (Number.isNaN(last) && !exact(col));
-      if (untouched || col >= spec.cols) {
-        const value = untouched ? garbage : 0;
-        if (floats[at] !== value) problems.push(`[${row}, ${col}] of [${rows}, ${spec.cols}] is ${floats[at]}, not ${value}`);
-        continue;
-      }
-      error += (floats[at] - last) ** 2;
-      norm += last ** 2;
-    }
-  }
-  return { nmse: normalised(error, norm), problems };
-}
-
-function compareFlat(name: string, got: Float32Array, want: Float32Array): Check {
-  let [error, norm] = [0, 0];
-  for (let index = 0; index < want.length; index++) {
-    error += (got[index] - want[index]) ** 2;
-    norm += want[index] ** 2;
-  }
-  const first = got.findIndex((value, index) => Math.abs(value - want[index]) > 1e-2);
-  return { nmse: normalised(error, norm), problems: first < 0 ? [] : [`${name}[${first}] is ${got[first]}, not ${want[first]}`] };
-}
-
-/** A kernel that writes the step state gives `[rows, 3]` words: token, position, slot of each row. Nothing else may change. */
-function compareState(before: Uint8Array<ArrayBuffer>, after: Uint8Array<ArrayBuffer>, want: CpuTensor): Check {
-  const wanted = new Uint32Array(before.slice().buffer);
-  const rows = new Uint32Array(want.data.buffer, want.data.byteOffset, want.data.length);
-  for (let row = 0; row < want.rows; row++) wanted.set(rows.subarray(row * 3, row * 3 + 3), stepHeaderWords + row * stepRowWords);
-  const words = new Uint32Array(after.buffer);
-  const first = wanted.findIndex((word, index) => words[index] !== word);
-  return { nmse: 0, problems: first < 0 ? [] : [`state[${first}] is ${words[first]}, not ${wanted[first]}`] };
+  const bytes = alignUp((rowsOf(spec, operands) + 1) * operandStride(spec) * (half ? 2 : 4), 16);
+  const elements = half ? new Uint16Array(bytes / 2) : new Float32Array(bytes / 4);
+  return new Uint8Array(elements.fill(half ? f32ToF16(garbage) : garbage).buffer);
 }

@@ -1,5 +1,6 @@
 // Seeded operands of a kernel's cases: for its reference as CPU tensors, for the GPU as bytes in the layouts of base/layout.ts.
-// What a kernel must not read or must overwrite is filled with `garbage`.
+// What a kernel must not read or must overwrite is filled with `garbage`. Tests make all of a case, checks on a user's adapter as
+// little of it as shows a mistake.
 
 import { f32ToF16, f16ToF32 } from "../base/dtype.ts";
 import { assert } from "../base/errors.ts";
@@ -21,21 +22,34 @@ import {
 /** Fills whatever a kernel has to write, and slack it must not read; exact in f16. */
 export const garbage = 12344;
 
-/** Where the positions of a test's sequences lie: a shuffled page table and spare pages. */
-export interface TestPages {
+/** Where the positions of the sequences lie: a shuffled page table and spare pages. */
+export interface Pages {
   readonly layout: KvLayout;
   /** `[slot, maxPages]`. */
   readonly table: Uint32Array;
+  /** Pages that each sequence has; the table's others are spare. */
+  readonly slotPages: number;
   readonly pageCount: number;
 }
 
-export interface TestOperands {
+/** How much of a case is made. */
+export interface Limits {
+  readonly rng: Rng;
+  /** Tokens of the rows are below this. */
+  readonly tokenCount?: number | undefined;
+  /** Positions of each sequence that have keys and values; default as many as the layout has. */
+  readonly kvTokens?: number;
+  /** Most elements of a table; default all. */
+  readonly tableLength?: number;
+}
+
+export interface Operands {
   readonly args: CpuArgs;
   /** GPU bytes by operand name; outputs are not among them. */
   readonly bytes: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
   /** The step state, a uniform or storage buffer. */
   readonly step: Uint8Array<ArrayBuffer>;
-  readonly pages: TestPages | undefined;
+  readonly pages: Pages | undefined;
   readonly contextTokens: number;
 }
 
@@ -79,8 +93,9 @@ function makeRows(kernelCase: KernelCase<unknown>, tokenCount: number, rng: Rng)
   });
 }
 
-function packStep(rows: readonly StepRow[], outputRows: readonly number[]): Uint8Array<ArrayBuffer> {
-  const words = new Uint32Array(stepBytes(rows.length) / 4);
+/** The step state, with room for `maxRows`. */
+export function packStep(rows: readonly StepRow[], outputRows: readonly number[], maxRows: number = rows.length): Uint8Array<ArrayBuffer> {
+  const words = new Uint32Array(stepBytes(maxRows) / 4);
   words.set([rows.length, outputRows.length]);
   for (const [index, row] of rows.entries()) {
     words.set([row.token, row.position, row.slot, outputRows[index] ?? 0], stepHeaderWords + index * stepRowWords);
@@ -88,34 +103,36 @@ function packStep(rows: readonly StepRow[], outputRows: readonly number[]): Uint
   return new Uint8Array(words.buffer);
 }
 
-function makePages(layout: KvLayout, slotCount: number, rng: Rng): TestPages {
-  const used = slotCount * layout.maxPages;
+function makePages(layout: KvLayout, { slotCount, slotPages, rng }: { slotCount: number; slotPages: number; rng: Rng }): Pages {
+  const used = slotCount * slotPages;
   const order = Array.from({ length: used + 1 }, (_, page) => page);
   for (let last = order.length - 1; last > 0; last--) {
     const other = rng.below(last + 1);
     [order[last], order[other]] = [order[other], order[last]];
   }
-  return { layout, table: Uint32Array.from(order.slice(0, used)), pageCount: used + 1 };
+  const table = new Uint32Array(slotCount * layout.maxPages).fill(order[used]);
+  for (let slot = 0; slot < slotCount; slot++) table.set(order.slice(slot * slotPages, (slot + 1) * slotPages), slot * layout.maxPages);
+  return { layout, table, slotPages, pageCount: used + 1 };
 }
 
-function makeKv(layout: KvLayout, slotCount: number, rng: Rng): CpuKv {
-  const maxTokens = layout.maxPages * layout.pageTokens;
-  const count = slotCount * maxTokens * layout.numKvHeads * layout.headDim;
+function makeKv({ layout, slotPages, table }: Pages, rng: Rng): CpuKv {
+  const maxTokens = slotPages * layout.pageTokens;
+  const count = (table.length / layout.maxPages) * maxTokens * layout.numKvHeads * layout.headDim;
   const draw = (): number => (layout.type === "f16" ? f16ToF32(f32ToF16(rng.normal())) : Math.fround(rng.normal()));
   return { maxTokens, keys: Float32Array.from({ length: count }, draw), values: Float32Array.from({ length: count }, draw) };
 }
 
 /** Element index in the pages of (slot, position, head) and K (0) or V (1). */
-function pageElement(pages: TestPages, at: { slot: number; position: number; head: number; which: number }): number {
+function pageElement(pages: Pages, at: { slot: number; position: number; head: number; which: number }): number {
   const { pageTokens, numKvHeads, headDim, maxPages } = pages.layout;
   const page = pages.table[at.slot * maxPages + Math.floor(at.position / pageTokens)];
   return (((page * 2 + at.which) * numKvHeads + at.head) * pageTokens + (at.position % pageTokens)) * headDim;
 }
 
 /** Calls back for every vector of the cache with its offset in `CpuKv` and in the pages. */
-function eachVector(pages: TestPages, slotCount: number, visit: (cpu: number, gpu: number, which: number) => void): void {
-  const { pageTokens, numKvHeads, headDim, maxPages } = pages.layout;
-  const maxTokens = maxPages * pageTokens;
+function eachVector(pages: Pages, slotCount: number, visit: (cpu: number, gpu: number, which: number) => void): void {
+  const { pageTokens, numKvHeads, headDim } = pages.layout;
+  const maxTokens = pages.slotPages * pageTokens;
   for (let slot = 0; slot < slotCount; slot++) {
     for (let position = 0; position < maxTokens; position++) {
       for (let head = 0; head < numKvHeads; head++) {
@@ -126,7 +143,7 @@ function eachVector(pages: TestPages, slotCount: number, visit: (cpu: number, gp
   }
 }
 
-function packKv(kv: CpuKv, pages: TestPages): Uint8Array<ArrayBuffer> {
+function packKv(kv: CpuKv, pages: Pages): Uint8Array<ArrayBuffer> {
   const { layout, pageCount } = pages;
   const half = layout.type === "f16";
   const bytes = new ArrayBuffer(pageCount * kvPageBytes(layout));
@@ -140,12 +157,12 @@ function packKv(kv: CpuKv, pages: TestPages): Uint8Array<ArrayBuffer> {
 }
 
 /** The cache as a kernel left it. */
-export function unpackKv(bytes: Uint8Array<ArrayBuffer>, pages: TestPages): CpuKv {
+export function unpackKv(bytes: Uint8Array<ArrayBuffer>, pages: Pages): CpuKv {
   const { layout, table } = pages;
   const half = layout.type === "f16";
   const elements = half ? new Uint16Array(bytes.buffer) : new Float32Array(bytes.buffer);
   const slotCount = table.length / layout.maxPages;
-  const maxTokens = layout.maxPages * layout.pageTokens;
+  const maxTokens = pages.slotPages * layout.pageTokens;
   const count = slotCount * maxTokens * layout.numKvHeads * layout.headDim;
   const kv = { maxTokens, keys: new Float32Array(count), values: new Float32Array(count) };
   eachVector(pages, slotCount, (cpu, gpu, which) => {
@@ -171,11 +188,16 @@ function makeWeights<A>(kernel: Kernel<A>, attributes: A, rng: Rng): { tensors: 
   return { tensors, bytes };
 }
 
+/** Seed of a case's numbers. */
+function seedOf(kernelCase: KernelCase<unknown>): number {
+  return kernelCase.rows * 7919 + kernelCase.name.length;
+}
+
 /** Everything one case reads; the same seed gives the same numbers on every adapter. */
-export function makeOperands<A>(kernel: Kernel<A>, kernelCase: KernelCase<A>, target: KernelTarget): TestOperands {
-  const rng = seededRng(kernelCase.rows * 7919 + kernelCase.name.length);
+export function makeOperands<A>(kernel: Kernel<A>, kernelCase: KernelCase<A>, target: KernelTarget, limits?: Limits): Operands {
+  const { rng, tokenCount, kvTokens, tableLength }: Limits = limits ?? { rng: seededRng(seedOf(kernelCase)) };
   const specs = kernel.operands(kernelCase.attributes);
-  const rows = makeRows(kernelCase, specs.tokenCount ?? 1000, rng);
+  const rows = makeRows(kernelCase, tokenCount ?? specs.tokenCount ?? 1000, rng);
   const outputCount = kernelCase.outputRows ?? 1;
   // The last activation rows, in an order of their own.
   const outputRows = Array.from(
@@ -197,15 +219,16 @@ export function makeOperands<A>(kernel: Kernel<A>, kernelCase: KernelCase<A>, ta
     return data;
   });
   const tables = (specs.tables ?? []).map((length, index) => {
-    const data = Float32Array.from({ length }, () => rng.normal());
+    const data = Float32Array.from({ length: Math.min(length, tableLength ?? length) }, () => rng.normal());
     bytes.set(`table${index}`, new Uint8Array(data.slice().buffer));
     return data;
   });
-  const step = packStep(rows, outputRows);
+  const step = packStep(rows, outputRows, target.maxRows);
   const contextTokens = Math.max(...rows.map((row) => row.position)) + 1;
   const slotCount = Math.max(slots, ...rows.map((row) => row.slot + 1));
-  const pages = specs.kv && makePages(specs.kv, slotCount, rng);
-  const kv = specs.kv && makeKv(specs.kv, slotCount, rng);
+  const slotPages = Math.min(specs.kv?.maxPages ?? 0, Math.ceil((kvTokens ?? Number.POSITIVE_INFINITY) / (specs.kv?.pageTokens ?? 1)));
+  const pages = specs.kv && makePages(specs.kv, { slotCount, slotPages, rng });
+  const kv = pages && makeKv(pages, rng);
   if (pages && kv) {
     assert(contextTokens <= kv.maxTokens, `case ${kernelCase.name} does not fit its pages`);
     bytes.set("pages", new Uint8Array(pages.table.slice().buffer));

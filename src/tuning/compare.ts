@@ -1,0 +1,109 @@
+// Compares what a kernel wrote with its reference: the numbers, the padding, and everything that it must not touch.
+
+import { f16ToF32 } from "../base/dtype.ts";
+import { stepHeaderWords, stepRowWords } from "../base/layout.ts";
+import { type CpuTensor, type KernelTarget, operandStride, type OutputSpec } from "../kernels/kernel.ts";
+import { elementType, garbage } from "./operands.ts";
+
+/** The bound of the kernels' contract. */
+export function nmseBound(target: KernelTarget): number {
+  return target.precision === "f32" ? 1e-6 : 5e-4;
+}
+
+/** What was found of one output. */
+export interface Comparison {
+  /** Normalised mean squared error; infinite when a number is NaN or infinite. */
+  readonly nmse: number;
+  /** Broken promises: a padding tail not zero, a word off, a write outside. */
+  readonly problems: readonly string[];
+}
+
+/** An element that may be anything. */
+export const anything = -1;
+/** An element that the kernel leaves as it was. */
+export const leftAlone = -2;
+
+/** The reference of an output. */
+export interface Expected {
+  readonly tensor: CpuTensor;
+  /** Where the value of [row, col] is in `tensor.data`, `anything` or `leftAlone`. NaN there means left alone, too. */
+  index(row: number, col: number): number;
+}
+
+/** A reference of the output's own shape. */
+export function expectAll(tensor: CpuTensor): Expected {
+  return { tensor, index: (row, col) => row * tensor.cols + col };
+}
+
+/** An output as it was read back; it has a row more than the step, which nobody may write. */
+export interface Written {
+  readonly spec: OutputSpec;
+  readonly rows: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+const mostProblems = 8;
+
+/** Compares an output with the reference; padding is zero unless the reference leaves the row's end alone. */
+export function compareRows({ spec, rows, bytes }: Written, want: Expected, target: KernelTarget): Comparison {
+  const stride = operandStride(spec);
+  const half = elementType(spec.type, target) === "f16";
+  const floats = half
+    ? Float32Array.from(new Uint16Array(bytes.buffer).subarray(0, (rows + 1) * stride), f16ToF32)
+    : new Float32Array(bytes.buffer);
+  const words = new Uint32Array(bytes.buffer);
+  const { data } = want.tensor;
+  const wantWords = new Uint32Array(data.buffer, data.byteOffset, data.length);
+  const exact = spec.exact ?? ((): boolean => spec.type === "u32");
+  const problems: string[] = [];
+  const note = (problem: string): void => {
+    if (problems.length < mostProblems) problems.push(problem);
+  };
+  let [error, norm] = [0, 0];
+  for (let row = 0; row <= rows; row++) {
+    for (let col = 0; col < stride; col++) {
+      const at = row * stride + col;
+      const index = row === rows ? leftAlone : want.index(row, Math.min(col, spec.cols - 1));
+      if (row < rows && col < spec.cols && exact(col)) {
+        if (words[at] !== wantWords[index]) note(`[${row}, ${col}] is word ${words[at]}, not ${wantWords[index]}`);
+        continue;
+      }
+      const untouched = index === leftAlone || (index >= 0 && Number.isNaN(data[index]) && !exact(col));
+      if (untouched || col >= spec.cols) {
+        const value = untouched ? garbage : 0;
+        if (floats[at] !== value) note(`[${row}, ${col}] of [${rows}, ${spec.cols}] is ${floats[at]}, not ${value}`);
+        continue;
+      }
+      if (index === anything) continue;
+      error += (floats[at] - data[index]) ** 2;
+      norm += data[index] ** 2;
+    }
+  }
+  return { nmse: normalised(error, norm), problems };
+}
+
+/** Compares all of the cache. */
+export function compareFlat(name: string, got: Float32Array, want: Float32Array): Comparison {
+  let [error, norm] = [0, 0];
+  for (let index = 0; index < want.length; index++) {
+    error += (got[index] - want[index]) ** 2;
+    norm += want[index] ** 2;
+  }
+  const first = got.findIndex((value, index) => Math.abs(value - want[index]) > 1e-2);
+  return { nmse: normalised(error, norm), problems: first < 0 ? [] : [`${name}[${first}] is ${got[first]}, not ${want[first]}`] };
+}
+
+/** A kernel that writes the step state gives `[rows, 3]` words: token, position, slot of each row. Nothing else may change. */
+export function compareState(before: Uint8Array<ArrayBuffer>, after: Uint8Array<ArrayBuffer>, want: CpuTensor): Comparison {
+  const wanted = new Uint32Array(before.slice().buffer);
+  const rows = new Uint32Array(want.data.buffer, want.data.byteOffset, want.data.length);
+  for (let row = 0; row < want.rows; row++) wanted.set(rows.subarray(row * 3, row * 3 + 3), stepHeaderWords + row * stepRowWords);
+  const words = new Uint32Array(after.buffer);
+  const first = wanted.findIndex((word, index) => words[index] !== word);
+  return { nmse: 0, problems: first < 0 ? [] : [`state[${first}] is ${words[first]}, not ${wanted[first]}`] };
+}
+
+function normalised(error: number, norm: number): number {
+  if (!Number.isFinite(error)) return Number.POSITIVE_INFINITY;
+  return error === 0 ? 0 : error / Math.max(norm, Number.MIN_VALUE);
+}

@@ -1,0 +1,137 @@
+// Runs one dispatch of a variant on given operands and reads back all that it wrote. Leaves nothing on the GPU, whatever happens.
+
+import { assert, ShaderloomError } from "../base/errors.ts";
+import { alignUp } from "../base/math.ts";
+import { BufferLedger, readbackUsage, storageUsage, uniformUsage } from "../gpu/buffers.ts";
+import type { Pipeline } from "../gpu/pipelines.ts";
+import type { StepShape, Variant } from "../kernels/kernel.ts";
+
+/** What an operand's buffer is filled with. */
+export interface GpuOperand {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Where the buffer is longer: the bytes from `from` on, over and over, up to `size`. */
+  readonly repeat?: { readonly from: number; readonly size: number };
+}
+
+export interface Execution {
+  readonly variant: Variant;
+  readonly pipeline: Pipeline;
+  readonly shape: StepShape;
+  /** By name; outputs with what they hold before. */
+  readonly operands: ReadonlyMap<string, GpuOperand>;
+  readonly step: Uint8Array<ArrayBuffer>;
+}
+
+/** Bytes of the operands that were written, by name. */
+export type Found = ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
+
+/** Most workgroups of a dimension (`maxComputeWorkgroupsPerDimension` of every adapter). */
+const maxGrid = 65535;
+
+/**
+ * @throws {ShaderloomError} GPU.error when the device refuses the dispatch, GPU.oom, GPU.lost
+ */
+export async function execute(device: GPUDevice, execution: Execution): Promise<Found> {
+  const ledger = new BufferLedger(device);
+  try {
+    const reading = await scoped(device, execution.variant.key, () => submit(device, ledger, execution));
+    const found = new Map<string, Uint8Array<ArrayBuffer>>();
+    for (const [name, buffer] of reading) found.set(name, await read(buffer));
+    return found;
+  } finally {
+    ledger.destroyAll();
+  }
+}
+
+/**
+ * Runs something of a variant between error scopes that nothing else can get into: `run` awaits nothing.
+ * @throws {ShaderloomError} GPU.error when the device refuses it, GPU.oom, GPU.lost; what `run` throws
+ */
+export async function scoped<T>(device: GPUDevice, key: string, run: () => T): Promise<T> {
+  device.pushErrorScope("out-of-memory");
+  device.pushErrorScope("validation");
+  let outcome: { readonly value: T } | { readonly thrown: unknown };
+  try {
+    outcome = { value: run() };
+  } catch (thrown) {
+    outcome = { thrown };
+  }
+  const scopes = [device.popErrorScope(), device.popErrorScope()];
+  const [validation, memory] = await Promise.all(scopes).catch(lost);
+  if (memory) throw new ShaderloomError("GPU.oom", `The GPU has too little memory to check its kernels. ${memory.message}`);
+  if (validation) throw new ShaderloomError("GPU.error", `The GPU refused ${key}: ${validation.message}`);
+  if ("thrown" in outcome) throw outcome.thrown;
+  return outcome.value;
+}
+
+function lost(cause: unknown): never {
+  throw new ShaderloomError("GPU.lost", "The browser lost the GPU device. Load the model again.", { retryable: true, cause });
+}
+
+/** Everything up to the submit, with nothing awaited, so that the error scopes hold this and nothing else. */
+function submit(device: GPUDevice, ledger: BufferLedger, { variant, pipeline, shape, operands, step }: Execution): Map<string, GPUBuffer> {
+  const grid = variant.grid(shape);
+  assert(
+    grid.every((count) => count <= maxGrid),
+    `the grid ${grid.join("x")} of ${variant.key} is over the limit`,
+  );
+  const encoder = device.createCommandEncoder({ label: variant.key });
+  const buffers = variant.bindings.map(({ from }) => {
+    const operand = operands.get(from);
+    assert(operand, `${variant.key} binds ${from}, which the kernel's operands lack`);
+    return fill(device, ledger, { label: from, operand, encoder });
+  });
+  const state = ledger.create("other", { label: "step", size: step.byteLength, usage: uniformUsage | storageUsage });
+  device.queue.writeBuffer(state, 0, step);
+  const pass = encoder.beginComputePass();
+  pass.setPipeline(pipeline.pipeline);
+  const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
+  pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.tensors, entries }));
+  if (pipeline.step) {
+    pass.setBindGroup(1, device.createBindGroup({ layout: pipeline.step, entries: [{ binding: 0, resource: { buffer: state } }] }));
+  }
+  pass.dispatchWorkgroups(...grid);
+  pass.end();
+  const reading = new Map<string, GPUBuffer>();
+  for (const [index, { from, access }] of variant.bindings.entries()) {
+    if (access !== "read_write") continue;
+    const target = ledger.create("other", { label: "check", size: buffers[index].size, usage: readbackUsage });
+    encoder.copyBufferToBuffer(buffers[index], 0, target, 0, target.size);
+    reading.set(from, target);
+  }
+  device.queue.submit([encoder.finish()]);
+  return reading;
+}
+
+function fill(
+  device: GPUDevice,
+  ledger: BufferLedger,
+  { label, operand, encoder }: { label: string; operand: GpuOperand; encoder: GPUCommandEncoder },
+): GPUBuffer {
+  const { bytes, repeat } = operand;
+  const size = Math.max(16, alignUp(repeat?.size ?? bytes.byteLength, 4));
+  const buffer = ledger.create("other", { label, size });
+  const padded = bytes.byteLength % 4 === 0 ? bytes : padTo4(bytes);
+  if (!repeat || size <= padded.byteLength) {
+    device.queue.writeBuffer(buffer, 0, padded, 0, Math.min(size, padded.byteLength));
+    return buffer;
+  }
+  device.queue.writeBuffer(buffer, 0, padded);
+  const pattern = ledger.create("other", { label: "pattern", size: padded.byteLength - repeat.from });
+  device.queue.writeBuffer(pattern, 0, padded, repeat.from);
+  for (let at = padded.byteLength; at < size; at += pattern.size) {
+    encoder.copyBufferToBuffer(pattern, 0, buffer, at, Math.min(pattern.size, size - at));
+  }
+  return buffer;
+}
+
+function padTo4(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const padded = new Uint8Array(alignUp(bytes.byteLength, 4));
+  padded.set(bytes);
+  return padded;
+}
+
+async function read(buffer: GPUBuffer): Promise<Uint8Array<ArrayBuffer>> {
+  await buffer.mapAsync(1).catch(lost); // GPUMapMode.READ
+  return new Uint8Array(buffer.getMappedRange().slice(0));
+}
