@@ -90,15 +90,15 @@ test("an architecture or a type that cannot run is a problem; what the file says
   expect(verdict.problems.map(({ code }) => code)).toEqual(["GPU.unavailable", "UNSUPPORTED.architecture"]);
   expect(verdict).toMatchObject({ architecture: "mamba", fits: false, gpu: { total: 0 }, suggestion: null });
   expect(verdict.parameters).toBeGreaterThan(0);
-  // Type 16 is IQ2_XXS: blocks of 256 in 66 bytes.
-  expect(formats.some(({ ggufType }) => ggufType === 16)).toBe(false);
-  const tensors = [{ name: "token_embd.weight", shape: [8, 256], type: 16, data: new Uint8Array(8 * 66) }];
+  // Type 24 is I8, which the header knows the size of and no kernel computes with.
+  expect(formats.some(({ ggufType }) => ggufType === 24)).toBe(false);
+  const tensors = [{ name: "token_embd.weight", shape: [8, 256], type: 24, data: new Uint8Array(8 * 256) }];
   const typed = await estimateSession({
     model: writeGguf({ metadata: [["general.architecture", "string", "llama"]], tensors }),
     gpu: noGpu,
   });
   expect(typed.problems[1]).toMatchObject({ code: "UNSUPPORTED.type" });
-  expect(typed.types).toEqual({ iq2_xxs: { tensors: 1, parameters: 2048, bytes: 528 } });
+  expect(typed.types).toEqual({ i8: { tensors: 1, parameters: 2048, bytes: 2048 } });
 });
 
 test("what is no model, and what the caller got wrong, are errors", async () => {

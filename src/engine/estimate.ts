@@ -6,7 +6,7 @@ import { formatName } from "../formats/index.ts";
 import type { Caps } from "../gpu/caps.ts";
 import { readCaps, requestAdapter } from "../gpu/device.ts";
 import { ggmlTypeName } from "../weights/gguf/ggml_types.ts";
-import type { GgufFile } from "../weights/gguf/gguf.ts";
+import { elementsOf, type ModelHeader, packedBytes } from "../weights/tensor_info.ts";
 import { draftModel, type ModelDraft } from "./model_draft.ts";
 import { type FactsOptions, type ModelFacts, readFacts } from "./model_facts.ts";
 import { measureNeed } from "./need.ts";
@@ -153,16 +153,16 @@ function tooLittle({ atLoad }: GpuNeed, { givenBytes }: MemoryTrial): Shaderloom
   );
 }
 
-function weightsOf(file: GgufFile): Pick<Estimate, "parameters" | "types"> {
+function weightsOf(file: ModelHeader): Pick<Estimate, "parameters" | "types"> {
   const types: Record<string, { tensors: number; parameters: number; bytes: number }> = {};
   let parameters = 0;
-  for (const { type, shape, bytes } of file.tensors.values()) {
-    const name = formatName(type) ?? ggmlTypeName(type).toLowerCase();
-    const count = shape.reduce((product, size) => product * size, 1);
+  for (const tensor of file.tensors.values()) {
+    const name = formatName(tensor.type) ?? ggmlTypeName(tensor.type).toLowerCase();
+    const count = elementsOf(tensor);
     const sum = (types[name] ??= { tensors: 0, parameters: 0, bytes: 0 });
     sum.tensors++;
     sum.parameters += count;
-    sum.bytes += bytes;
+    sum.bytes += packedBytes(tensor);
     parameters += count;
   }
   return { parameters, types };

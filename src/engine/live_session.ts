@@ -7,6 +7,7 @@ import type { OpenDevice } from "../gpu/device.ts";
 import type { ChatTemplate } from "../text/chat_template.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { generate } from "./generate.ts";
+import { elementsOf, packedBytes } from "../weights/tensor_info.ts";
 import type { LoadedModel } from "./model.ts";
 import { chunkRows } from "./placement.ts";
 import type { Prepared } from "./prepare.ts";
@@ -73,11 +74,11 @@ function sessionInfo(model: LoadedModel, { caps }: OpenDevice): Omit<SessionInfo
   const types: Record<string, number> = {};
   let parameters = 0;
   let weightBytes = 0;
-  for (const { type, shape, bytes } of model.file.tensors.values()) {
-    const name = formatName(type) ?? String(type);
+  for (const tensor of model.file.tensors.values()) {
+    const name = formatName(tensor.type) ?? String(tensor.type);
     types[name] = (types[name] ?? 0) + 1;
-    parameters += shape.reduce((product, size) => product * size, 1);
-    weightBytes += bytes;
+    parameters += elementsOf(tensor);
+    weightBytes += packedBytes(tensor);
   }
   const { vendor, architecture, description, deviceClass, f16 } = caps;
   return {

@@ -6,12 +6,14 @@ import { formatTypes } from "../formats/index.ts";
 import { BufferLedger } from "../gpu/buffers.ts";
 import { openDevice } from "../gpu/device.ts";
 import type { Hold } from "../store/model_store.ts";
-import { tokenizerFromGguf } from "../text/tokenizer.ts";
+import { type Tokenizer, tokenizerFromGguf, tokenizerFromJson } from "../text/tokenizer.ts";
 import { assertSupported, forgetVocabulary } from "../weights/gguf/gguf.ts";
-import { type ModelFile, type OpenShard, openModelFile } from "../weights/gguf/split.ts";
+import type { OpenShard } from "../weights/gguf/split.ts";
+import type { QuantizeType } from "../weights/quantize_rule.ts";
 import { DownloadPool, openSource } from "../weights/source.ts";
 import type { HubOptions, ModelLocation } from "../weights/source.ts";
-import { buildModel, type LoadedModel } from "./model.ts";
+import { buildModel, checkVocabulary, type LoadedModel } from "./model.ts";
+import { type FolderText, openModel, type OpenedModel } from "./model_files.ts";
 import { createLoadReport, type LoadProgressListener, type LoadReport } from "./progress.ts";
 import type { Session, StoreOptions } from "./session.ts";
 import { createSession } from "./live_session.ts";
@@ -26,6 +28,8 @@ export interface LoadSessionOptions {
   readonly hub?: HubOptions | undefined;
   readonly sha256?: string | readonly string[] | undefined;
   readonly store?: StoreOptions | undefined;
+  /** What float matrices become while they are loaded; as they are stored when not given. */
+  readonly quantize?: QuantizeType | undefined;
   /** Default `navigator.gpu`. */
   readonly gpu?: GPU | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -52,7 +56,7 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
   const ledger = new BufferLedger(opened.device);
   const stop = new AbortController();
   const either = signal ? AbortSignal.any([stop.signal, signal]) : stop.signal;
-  let files: ModelFile | undefined;
+  let files: OpenedModel | undefined;
   let storage: LoadStorage | undefined;
   let hold: Hold | undefined;
   const release = (): void => {
@@ -64,12 +68,12 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
     storage = await openLoadStorage(options.model, options.store);
     files = await openFiles(options, { storage, report, signal: either });
     const { file, source, sources } = files;
-    checkHashCount(options.sha256, sources.length);
+    checkHashCount(options.sha256, files.weightFiles);
     hold = await holdStored(storage, sources);
     assertSupported(file.tensors.values(), formatTypes);
     const model = await buildModel(file, source, { ...options, caps: opened.caps });
     // A vocabulary or template that cannot be used ends the load at once, whatever is still being read or compiled.
-    const text = loadText(model);
+    const text = loadText(model, files);
     const runner = prepareRunner({ source, model, opened, ledger, signal: either, report });
     void runner.then(
       () => report.phase("tokenizer"),
@@ -97,7 +101,7 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
 
 function checkHashCount(sha256: LoadSessionOptions["sha256"], count: number): void {
   if (sha256 === undefined || typeof sha256 === "string" || sha256.length === count) return;
-  const message = `sha256 lists ${sha256.length} hashes and the model has ${count} files. Give one for each, in their order.`;
+  const message = `sha256 lists ${sha256.length} hashes and the model has ${count} files with weights. Give one for each, in their order.`;
   throw new ShaderloomError("REQUEST.sha256", message, { detail: { hashes: sha256.length, files: count } });
 }
 
@@ -108,14 +112,14 @@ interface Opening {
 }
 
 /** The model's header, and one source over all its files. */
-async function openFiles({ model, hub, sha256, store = {} }: LoadSessionOptions, opening: Opening): Promise<ModelFile> {
+async function openFiles({ model, hub, sha256, store = {}, quantize }: LoadSessionOptions, opening: Opening): Promise<OpenedModel> {
   const { storage, report, signal } = opening;
   const { mode = "use", onFull = "memory", evict = false } = store;
   const { models, diagnostics } = storage;
   const use = models && { models, mode: mode === "refresh" ? mode : ("use" as const), onFull, evict };
   const pool = new DownloadPool();
-  const open: OpenShard = async (location, { index, first }) => {
-    const promised = typeof sha256 === "string" ? (index === 0 ? sha256 : undefined) : sha256?.[index];
+  const open: OpenShard = async (location, { index, first, weightFile = index }) => {
+    const promised = [sha256].flat()[weightFile ?? Infinity];
     const source = await openSource(location, {
       signal,
       diagnostics,
@@ -130,15 +134,34 @@ async function openFiles({ model, hub, sha256, store = {} }: LoadSessionOptions,
     if (first === undefined) report.phase("header", source.name);
     return source;
   };
-  return openModelFile(model, open, { signal });
+  return openModel(model, { open, signal, models, trusted: mode === "use", quantize });
 }
 
-async function loadText(model: LoadedModel): Promise<Pick<Parameters<typeof createSession>[0], "tokenizer" | "chatTemplate">> {
-  const tokenizer = await tokenizerFromGguf(model.file.metadata);
-  forgetVocabulary(model.file);
-  const template = model.file.metadata.get("tokenizer.chat_template");
+type SessionText = Pick<Parameters<typeof createSession>[0], "tokenizer" | "chatTemplate">;
+
+async function loadText(model: LoadedModel, { readText }: OpenedModel): Promise<SessionText> {
+  const { tokenizer, template } = readText ? await folderText(model, readText) : await ggufText(model);
   if (typeof template !== "string") return { tokenizer, chatTemplate: undefined };
   // A chunk of its own: models without a template, and pages before a load, need none of it.
   const { compileChatTemplate } = await import("../text/chat_template.ts");
   return { tokenizer, chatTemplate: await compileChatTemplate(template) };
+}
+
+interface TextParts {
+  readonly tokenizer: Tokenizer;
+  readonly template: unknown;
+}
+
+async function ggufText({ file }: LoadedModel): Promise<TextParts> {
+  const tokenizer = await tokenizerFromGguf(file.metadata);
+  forgetVocabulary(file);
+  return { tokenizer, template: file.metadata.get("tokenizer.chat_template") };
+}
+
+async function folderText({ config }: LoadedModel, readText: () => Promise<FolderText>): Promise<TextParts> {
+  const text = await readText();
+  const tokenizer = await tokenizerFromJson(text.tokenizer, text.tokenizerConfig);
+  checkVocabulary(tokenizer.vocabSize, config.vocabSize);
+  const endOfGeneration = new Set([...tokenizer.endOfGeneration, ...text.endIds]);
+  return { tokenizer: { ...tokenizer, endOfGeneration }, template: text.chatTemplate };
 }

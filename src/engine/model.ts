@@ -11,7 +11,7 @@ import type { Architecture } from "../models/architecture.ts";
 import type { ModelConfig } from "../models/config.ts";
 import { architectureOf } from "../models/index.ts";
 import { ropeTable } from "../models/rope_table.ts";
-import type { GgufFile, TensorInfo } from "../weights/gguf/gguf.ts";
+import { type ModelHeader, type TensorInfo, typesOf } from "../weights/tensor_info.ts";
 import type { ByteSource } from "../weights/source.ts";
 import { chooseContextLength, planKv } from "./budget.ts";
 
@@ -23,7 +23,7 @@ export interface ModelOptions {
 }
 
 export interface LoadedModel {
-  readonly file: GgufFile;
+  readonly file: ModelHeader;
   readonly architecture: Architecture;
   readonly config: ModelConfig;
   readonly contextLength: number;
@@ -32,17 +32,18 @@ export interface LoadedModel {
   readonly graph: Graph;
   readonly tables: readonly Table[];
   readonly usedTensors: readonly TensorInfo[];
-  /** Those of the used tensors. */
+  /** Those of the used tensors, and those that they are stored as. */
   readonly formats: Formats;
 }
 
 /** @throws {ShaderloomError} UNSUPPORTED, MODEL, CONTEXT, GPU.limits, GPU.unavailable (f16 asked for where there is none) */
-export async function buildModel(file: GgufFile, source: ByteSource, options: ModelOptions): Promise<LoadedModel> {
+export async function buildModel(file: ModelHeader, source: ByteSource, options: ModelOptions): Promise<LoadedModel> {
   const { metadata, tensors } = file;
   const architecture = architectureOf(metadata.get("general.architecture"));
   const embedding = weightsOf(tensors)("token_embd");
   const vocabSize = embedding.shape[0];
-  checkVocabulary(metadata.get("tokenizer.ggml.tokens"), vocabSize);
+  const tokens = metadata.get("tokenizer.ggml.tokens");
+  if (Array.isArray(tokens)) checkVocabulary(tokens.length, vocabSize);
   const config = architecture.config(metadata, vocabSize);
   const activations = options.activations ?? "f32";
   if (activations === "f16" && !options.caps.f16) {
@@ -62,20 +63,23 @@ export async function buildModel(file: GgufFile, source: ByteSource, options: Mo
     }),
   };
   const builder = new GraphBuilder();
-  const graph = builder.finish(architecture.forward(builder, { config, tensors, rope }));
+  const graph = builder.finish(architecture.forward(builder, { config, tensors, rope, pairing: file.pairing ?? architecture.pairing }));
   const usedTensors = usedBy(graph, tensors, architecture);
-  const formats = await loadFormats(usedTensors.map(({ type }) => type));
+  const formats = await loadFormats(usedTensors.flatMap(typesOf));
   return { file, architecture, config, contextLength, activations, kv, graph, tables: [rope], usedTensors, formats };
 }
 
-/** A vocabulary of another size than the head means ids that decode to the wrong text. */
-function checkVocabulary(tokens: unknown, vocabSize: number): void {
-  if (!Array.isArray(tokens) || tokens.length <= vocabSize) return;
+/**
+ * A vocabulary of another size than the head means ids that decode to the wrong text.
+ * @throws {ShaderloomError} MODEL.config
+ */
+export function checkVocabulary(tokens: number, vocabSize: number): void {
+  if (tokens <= vocabSize) return;
   throw new ShaderloomError(
     "MODEL.config",
-    `The vocabulary has ${tokens.length} tokens and the model ${vocabSize}. Get the file from its source again.`,
+    `The vocabulary has ${tokens} tokens and the model ${vocabSize}. Get the file from its source again.`,
     {
-      detail: { tokens: tokens.length, vocabSize },
+      detail: { tokens, vocabSize },
     },
   );
 }
@@ -87,7 +91,7 @@ const harmless = /^(rope_freqs|rope_factors_(long|short))\.weight$/;
  * Tensors that the graph reads.
  * @throws {ShaderloomError} UNSUPPORTED.tensor when the file holds others: leaving out a weight would give wrong tokens silently
  */
-function usedBy(graph: Graph, tensors: GgufFile["tensors"], architecture: Architecture): TensorInfo[] {
+function usedBy(graph: Graph, tensors: ModelHeader["tensors"], architecture: Architecture): TensorInfo[] {
   const names = new Set<string>();
   for (const node of graph.nodes) {
     if ("weight" in node) names.add(node.weight.name);
@@ -110,7 +114,7 @@ function usedBy(graph: Graph, tensors: GgufFile["tensors"], architecture: Archit
 
 /** Per-frequency RoPE divisors that Llama 3.1 files carry as a small f32 tensor. */
 async function readFactors(
-  file: GgufFile,
+  file: ModelHeader,
   source: ByteSource,
   architecture: Architecture,
   signal: AbortSignal | undefined,

@@ -5,7 +5,8 @@ import { asShaderloomError, type ShaderloomError } from "../base/errors.ts";
 import type { MetaValue } from "../base/metadata.ts";
 import { formatTypes } from "../formats/index.ts";
 import type { Caps } from "../gpu/caps.ts";
-import { assertSupported, type GgufFile } from "../weights/gguf/gguf.ts";
+import { assertSupported } from "../weights/gguf/gguf.ts";
+import type { ModelHeader } from "../weights/tensor_info.ts";
 import type { ByteSource } from "../weights/source.ts";
 import { buildModel, type LoadedModel, type ModelOptions } from "./model.ts";
 
@@ -37,7 +38,7 @@ const ones: ByteSource = {
 };
 
 /** @throws {ShaderloomError} REQUEST.contextLength, a mistake of the caller and not of the model */
-export async function draftModel(file: GgufFile, options: DraftOptions): Promise<ModelDraft> {
+export async function draftModel(file: ModelHeader, options: DraftOptions): Promise<ModelDraft> {
   const problems: ShaderloomError[] = [];
   let wanted: ModelOptions = { contextLength: options.contextLength, activations: options.activations, caps: options.caps };
   let acceptedContext: number | undefined;
@@ -77,7 +78,7 @@ function text(value: MetaValue | undefined): string {
 }
 
 /** What a file says of itself, when no model can be made of it. */
-function namesOf({ metadata }: GgufFile): Pick<ModelDraft, "name" | "architecture" | "trainedContextLength"> {
+function namesOf({ metadata }: ModelHeader): Pick<ModelDraft, "name" | "architecture" | "trainedContextLength"> {
   const architecture = text(metadata.get("general.architecture"));
   const trained = metadata.get(`${architecture}.context_length`);
   return { name: text(metadata.get("general.name")), architecture, trainedContextLength: typeof trained === "number" ? trained : 0 };

@@ -2,9 +2,11 @@
 // Reads the first MiB or few; writes, locks and waits for nothing.
 
 import { asShaderloomError } from "../base/errors.ts";
-import type { GgufFile } from "../weights/gguf/gguf.ts";
-import { type ModelFile, openModelFile, type OpenShard } from "../weights/gguf/split.ts";
+import type { OpenShard } from "../weights/gguf/split.ts";
+import type { QuantizeType } from "../weights/quantize_rule.ts";
 import { type ByteSource, DownloadPool, type HubOptions, type ModelLocation, openSource } from "../weights/source.ts";
+import type { ModelHeader } from "../weights/tensor_info.ts";
+import { openModel, type OpenedModel } from "./model_files.ts";
 import type { StoreOptions } from "./session.ts";
 import { type LoadStorage, openLoadStorage } from "./storage.ts";
 import type { Estimate } from "./verdict.ts";
@@ -14,10 +16,12 @@ export interface FactsOptions {
   readonly hub?: HubOptions | undefined;
   readonly store?: StoreOptions | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** What float matrices become while they are loaded. */
+  readonly quantize?: QuantizeType | undefined;
 }
 
 export interface ModelFacts {
-  readonly file: GgufFile;
+  readonly file: ModelHeader;
   /** Of all its files. */
   readonly fileBytes: number;
   readonly downloadBytes: number;
@@ -50,7 +54,8 @@ async function factsWith(options: FactsOptions, storage: LoadStorage): Promise<M
 }
 
 /** The header of the model; a store that cannot be asked keeps nobody from it. */
-async function peek({ model, hub, store = {}, signal }: FactsOptions, { models, diagnostics }: LoadStorage): Promise<ModelFile> {
+async function peek({ model, hub, store = {}, signal, quantize }: FactsOptions, storage: LoadStorage): Promise<OpenedModel> {
+  const { models, diagnostics } = storage;
   const pool = new DownloadPool();
   const mode = store.mode === "refresh" ? store.mode : ("use" as const);
   const opener = (use: Parameters<typeof openSource>[1]): OpenShard => {
@@ -66,14 +71,15 @@ async function peek({ model, hub, store = {}, signal }: FactsOptions, { models, 
         ...use,
       });
   };
-  const limits = signal ? { signal } : {};
-  if (!models) return openModelFile(model, opener({}), limits);
+  const rest = { signal, quantize };
+  if (!models) return openModel(model, { ...rest, open: opener({}) });
   try {
-    return await openModelFile(model, opener({ store: { models, mode, onFull: "memory", evict: false } }), limits);
+    const open = opener({ store: { models, mode, onFull: "memory", evict: false } });
+    return await openModel(model, { ...rest, open, models, trusted: mode === "use" });
   } catch (thrown) {
     const error = asShaderloomError(thrown);
     if (!error.code.startsWith("STORE.") || isStored(model)) throw error;
-    return openModelFile(model, opener({}), limits);
+    return openModel(model, { ...rest, open: opener({}) });
   }
 }
 

@@ -5,6 +5,7 @@ import type { Metadata } from "../base/metadata.ts";
 import type { GraphBuilder, TensorTable } from "../graph/builder.ts";
 import type { Pairing, Table, Value } from "../graph/ir.ts";
 import type { ModelConfig } from "./config.ts";
+import type { HuggingFaceMapping } from "./huggingface.ts";
 
 /** What a forward pass is built from. */
 export interface ForwardInputs {
@@ -12,16 +13,20 @@ export interface ForwardInputs {
   readonly tensors: TensorTable;
   /** Cosines and sines of every position of the context. */
   readonly rope: Table;
+  /** How RoPE pairs dimensions of these weights. */
+  readonly pairing: Pairing;
 }
 
 export interface Architecture {
   /** `general.architecture` of GGUF. */
   readonly name: string;
-  /** How RoPE pairs dimensions: (i, i + d/2) or (2i, 2i + 1). */
+  /** How RoPE pairs dimensions in GGUF files: (i, i + d/2) or (2i, 2i + 1). Hugging Face's weights are always paired by halves. */
   readonly pairing: Pairing;
   config(metadata: Metadata, vocabSize: number): ModelConfig;
   /** Tensor with per-frequency RoPE divisors, read at load when the file has it. */
   readonly ropeFactors?: string;
+  /** How a Hugging Face folder describes the same architecture; without it only GGUF files of it run. */
+  readonly fromHuggingFace?: HuggingFaceMapping;
   /** Logits of the output rows. */
   forward(g: GraphBuilder, inputs: ForwardInputs): Value;
 }

@@ -123,15 +123,29 @@ function check(config: ModelConfig, valueLength: number): void {
   if (!(config.ropeTheta > 0)) throw configError(key("rope.freq_base"), `is ${config.ropeTheta}, not above 0`);
 }
 
-/** `rope.scaling.*` of GGUF; llama3 scaling comes as a `rope_freqs` tensor instead and is folded in by the model file. */
+/**
+ * `rope.scaling.*` of GGUF, where llama3 scaling comes as a `rope_freqs` tensor instead. `llama3` and the attention factor are keys of our
+ * own, for what a config.json says.
+ */
 function readScaling(read: MetadataReader, architecture: string): RopeScaling | undefined {
   const type = read.text("rope.scaling.type");
   // Old files carry only `rope.scale_linear`.
   const factor = read.number("rope.scaling.factor", read.number("rope.scale_linear", 1));
   if (type === undefined || type === "none") return factor > 1 ? { type: "linear", factor } : undefined;
   if (type === "linear") return { type: "linear", factor };
-  if (type === "yarn") {
+  if (type === "llama3") {
     return {
+      type,
+      factor: read.number("rope.scaling.factor"),
+      lowFreqFactor: read.number("rope.scaling.low_freq_factor"),
+      highFreqFactor: read.number("rope.scaling.high_freq_factor"),
+      originalContextLength: read.integer("rope.scaling.original_context_length"),
+    };
+  }
+  if (type === "yarn") {
+    const attention = read.number("rope.scaling.attention_factor", 0);
+    return {
+      ...(attention > 0 ? { attentionFactor: attention } : {}),
       type: "yarn",
       factor,
       originalContextLength: read.integer("rope.scaling.original_context_length", read.integer("context_length")),

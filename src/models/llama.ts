@@ -3,6 +3,7 @@
 import { eachLayer, weightsOf } from "../graph/builder.ts";
 import type { Architecture } from "./architecture.ts";
 import { readConfig } from "./config.ts";
+import { decoderMetadata, decoderTensorName } from "./huggingface.ts";
 import { gatedMlp } from "./layers.ts";
 
 /**
@@ -15,9 +16,15 @@ export const llama: Architecture = {
   pairing: "interleaved",
   ropeFactors: "rope_freqs.weight",
   config: (metadata, vocabSize) => readConfig(metadata, "llama", vocabSize),
-  forward(g, { config: c, tensors, rope }) {
+  fromHuggingFace: {
+    modelTypes: ["llama", "mistral"],
+    classes: ["LlamaForCausalLM", "MistralForCausalLM"],
+    metadata: (config) => decoderMetadata(config, "llama"),
+    tensorName: decoderTensorName,
+  },
+  forward(g, { config: c, tensors, rope, pairing }) {
     const w = weightsOf(tensors);
-    const rotary = { table: rope, rotaryDim: c.rotaryDim, pairing: llama.pairing };
+    const rotary = { table: rope, rotaryDim: c.rotaryDim, pairing };
     let x = g.embed(w("token_embd"));
     for (const l of eachLayer(tensors, c.numLayers)) {
       const h = g.rmsNorm(x, l("attn_norm"), c.normEps);

@@ -3,6 +3,7 @@
 import { eachLayer, weightsOf } from "../graph/builder.ts";
 import type { Architecture } from "./architecture.ts";
 import { readConfig } from "./config.ts";
+import { decoderMetadata, decoderTensorName } from "./huggingface.ts";
 import { gatedMlp } from "./layers.ts";
 
 /** Qwen2: pre-norm decoder, grouped-query attention with biases on Q, K and V, SwiGLU. arXiv:2407.10671 */
@@ -10,9 +11,15 @@ export const qwen2: Architecture = {
   name: "qwen2",
   pairing: "half",
   config: (metadata, vocabSize) => readConfig(metadata, "qwen2", vocabSize),
-  forward(g, { config: c, tensors, rope }) {
+  fromHuggingFace: {
+    modelTypes: ["qwen2"],
+    classes: ["Qwen2ForCausalLM"],
+    metadata: (config) => decoderMetadata(config, "qwen2"),
+    tensorName: decoderTensorName,
+  },
+  forward(g, { config: c, tensors, rope, pairing }) {
     const w = weightsOf(tensors);
-    const rotary = { table: rope, rotaryDim: c.rotaryDim, pairing: qwen2.pairing };
+    const rotary = { table: rope, rotaryDim: c.rotaryDim, pairing };
     let x = g.embed(w("token_embd"));
     for (const l of eachLayer(tensors, c.numLayers)) {
       const h = g.rmsNorm(x, l("attn_norm"), c.normEps);

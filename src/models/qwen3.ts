@@ -3,6 +3,7 @@
 import { eachLayer, weightsOf } from "../graph/builder.ts";
 import type { Architecture } from "./architecture.ts";
 import { readConfig } from "./config.ts";
+import { decoderMetadata, decoderTensorName } from "./huggingface.ts";
 import { gatedMlp } from "./layers.ts";
 
 /** Qwen3: pre-norm decoder, grouped-query attention with RMS norm of each query and key head, SwiGLU. arXiv:2505.09388 */
@@ -10,9 +11,15 @@ export const qwen3: Architecture = {
   name: "qwen3",
   pairing: "half",
   config: (metadata, vocabSize) => readConfig(metadata, "qwen3", vocabSize),
-  forward(g, { config: c, tensors, rope }) {
+  fromHuggingFace: {
+    modelTypes: ["qwen3"],
+    classes: ["Qwen3ForCausalLM"],
+    metadata: (config) => decoderMetadata(config, "qwen3"),
+    tensorName: decoderTensorName,
+  },
+  forward(g, { config: c, tensors, rope, pairing }) {
     const w = weightsOf(tensors);
-    const rotary = { table: rope, rotaryDim: c.rotaryDim, pairing: qwen3.pairing };
+    const rotary = { table: rope, rotaryDim: c.rotaryDim, pairing };
     let x = g.embed(w("token_embd"));
     for (const l of eachLayer(tensors, c.numLayers)) {
       const h = g.rmsNorm(x, l("attn_norm"), c.normEps);

@@ -7,13 +7,18 @@ import type { LayoutPlan, Slab, SlabPart } from "../base/layout.ts";
 import { alignUp } from "../base/math.ts";
 import { codebookBytes, fileBytes } from "../formats/format.ts";
 import type { WeightFormat } from "../formats/format.ts";
-import type { TensorInfo } from "./gguf/gguf.ts";
+import { elementsOf } from "./tensor_info.ts";
+import type { StoredEncoding, TensorInfo } from "./tensor_info.ts";
 
 /** Bytes of one tensor, or of whole row groups of it, and their place on the GPU. */
 export interface Piece {
   readonly tensor: string;
   readonly kind: Slab["kind"];
   readonly format: WeightFormat;
+  /** How its bytes are stored, when that is not `format`. */
+  readonly stored: StoredEncoding | undefined;
+  /** Its first row in the tensor. */
+  readonly tensorRow: number;
   /** Vectors: one row of the vector's length. */
   readonly rows: number;
   readonly cols: number;
@@ -103,32 +108,37 @@ interface Placement {
 }
 
 function vectorPiece({ slab, part, tensor, format }: Placement): Piece {
-  const cols = elements(tensor.shape);
+  const cols = elementsOf(tensor);
   if (alignUp(rowStride(cols) * 4, bindAlignment) !== part.bytes) throw wrongShape(tensor, `a vector of ${part.bytes / 4} values at most`);
-  const { name, offset, bytes } = tensor;
-  return { tensor: name, kind: "vector", format, rows: 1, cols, offset, length: bytes, slab: slab.name, slabOffset: part.byteOffset };
+  const { name, offset, bytes, stored } = tensor;
+  const place = { offset, length: bytes, slab: slab.name, slabOffset: part.byteOffset };
+  return { tensor: name, kind: "vector", format, stored, tensorRow: 0, rows: 1, cols, ...place };
 }
 
 /** Runs of whole row groups that lie in one chunk each; a group on a border is a piece of its own. */
 function matrixPieces({ slab, part, tensor, format }: Placement, rules: ReadRules): readonly Piece[] {
   const { cols } = slab;
   const { rowStart, rows, byteOffset } = part;
-  const tensorRows = elements(tensor.shape.slice(0, -1));
+  const tensorRows = elementsOf({ shape: tensor.shape.slice(0, -1) });
   if (tensor.shape.at(-1) !== cols || rowStart + rows > tensorRows) throw wrongShape(tensor, `${rowStart + rows} rows of ${cols}`);
   assert(tensor.type === slab.ggufType, `${tensor.name} has type ${tensor.type}, its slab ${slab.ggufType}`);
   assert(rowStart % rowGroupSize === 0, `${tensor.name} is cut inside a row group`);
-  const rowBytes = fileBytes(format, cols);
+  const rowBytes = storedRowBytes(tensor, cols, rules);
+  // Converted pieces take room as f32 and longer to make.
+  const pieceBytes = tensor.stored === undefined ? rules.pieceBytes : rules.pieceBytes / 4;
   const groupBytes = format.rowGroupBytes(cols);
   const pieces: Piece[] = [];
   for (let row = 0; row < rows;) {
     const offset = tensor.offset + (rowStart + row) * rowBytes;
-    const room = Math.min(rules.chunkBytes - (offset % rules.chunkBytes), rules.pieceBytes);
+    const room = Math.min(rules.chunkBytes - (offset % rules.chunkBytes), pieceBytes);
     const fitting = Math.floor(room / (rowBytes * rowGroupSize)) * rowGroupSize;
     const count = (rows - row) * rowBytes <= room ? rows - row : Math.min(Math.max(fitting, rowGroupSize), rows - row);
     pieces.push({
       tensor: tensor.name,
       kind: "matrix",
       format,
+      stored: tensor.stored,
+      tensorRow: rowStart + row,
       rows: count,
       cols,
       offset,
@@ -141,8 +151,13 @@ function matrixPieces({ slab, part, tensor, format }: Placement, rules: ReadRule
   return pieces;
 }
 
-function elements(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
+/** File bytes of a row. */
+function storedRowBytes({ type, stored }: TensorInfo, cols: number, { formats }: ReadRules): number {
+  const encoding = stored?.type ?? type;
+  if (typeof encoding === "string") return cols;
+  const format = formats.get(encoding);
+  assert(format, `no weight format for the stored type ${encoding}`);
+  return fileBytes(format, cols);
 }
 
 function wrongShape(tensor: TensorInfo, wanted: string): ShaderloomError {

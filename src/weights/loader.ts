@@ -1,8 +1,8 @@
-// Carries out a layout plan: reads the file chunk by chunk in the order of need, repacks whole row groups to the GPU's layout and hands
-// them to `upload`. Each worker has one buffer to read into and one to repack into, so the JS heap holds a few chunks whatever the model's
+// Carries out a layout plan: reads the file chunk by chunk in the order of need, converts what is stored as another type, repacks whole row
+// groups to the GPU's layout and hands them to `upload`. Each worker has one buffer to read into and one to repack into, so the JS heap holds a few chunks whatever the model's
 // size. Owns no GPU object and caches nothing.
 
-import { ShaderloomError, abortError, throwIfAborted } from "../base/errors.ts";
+import { abortError, assert, throwIfAborted } from "../base/errors.ts";
 import { rowGroupSize } from "../base/layout.ts";
 import type { LayoutPlan } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
@@ -10,7 +10,9 @@ import type { WeightFormat } from "../formats/format.ts";
 import { chunkBytes as storeChunkBytes } from "../store/chunk_store.ts";
 import { shortRead } from "./byte_source.ts";
 import type { ByteSource } from "./byte_source.ts";
-import type { TensorInfo } from "./gguf/gguf.ts";
+import { checkFinite, openDecoder, scaleRanges } from "./convert.ts";
+import type { Decoder } from "./convert.ts";
+import type { TensorInfo } from "./tensor_info.ts";
 import { planReads } from "./load_plan.ts";
 import type { Piece, Read } from "./load_plan.ts";
 import { progressMeter } from "./progress.ts";
@@ -22,7 +24,7 @@ export interface LoadWeightsOptions {
   readonly source: ByteSource;
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   readonly plan: LayoutPlan;
-  /** By GGML type id; all types of the plan's tensors (`assertSupported` says so before). */
+  /** By GGML type id; all types of the plan's tensors (`assertSupported` says so before), and those that they are stored as. */
   readonly formats: ReadonlyMap<number, WeightFormat>;
   /** Copies bytes into a zero-filled slab. They are overwritten once the call (or its promise) is done. */
   readonly upload: (slab: string, byteOffset: number, bytes: Uint8Array<ArrayBuffer>) => void | Promise<void>;
@@ -53,7 +55,9 @@ export async function loadWeights(options: LoadWeightsOptions): Promise<void> {
   throwIfAborted(options.signal);
   const { source, tensors, plan, formats, chunkBytes = source.readBytes ?? storeChunkBytes } = options;
   const reads = planReads(plan, { tensors, formats, chunkBytes, pieceBytes });
-  source.expect?.(reads.map(({ offset, length }) => ({ offset, length })));
+  const used = new Set(plan.slabs.flatMap(({ parts }) => parts.map(({ tensor }) => tensors.get(tensor))));
+  const converted = [...used].filter((tensor) => tensor?.stored !== undefined).flatMap((tensor) => tensor ?? []);
+  source.expect?.([...scaleRanges(converted), ...reads.map(({ offset, length }) => ({ offset, length }))]);
   const total = reads.reduce((sum, { length }) => sum + length, 0);
   const { onProgress: report = (): void => {}, fromCache = false } = options;
   const meter = progressMeter({ file: source.name, total, fromCache, report });
@@ -66,9 +70,10 @@ export async function loadWeights(options: LoadWeightsOptions): Promise<void> {
     spare: [],
   };
   await placeCodebooks(options);
+  const decoder = await openDecoder({ source, tensors: converted, formats, signal });
   const workers = Array.from({ length: Math.min(source.readsAtOnce ?? readsInFlight, reads.length) }, async () => {
     try {
-      await work({ ...options, signal }, queue, meter);
+      await work({ ...options, signal, decoder }, queue, meter);
     } catch (thrown) {
       // The first failure is the one to tell; it ends the other workers, whose aborts are consequences.
       if (!failing.signal.aborted) failing.abort(thrown);
@@ -110,10 +115,14 @@ interface Seam {
   missing: number;
 }
 
+interface WorkOptions extends LoadWeightsOptions {
+  readonly decoder: Decoder;
+}
+
 /** Takes reads off the shared queue until it is empty. */
-async function work(options: LoadWeightsOptions, queue: Queue, meter: ProgressMeter): Promise<void> {
+async function work(options: WorkOptions, queue: Queue, meter: ProgressMeter): Promise<void> {
   const into = new Uint8Array(queue.largest);
-  const scratch: Scratch = { bytes: new Uint8Array(0) };
+  const scratch: Scratch = { bytes: new Uint8Array(0), values: new Float32Array(0) };
   let breathed = performance.now();
   for (let next = queue.reads.next(); next.done !== true; next = queue.reads.next()) {
     const read = next.value;
@@ -174,9 +183,10 @@ async function readCounted({ source, signal }: LoadWeightsOptions, read: Read, {
   return bytes;
 }
 
-/** One worker's room for repacked bytes, kept from piece to piece. */
+/** One worker's room for decoded weights and repacked bytes, kept from piece to piece. */
 interface Scratch {
   bytes: Uint8Array<ArrayBuffer>;
+  values: Float32Array<ArrayBuffer>;
 }
 
 interface PieceBytes {
@@ -186,24 +196,25 @@ interface PieceBytes {
   readonly scratch: Scratch;
 }
 
-async function place(options: LoadWeightsOptions, { piece, packed, scratch }: PieceBytes): Promise<void> {
-  const { format, rows, cols } = piece;
-  if (piece.kind === "vector" || options.scan === true) {
-    const values = new Float32Array(rows * cols);
-    format.dequantize(packed, values);
-    refuseNonNumbers(piece.tensor, values);
-    if (piece.kind === "vector") return options.upload(piece.slab, piece.slabOffset, new Uint8Array(values.buffer));
+async function place(options: WorkOptions, { piece, packed, scratch }: PieceBytes): Promise<void> {
+  const { format, rows, cols, stored } = piece;
+  let fileRows = packed;
+  if (piece.kind === "vector" || stored !== undefined || options.scan === true) {
+    if (scratch.values.length < rows * cols) scratch.values = new Float32Array(rows * cols);
+    const values = scratch.values.subarray(0, rows * cols);
+    options.decoder.decode(piece, packed, values);
+    checkFinite(values, { tensor: piece.tensor, first: piece.tensorRow * cols });
+    if (piece.kind === "vector") return options.upload(piece.slab, piece.slabOffset, new Uint8Array(values.slice().buffer));
+    if (stored !== undefined) fileRows = quantized(format, values);
   }
   const length = ceilDiv(rows, rowGroupSize) * format.rowGroupBytes(cols);
   if (scratch.bytes.length < length) scratch.bytes = new Uint8Array(length);
   const out = scratch.bytes.subarray(0, length).fill(0);
-  format.repack(packed, { rows, cols }, out);
+  format.repack(fileRows, { rows, cols }, out);
   await options.upload(piece.slab, piece.slabOffset, out);
 }
 
-function refuseNonNumbers(tensor: string, values: Float32Array): void {
-  const index = values.findIndex((value) => !Number.isFinite(value));
-  if (index < 0) return;
-  const message = `The tensor ${tensor} has the value ${values[index]} at place ${index}. The file is damaged: get it again.`;
-  throw new ShaderloomError("MODEL.values", message, { detail: { tensor, index } });
+function quantized(format: WeightFormat, values: Float32Array): Uint8Array {
+  assert(format.quantize !== undefined, `weights cannot be converted to ${format.name}`);
+  return format.quantize(values);
 }

@@ -11,26 +11,15 @@ import { defaultGgufLimits, formatError, printable, readEntry, readString, u32Ty
 import type { GgufCursor, GgufLimits } from "./values.ts";
 import { HeaderReader, truncated } from "./header_reader.ts";
 import type { ByteSource } from "../byte_source.ts";
+import { foreignFile } from "../foreign_files.ts";
+import type { ModelHeader, TensorInfo } from "../tensor_info.ts";
 
 export type { GgufLimits } from "./values.ts";
+export type { TensorInfo } from "../tensor_info.ts";
 
-/** A row of the tensor table. */
-export interface TensorInfo {
-  readonly name: string;
-  /** GGML type id. */
-  readonly type: number;
-  /** Rows first: [rows, cols] or [cols]; the reverse of the file's order. */
-  readonly shape: readonly number[];
-  /** From the start of the file. */
-  readonly offset: number;
-  readonly bytes: number;
-}
-
-export interface GgufFile {
+/** Tensors are in file order. */
+export interface GgufFile extends ModelHeader {
   readonly version: number;
-  readonly metadata: Metadata;
-  /** In file order. */
-  readonly tensors: ReadonlyMap<string, TensorInfo>;
   readonly alignment: number;
   /** Where tensor data starts: the header's end, aligned. */
   readonly dataOffset: number;
@@ -72,7 +61,7 @@ export async function openGguf(source: ByteSource, options: OpenGgufOptions = {}
 }
 
 /** Forgets the lists of a vocabulary once a tokenizer was made of them: large ones take tens of megabytes. */
-export function forgetVocabulary({ metadata }: GgufFile): void {
+export function forgetVocabulary({ metadata }: ModelHeader): void {
   if (!(metadata instanceof Map)) return;
   for (const [key, value] of metadata) if (key.startsWith("tokenizer.ggml.") && typeof value === "object") metadata.delete(key);
 }
@@ -98,7 +87,7 @@ async function readVersion(cursor: GgufCursor): Promise<number> {
   const magic = reader.take(4);
   const found = String.fromCharCode(...magic);
   if (found !== "GGUF") {
-    const hint = foreignFiles.find(([start]) => found.startsWith(start))?.[1] ?? "it is another kind of file";
+    const hint = foreignFile(magic) ?? "it is another kind of file";
     const message = `${source.name} is not a GGUF file: ${hint}. Pick a file that ends in .gguf.`;
     throw new ShaderloomError("FORMAT.magic", message, {
       detail: { found: [...magic].map((byte) => byte.toString(16).padStart(2, "0")).join("") },
@@ -114,18 +103,6 @@ async function readVersion(cursor: GgufCursor): Promise<number> {
     detail: { version, bigEndian: swapped, supported: supportedVersions.map(String) },
   });
 }
-
-/** First bytes of what people pick by mistake. */
-const foreignFiles: ReadonlyArray<readonly [start: string, hint: string]> = [
-  ["<", "it is a web page or XML"],
-  ["PK", "it is a zip archive, such as a PyTorch checkpoint"],
-  ["\x80", "it is a Python pickle"],
-  ["{", "it is JSON"],
-  ["lmgg", "it is a GGML file from before GGUF"],
-  ["fmgg", "it is a GGML file from before GGUF"],
-  ["tjgg", "it is a GGML file from before GGUF"],
-  ["vers", "it is a Git LFS pointer, not the file itself"],
-];
 
 interface CountRule {
   readonly what: string;

@@ -53,7 +53,7 @@ export function siblingLocation(location: string | URL, name: ShardName): string
 }
 
 /** The path of an address, and what follows it: a query and fragment, or the revision of a hub path. */
-function splitAddress(location: string): { readonly path: string; readonly rest: string } {
+export function splitAddress(location: string): { readonly path: string; readonly rest: string } {
   const found = isHubPath(location) ? location.lastIndexOf("@") : location.search(/[?#]/);
   const end = found < 0 ? location.length : found;
   return { path: location.slice(0, end), rest: location.slice(end) };

@@ -7,6 +7,7 @@ import type { ByteSource } from "../byte_source.ts";
 import { openGguf } from "./gguf.ts";
 import type { GgufFile, OpenGgufOptions, TensorInfo } from "./gguf.ts";
 import { defaultGgufLimits } from "./values.ts";
+import type { ModelHeader } from "../tensor_info.ts";
 import { joinSources, joinedOffsets } from "../joined_source.ts";
 import { shardsError, tooManyShards } from "./shard_errors.ts";
 import { baseName, parseShardName, shardNameBeside, shardNameOf, siblingLocation } from "./shard_names.ts";
@@ -18,6 +19,8 @@ export interface ShardPlace {
   readonly index: number;
   /** The source of the model's first file; undefined for that file itself. */
   readonly first?: ByteSource | undefined;
+  /** Its number among the files with weights, where that is another than `index`; null for a file without any. */
+  readonly weightFile?: number | null | undefined;
 }
 
 /**
@@ -28,7 +31,7 @@ export type OpenShard = (location: FileLocation, place: ShardPlace) => Promise<B
 
 export interface ModelFile {
   /** As one file: offsets are those in `source`. */
-  readonly file: GgufFile;
+  readonly file: ModelHeader;
   /** Over all files. Its `size` counts the room between them too. */
   readonly source: ByteSource;
   /** One for each file, in the model's order. */

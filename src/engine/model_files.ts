@@ -1,0 +1,65 @@
+// Opens a model's files whatever they are: a GGUF file, whole or split, or a Hugging Face folder. What is known of both is the same from here
+// on: metadata and tensors by canonical names, one source over all files.
+
+import type { ModelStore } from "../store/model_store.ts";
+import { type ModelFile, type OpenShard, openModelFile } from "../weights/gguf/split.ts";
+import { type QuantizeType, quantizedHeader } from "../weights/quantize_rule.ts";
+import { folderPlaces } from "../weights/safetensors/places.ts";
+import type { ModelLocation } from "../weights/source.ts";
+
+/** What a Hugging Face folder says of text, read when it is wanted. */
+export interface FolderText {
+  /** Parsed tokenizer.json and tokenizer_config.json. */
+  readonly tokenizer: unknown;
+  readonly tokenizerConfig: unknown;
+  readonly chatTemplate: string | undefined;
+  /** Ids that end an answer, beside those that the tokenizer knows. */
+  readonly endIds: readonly number[];
+}
+
+export interface OpenedModel extends ModelFile {
+  /** Files that hold weights: those that hashes are promised for. */
+  readonly weightFiles: number;
+  /** Undefined where the metadata has the vocabulary. */
+  readonly readText?: (() => Promise<FolderText>) | undefined;
+}
+
+export interface OpenModelOptions {
+  readonly open: OpenShard;
+  readonly signal?: AbortSignal | undefined;
+  /** The store that is read from. */
+  readonly models?: ModelStore | undefined;
+  /** Whether what is stored is believed to be all that there is. */
+  readonly trusted?: boolean | undefined;
+  /** What float matrices become while they are loaded. */
+  readonly quantize?: QuantizeType | undefined;
+}
+
+const storedScheme = "stored:";
+
+/** @throws {ShaderloomError} as `openModelFile` and `openHuggingFace`; what `open` throws */
+export async function openModel(location: ModelLocation, options: OpenModelOptions): Promise<OpenedModel> {
+  const { open, signal, quantize } = options;
+  const limits = signal ? { signal } : {};
+  const places = folderPlaces(location, await storedNames(location, options.models));
+  if (places === undefined) {
+    const model = await openModelFile(location, open, limits);
+    return { ...model, file: quantizedHeader(model.file, quantize), weightFiles: model.sources.length };
+  }
+  // A chunk of its own: GGUF files need none of it.
+  const { openHuggingFace } = await import("./huggingface.ts");
+  const { models, trusted = false } = options;
+  const names = async (id: string): Promise<readonly string[] | undefined> => {
+    const files = (await models?.filesOf(id)) ?? [];
+    return files.every(({ state }) => state === "complete") ? files.map(({ name }) => name) : undefined;
+  };
+  const model = await openHuggingFace(places, { open, ...limits, ...(trusted ? { storedNames: names } : {}) });
+  return { ...model, file: quantizedHeader(model.file, quantize) };
+}
+
+/** Names of the files of a stored model, as the store counts them. */
+async function storedNames(location: ModelLocation, models: ModelStore | undefined): Promise<readonly string[]> {
+  if (typeof location !== "string" || !location.startsWith(storedScheme)) return [];
+  const files = (await models?.filesOf(location.slice(storedScheme.length))) ?? [];
+  return files.map(({ name }) => name);
+}
