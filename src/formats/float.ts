@@ -31,6 +31,7 @@ function floatFormat({ name, ggufType, bytes, part, read, write }: FloatType): W
     bytesPerBlock: bytes,
     part,
     packed: false,
+    halves: [],
     rowGroupBytes,
     constants: (cols) => ({ [`${name.toUpperCase()}_GROUP`]: rowGroupBytes(cols) / unitBytes }),
     repack(source, span, out) {

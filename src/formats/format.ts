@@ -34,6 +34,8 @@ export interface WeightFormat {
   readonly packed: boolean;
   /** Bits of the codes that `codes32` gives, where they are unsigned and at most 4. */
   readonly codeBits?: number;
+  /** Byte offsets of the f16 scales in a file block, on which `firstBadScale` and edge blocks go. */
+  readonly halves: readonly number[];
   /** What the part looks codes up in, at the start of each bound range; a multiple of 256 bytes. */
   readonly codebook?: Uint8Array;
   /** GPU bytes of one group of 8 rows, a multiple of 16. */

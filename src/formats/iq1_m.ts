@@ -51,6 +51,7 @@ export const iq1_m: WeightFormat = {
   bytesPerBlock,
   part: `${wgsl}\n${ternary}\n${grid}`,
   packed: true,
+  halves: [],
   get codebook() {
     return iq1sGrid().codebook;
   },

@@ -37,6 +37,7 @@ export const iq1_s: WeightFormat = {
   bytesPerBlock,
   part: `${wgsl}\n${ternary}\n${grid}`,
   packed: true,
+  halves: [0],
   get codebook() {
     return iq1sGrid().codebook;
   },

@@ -40,6 +40,7 @@ export const iq2_s: WeightFormat = {
   bytesPerBlock,
   part: `${wgsl}\n${shared}`,
   packed: true,
+  halves: [0],
   get codebook() {
     return iq2sGrid().codebook;
   },

@@ -41,6 +41,7 @@ export const iq2_xs: WeightFormat = {
   bytesPerBlock,
   part: `${wgsl}\n${shared}`,
   packed: true,
+  halves: [0],
   get codebook() {
     return iq2xsGrid().codebook;
   },

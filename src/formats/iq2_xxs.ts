@@ -37,6 +37,7 @@ export const iq2_xxs: WeightFormat = {
   bytesPerBlock,
   part: `${wgsl}\n${shared}`,
   packed: true,
+  halves: [0],
   get codebook() {
     return iq2xxsGrid().codebook;
   },

@@ -37,6 +37,7 @@ export const iq3_s: WeightFormat = {
   bytesPerBlock,
   part: `${wgsl}\n${shared}`,
   packed: true,
+  halves: [0],
   get codebook() {
     return iq3sGrid().codebook;
   },

@@ -46,6 +46,7 @@ export const iq3_xxs: WeightFormat = {
   bytesPerBlock,
   part: `${wgsl}\n${shared}`,
   packed: true,
+  halves: [0],
   get codebook() {
     return iq3xxsGrid().codebook;
   },

@@ -30,6 +30,7 @@ export const iq4_nl: WeightFormat = {
   bytesPerBlock,
   part: `${wgsl}\n${shared}`,
   packed: true,
+  halves: [0],
   rowGroupBytes,
   constants: (cols) => ({ IQ4_NL_GROUP: rowGroupBytes(cols) / unitBytes, IQ4_NL_SCALES: scalesAt(cols) }),
 

@@ -52,6 +52,7 @@ export const iq4_xs: WeightFormat = {
   bytesPerBlock,
   part: `${wgsl}\n${shared}`,
   packed: true,
+  halves: [0],
   rowGroupBytes,
   constants: (cols) => {
     const { scales, supers, units } = planes(cols);

@@ -30,6 +30,7 @@ export const mxfp4: WeightFormat = {
   bytesPerBlock,
   part: `${wgsl}\n${shared}`,
   packed: true,
+  halves: [],
   rowGroupBytes,
   constants: (cols) => ({ MXFP4_GROUP: rowGroupBytes(cols) / unitBytes, MXFP4_SCALES: scalesAt(cols) }),
 

@@ -42,6 +42,7 @@ export const nvfp4: WeightFormat = {
   bytesPerBlock,
   part: `${wgsl}\n${shared}`,
   packed: true,
+  halves: [],
   rowGroupBytes,
   constants: (cols) => ({ NVFP4_GROUP: rowGroupBytes(cols) / unitBytes, NVFP4_SCALES: scalesAt(cols) }),
 

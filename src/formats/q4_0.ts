@@ -50,6 +50,7 @@ export const q4_0: WeightFormat = {
   bytesPerBlock,
   part: wgsl,
   packed: true,
+  halves: [0],
   codeBits: 4,
   rowGroupBytes,
   constants: (cols) => ({ Q4_0_GROUP: rowGroupBytes(cols) / unitBytes, Q4_0_SCALES: scalesAt(cols) }),

@@ -103,6 +103,7 @@ export const q4_k: WeightFormat = {
   bytesPerBlock,
   part: wgsl,
   packed: true,
+  halves: [0, 2],
   codeBits: 4,
   rowGroupBytes,
   constants: (cols) => ({ Q4_K_GROUP: planes(cols).units, Q4_K_SCALES: planes(cols).scales, Q4_K_SUPERS: planes(cols).supers }),

@@ -108,6 +108,7 @@ export const q6_k: WeightFormat = {
   bytesPerBlock,
   part: wgsl,
   packed: false,
+  halves: [208],
   rowGroupBytes,
   constants: (cols) => {
     const { high, scales, supers, units } = planes(cols);

@@ -40,6 +40,7 @@ export const q8_0: WeightFormat = {
   bytesPerBlock,
   part: wgsl,
   packed: true,
+  halves: [0],
   rowGroupBytes,
   constants: (cols) => ({ Q8_0_GROUP: rowGroupBytes(cols) / unitBytes, Q8_0_SCALES: scalesAt(cols) }),
 
