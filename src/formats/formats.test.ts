@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { bf16ToF32, f16ToF32, f32ToF16 } from "../base/dtype.ts";
 import { seededRng } from "../base/rng.ts";
 import { sharedFileOrSkip } from "../testing/files.ts";
+import { formatName, formatType } from "./index.ts";
 import { fileBytes, type WeightFormat } from "./format.ts";
 import { formatByGgufType, formats } from "../testing/formats.ts";
 
@@ -75,11 +76,26 @@ function dequantize(format: WeightFormat, bytes: Uint8Array, count: number): Flo
 }
 
 /** Relative RMS of one trip through the format for normal values: about half a step, with a margin. */
-const roundTrip: Record<string, number> = { f32: 0, f16: 3e-4, bf16: 2.5e-3, q8_0: 6e-3, q4_0: 0.1, q4_k: 0.09, q6_k: 0.025 };
+const roundTrip: Record<string, number> = {
+  f32: 0,
+  f16: 3e-4,
+  bf16: 2.5e-3,
+  q4_0: 0.1,
+  q4_1: 0.09,
+  q5_0: 0.05,
+  q5_1: 0.045,
+  q8_0: 6e-3,
+  q4_k: 0.09,
+  q5_k: 0.045,
+  q6_k: 0.025,
+};
 
-describe.for(formats)("$name", (format) => {
-  const cols = format.blockSize === 1 ? 75 : format.blockSize * 5;
+test("formats that files are made of can quantize", () => {
+  const able = formats.filter((format) => "quantize" in format).map(({ name }) => name);
+  expect(able).toEqual(expect.arrayContaining(Object.keys(roundTrip)));
+});
 
+describe.for(formats.filter(({ name }) => name in roundTrip))("$name quantizes", (format) => {
   test("one trip through the format stays within its step", () => {
     const values = randomValues(8 * format.blockSize * 32, 1);
     const back = dequantize(format, quantize(format, values), values.length);
@@ -95,12 +111,44 @@ describe.for(formats)("$name", (format) => {
     const zeros = quantize(format, new Float32Array(format.blockSize * 2));
     expect(dequantize(format, zeros, format.blockSize * 2).every((value) => value === 0)).toBe(true);
   });
+});
 
-  test.for(format.blockSize === 1 ? [cols, 64] : [cols])(
+describe.for(formats)("$name", (format) => {
+  const cols = format.blockSize === 1 ? 75 : format.blockSize * 5;
+  const sample = (count: number, seed: number): Uint8Array => format.sample(seededRng(seed), count / format.blockSize);
+
+  test("samples are finite, of a fair size, and of either sign", () => {
+    const values = dequantize(format, sample(256 * 256, 5), 256 * 256);
+    const size = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
+    expect(values.every(Number.isFinite)).toBe(true);
+    expect(size).toBeGreaterThan(0.02);
+    expect(size).toBeLessThan(1);
+    expect(values.some((value) => value < 0) && values.some((value) => value > 0)).toBe(true);
+  });
+
+  test("rows may be repacked group by group, from any byte offset", () => {
+    const rows = 19;
+    const rowBytes = fileBytes(format, cols);
+    const source = sample(rows * cols, 3);
+    const shifted = new Uint8Array(source.length + 1);
+    shifted.set(source, 1);
+    const groupBytes = format.rowGroupBytes(cols);
+    const whole = new Uint8Array(3 * groupBytes);
+    format.repack(source, { rows, cols }, whole);
+    const parts = new Uint8Array(3 * groupBytes);
+    format.repack(shifted.subarray(1, 1 + 8 * rowBytes), { rows: 8, cols }, parts.subarray(0, groupBytes));
+    format.repack(shifted.subarray(1 + 8 * rowBytes), { rows: 11, cols }, parts.subarray(groupBytes));
+    expect(parts).toEqual(whole);
+  });
+});
+
+/** The layout in words; decode.gpu.test.ts checks that of every format through its shader part. */
+describe.for(formats.filter(({ name }) => name in mirrors))("$name layout", (format) => {
+  test.for(format.blockSize === 1 ? [75, 64] : [format.blockSize * 5])(
     "row groups of %i columns hold what dequantize names, padded with zeros",
     (width) => {
       const rows = 11;
-      const source = quantize(format, randomValues(rows * width, 2));
+      const source = format.sample(seededRng(2), (rows * width) / format.blockSize);
       const expected = dequantize(format, source, rows * width);
       const groupBytes = format.rowGroupBytes(width);
       expect(groupBytes % 16).toBe(0);
@@ -116,21 +164,6 @@ describe.for(formats)("$name", (format) => {
       }
     },
   );
-
-  test("rows may be repacked group by group, from any byte offset", () => {
-    const rows = 19;
-    const rowBytes = fileBytes(format, cols);
-    const source = quantize(format, randomValues(rows * cols, 3));
-    const shifted = new Uint8Array(source.length + 1);
-    shifted.set(source, 1);
-    const groupBytes = format.rowGroupBytes(cols);
-    const whole = new Uint8Array(3 * groupBytes);
-    format.repack(source, { rows, cols }, whole);
-    const parts = new Uint8Array(3 * groupBytes);
-    format.repack(shifted.subarray(1, 1 + 8 * rowBytes), { rows: 8, cols }, parts.subarray(0, groupBytes));
-    format.repack(shifted.subarray(1 + 8 * rowBytes), { rows: 11, cols }, parts.subarray(groupBytes));
-    expect(parts).toEqual(whole);
-  });
 });
 
 describe.for(formats.filter((format) => format.blockSize > 1))("$name vectors", (format) => {
@@ -165,11 +198,22 @@ describe("hand-made blocks", () => {
 
 test("every format file is on the list, under its own name and type", async () => {
   const { readdirSync } = await import("node:fs");
-  const notFormats = ["format", "index", "float", "nibbles", "row_groups"];
-  const files = readdirSync(new URL(".", import.meta.url)).map((name) => name.replace(/\.ts$/, ""));
-  const names = formats.map((format) => format.name);
-  expect(files.filter((name) => !notFormats.includes(name) && !name.endsWith(".test")).toSorted()).toEqual(
-    names.filter((name) => !["f32", "f16", "bf16"].includes(name)).toSorted(),
-  );
+  const shared = [
+    "bit_planes",
+    "block_format",
+    "fives",
+    "float",
+    "format",
+    "index",
+    "k_scales",
+    "nibbles",
+    "row_groups",
+    "sample",
+    "scaling",
+  ];
+  const files = readdirSync(new URL(".", import.meta.url)).filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"));
+  const names = formats.map((format) => format.name).filter((name) => !["f32", "f16", "bf16"].includes(name));
+  expect(files.map((name) => name.replace(/\.ts$/, "")).toSorted()).toEqual([...shared, ...names].toSorted());
   expect(formatByGgufType.size).toBe(formats.length);
+  for (const { name, ggufType } of formats) expect([formatName(ggufType), formatType(name)]).toEqual([name, ggufType]);
 });

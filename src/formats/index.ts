@@ -14,8 +14,14 @@ const entries: readonly FormatEntry[] = [
   { name: "f32", ggufType: 0, load: async () => (await import("./float.ts")).f32 },
   { name: "f16", ggufType: 1, load: async () => (await import("./float.ts")).f16 },
   { name: "q4_0", ggufType: 2, load: async () => (await import("./q4_0.ts")).q4_0 },
+  { name: "q4_1", ggufType: 3, load: async () => (await import("./q4_1.ts")).q4_1 },
+  { name: "q5_0", ggufType: 6, load: async () => (await import("./q5_0.ts")).q5_0 },
+  { name: "q5_1", ggufType: 7, load: async () => (await import("./q5_1.ts")).q5_1 },
   { name: "q8_0", ggufType: 8, load: async () => (await import("./q8_0.ts")).q8_0 },
+  { name: "q2_k", ggufType: 10, load: async () => (await import("./q2_k.ts")).q2_k },
+  { name: "q3_k", ggufType: 11, load: async () => (await import("./q3_k.ts")).q3_k },
   { name: "q4_k", ggufType: 12, load: async () => (await import("./q4_k.ts")).q4_k },
+  { name: "q5_k", ggufType: 13, load: async () => (await import("./q5_k.ts")).q5_k },
   { name: "q6_k", ggufType: 14, load: async () => (await import("./q6_k.ts")).q6_k },
   { name: "iq2_xxs", ggufType: 16, load: async () => (await import("./iq2_xxs.ts")).iq2_xxs },
   { name: "iq2_xs", ggufType: 17, load: async () => (await import("./iq2_xs.ts")).iq2_xs },
@@ -27,8 +33,12 @@ const entries: readonly FormatEntry[] = [
   { name: "iq4_xs", ggufType: 23, load: async () => (await import("./iq4_xs.ts")).iq4_xs },
   { name: "iq1_m", ggufType: 29, load: async () => (await import("./iq1_m.ts")).iq1_m },
   { name: "bf16", ggufType: 30, load: async () => (await import("./float.ts")).bf16 },
+  { name: "tq1_0", ggufType: 34, load: async () => (await import("./tq1_0.ts")).tq1_0 },
+  { name: "tq2_0", ggufType: 35, load: async () => (await import("./tq2_0.ts")).tq2_0 },
   { name: "mxfp4", ggufType: 39, load: async () => (await import("./mxfp4.ts")).mxfp4 },
   { name: "nvfp4", ggufType: 40, load: async () => (await import("./nvfp4.ts")).nvfp4 },
+  { name: "q1_0", ggufType: 41, load: async () => (await import("./q1_0.ts")).q1_0 },
+  { name: "q2_0", ggufType: 42, load: async () => (await import("./q2_0.ts")).q2_0 },
 ];
 
 /** GGML type ids of all formats. */
