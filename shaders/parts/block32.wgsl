@@ -22,6 +22,12 @@ fn f16_value(bits: u32) -> f32 {
   return select(value, -value, (bits & 0x8000u) != 0u);
 }
 
+/// What f16 can hold of a number: the largest it has stands for larger ones. Infinity and NaN stay, for someone to find.
+fn within_f16(value: f32) -> f32 {
+  let finite = (bitcast<u32>(value) & 0x7f800000u) != 0x7f800000u;
+  return select(value, clamp(value, -65504.0, 65504.0), finite);
+}
+
 /// Bytes of four codes stay where they are in the word and are converted as they stand; these factors bring them back.
 /// A shift for each code would cost as much as the rest of the decoding. Powers of two, so the result is exact.
 const BYTE_STEPS: vec4<f32> = vec4<f32>(1.0, 0.00390625, 0.0000152587890625, 0.000000059604644775390625);

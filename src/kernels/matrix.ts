@@ -84,6 +84,7 @@ export function productVariant(attributes: LinearAttributes, target: KernelTarge
   const { format, k, n, bias, outStart, outCols, over, out } = attributes;
   assert(outStart + n <= outCols, `rows ${outStart} to ${outStart + n} of ${outCols}`);
   const stride = rowStride(outCols);
+  const yType = out === "act" ? actType(target) : "f32";
   const bindings: KernelBinding[] = [
     ...inputBindings(attributes),
     { name: "w", from: "weight0", type: "array<vec4<u32>>", access: "read" },
@@ -98,10 +99,11 @@ export function productVariant(attributes: LinearAttributes, target: KernelTarge
     OUT_START: outStart,
     TAIL_START: outStart + n === outCols ? outCols : stride,
     OVER_OUTPUT_ROWS: over === "outputRows",
+    Y_F16: yType === "f16",
     ...format.constants(k),
     ...options.consts,
   };
-  const header = makeHeader(target, consts, { y_t: out === "act" ? actType(target) : "f32", ...options.aliases });
+  const header = makeHeader(target, consts, { y_t: yType, ...options.aliases });
   return {
     key: productKey(attributes, target, options),
     precision: target.precision,

@@ -1,9 +1,15 @@
 // Products of decoded weights and activations in f32.
-// w_block(row, block): 32 weights; dot_block: their product with the 32 activations of an x_block.
-// Parts: block32 and a weight; dot/f32 or dot/int8 brings x_block.
+// w_block(row, block): 32 weights; dot_block: their product with the 32 activations of an x_block; x_unit: one load of those.
+// Parts: block32 and a weight; dot/f32 or dot/int8 brings x_block and x_four.
 
 alias WBlock = Block32;
 alias XBlock = Block32;
+alias XUnit = vec4<f32>;
+const X_UNITS: u32 = 8u;
+
+fn x_unit(row: u32, block: u32, unit: u32) -> XUnit {
+  return x_four(row, block * X_UNITS + unit);
+}
 
 fn w_block(row: u32, block: u32) -> WBlock {
   return decode32(row, block);

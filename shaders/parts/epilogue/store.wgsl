@@ -1,8 +1,9 @@
 // Stores a result column of a matrix product.
-// Bindings: y array<y_t>. Consts: Y_STRIDE, OUT_START (elements), TAIL_START: where the padding to zero begins.
+// Bindings: y array<y_t>. Consts: Y_STRIDE, OUT_START (elements), TAIL_START: where the padding to zero begins,
+// Y_F16: y_t is f16. Parts: block32.
 
 fn finish(row: u32, col: u32, value: f32) {
-  y[row * Y_STRIDE + OUT_START + col] = y_t(value);
+  y[row * Y_STRIDE + OUT_START + col] = y_t(select(value, within_f16(value), Y_F16));
 }
 
 fn zero_tail(row: u32) {
