@@ -7,7 +7,7 @@ import { q4_k } from "../formats/q4_k.ts";
 import { q6_k } from "../formats/q6_k.ts";
 import { q8_0 } from "../formats/q8_0.ts";
 import { gemmCpu, gemmGpu } from "./gemm.ts";
-import { gemvColumns, gemvCpu, gemvGpu } from "./gemv.ts";
+import { gemvColumns, gemvVariants } from "./gemv.ts";
 import type { CpuArgs, CpuTensor, InputSpec, Kernel, KernelCase, KernelTarget, Variant } from "./kernel.ts";
 import type { LinearAttributes } from "./matrix.ts";
 import { dequantizeRows, quantizedSpecs } from "./quantize.ts";
@@ -18,10 +18,10 @@ export type { LinearAttributes } from "./matrix.ts";
 
 function variants(attributes: LinearAttributes, target: KernelTarget): readonly Variant[] {
   if (!supports(target) || (target.precision === "int8") !== (attributes.activations === "int8")) return [];
-  if (target.deviceClass === "cpu") return [target.maxRows === 1 ? gemvCpu(attributes, target) : gemmCpu(attributes, target)];
+  if (target.deviceClass === "cpu") return target.maxRows === 1 ? gemvVariants(attributes, target) : [gemmCpu(attributes, target)];
   // A prefill's head runs over one or few rows, whatever the chunk is.
   const few = target.maxRows <= gemvColumns || attributes.over === "outputRows";
-  return [few ? gemvGpu(attributes, target) : gemmGpu(attributes, target)];
+  return few ? gemvVariants(attributes, target) : [gemmGpu(attributes, target)];
 }
 
 function reference({ n, k, outStart, outCols, bias, activations }: LinearAttributes, args: CpuArgs): readonly CpuTensor[] {
@@ -79,6 +79,14 @@ export const linear: Kernel<LinearAttributes> = {
     weights: [{ format: attributes.format, rows: attributes.n, cols: attributes.k }],
     ...(attributes.bias && { vectors: [attributes.n] }),
   }),
+  narrow: (attributes, rows) => {
+    const { n, outStart } = attributes;
+    const narrow = Math.min(n, rows);
+    return {
+      attributes: { ...attributes, n: narrow, outStart: 0, outCols: narrow },
+      weightRow: (col) => (col >= outStart && col < outStart + n ? col - outStart : undefined),
+    };
+  },
   work: (attributes, step) => ({
     // A part of a split tensor writes its own columns.
     bytes: streamedBytes(linear.operands(attributes), linear.outputs({ ...attributes, outCols: attributes.n }), step),

@@ -1,0 +1,32 @@
+// Variants of `linear` for CPU drivers and few activation rows: a weight row to a thread, no workgroup memory.
+
+import { rowGroupSize } from "../base/layout.ts";
+import { ceilDiv, clamp } from "../base/math.ts";
+import type { KernelTarget, Variant } from "./kernel.ts";
+import { canPack, type LinearAttributes, productVariant } from "./matrix.ts";
+
+/** Row groups of a workgroup: more share the loads of x, but every core should have something to do. */
+function cpuGroups(n: number): number {
+  return clamp(Math.floor(n / rowGroupSize / 8), 1, 8);
+}
+
+function gemvCpu(attributes: LinearAttributes, target: KernelTarget, { groups, packed }: { groups: number; packed: boolean }): Variant {
+  const { over, n } = attributes;
+  return productVariant(attributes, target, {
+    name: "gemv",
+    packed,
+    details: [`groups${groups}`],
+    file: "gemv_cpu.wgsl",
+    consts: { GROUPS: groups },
+    grid: (step) => [ceilDiv(n, groups * rowGroupSize), step[over], 1],
+  });
+}
+
+/** The default converts: SwiftShader takes 1.2 to 1.8 times as long to multiply bytes, lavapipe 0.8 times. */
+export function gemvCpuVariants(attributes: LinearAttributes, target: KernelTarget): readonly Variant[] {
+  const groups = cpuGroups(attributes.n);
+  const counts = [groups, ...[groups * 2, groups >> 1].filter((count) => count >= 1 && count !== groups)];
+  const found = counts.map((count) => gemvCpu(attributes, target, { groups: count, packed: false }));
+  if (!canPack(attributes, target)) return found;
+  return [...found, ...counts.slice(0, 2).map((count) => gemvCpu(attributes, target, { groups: count, packed: true }))];
+}
