@@ -5,9 +5,10 @@
 import { f16ToF32, f32ToF16 } from "../base/dtype.ts";
 import { ceilDiv, clamp } from "../base/math.ts";
 import wgsl from "../../shaders/parts/weight/q4_0.wgsl?raw";
-import { sampleNormal, type WeightFormat } from "./format.ts";
+import type { WeightFormat } from "./format.ts";
 import { joinHigh, joinLow } from "./nibbles.ts";
 import { blocksOf, eachRow, groupsOf, planeUnits, repackViews, unitBytes, unitStride } from "./row_groups.ts";
+import { sampleBlocks } from "./sample.ts";
 
 const blockSize = 32;
 const bytesPerBlock = 18;
@@ -91,5 +92,5 @@ export const q4_0: WeightFormat = {
   },
 
   quantize,
-  sample: (rng, blocks) => sampleNormal(quantize, rng, blocks * blockSize),
+  sample: (rng, blocks) => sampleBlocks(rng, blocks, { bytesPerBlock, sizes: { 0: 0.02 } }),
 };

@@ -4,12 +4,15 @@
 // Row group: codes [block of 32][row] in the order of nibbles.ts; then sc[8], m[8] as bytes [super-block][row]; then d, dmin
 // as f16 pairs [4 super-blocks][row].
 
-import { f16ToF32, f32ToF16 } from "../base/dtype.ts";
-import { ceilDiv, clamp } from "../base/math.ts";
+import { f16ToF32 } from "../base/dtype.ts";
+import { ceilDiv } from "../base/math.ts";
 import wgsl from "../../shaders/parts/weight/q4_k.wgsl?raw";
-import { sampleNormal, type WeightFormat } from "./format.ts";
+import type { WeightFormat } from "./format.ts";
+import { scaleWord, sixBits, writeKScales } from "./k_scales.ts";
 import { joinHigh, joinLow } from "./nibbles.ts";
 import { blocksOf, eachRow, groupsOf, planeUnits, repackViews, unitBytes, unitStride } from "./row_groups.ts";
+import { sampleBlocks } from "./sample.ts";
+import { codeFor } from "./scaling.ts";
 
 const blockSize = 256;
 const bytesPerBlock = 144;
@@ -33,58 +36,13 @@ function rowGroupBytes(cols: number): number {
   return planes(cols).units * unitBytes;
 }
 
-/** The j-th 6-bit scale (0-7) or minimum (8-15) of a super-block at `file`: the upper four keep two bits elsewhere. */
-function sixBits(view: DataView, file: number, index: number): number {
-  const at = file + 4;
-  const j = index & 7;
-  const isMin = index >> 3;
-  if (j < 4) return view.getUint8(at + j + 4 * isMin) & 63;
-  return ((view.getUint8(at + j + 4) >> (4 * isMin)) & 15) | ((view.getUint8(at + j - 4 + 4 * isMin) >> 6) << 4);
-}
-
-function writeSixBits(view: DataView, file: number, scales: readonly number[], mins: readonly number[]): void {
-  const at = file + 4;
-  for (let j = 0; j < 4; j++) {
-    view.setUint8(at + j, scales[j] | ((scales[j + 4] >> 4) << 6));
-    view.setUint8(at + j + 4, mins[j] | ((mins[j + 4] >> 4) << 6));
-    view.setUint8(at + j + 8, (scales[j + 4] & 15) | ((mins[j + 4] & 15) << 4));
-  }
-}
-
-/** Packs four bytes of `sixBits`, from index 4i on, into a word. */
-function scaleWord(view: DataView, file: number, i: number): number {
-  let word = 0;
-  for (let byte = 0; byte < 4; byte++) word |= sixBits(view, file, i * 4 + byte) << (8 * byte);
-  return word;
-}
-
-function sixBitCodes(list: readonly number[], unit: number): number[] {
-  return list.map((value) => (unit === 0 ? 0 : clamp(Math.round(value / unit), 0, 63)));
-}
-
-function quantizeSuper(values: Float32Array, view: DataView, file: number): void {
-  const steps: number[] = [];
-  const floors: number[] = [];
-  for (let j = 0; j < 8; j++) {
-    const part = values.subarray(j * 32, j * 32 + 32);
-    const least = part.reduce((low, value) => Math.min(low, value), 0);
-    const most = part.reduce((high, value) => Math.max(high, value), 0);
-    steps.push((most - least) / 15);
-    floors.push(-least);
-  }
-  view.setUint16(file, f32ToF16(Math.max(...steps) / 63), true);
-  view.setUint16(file + 2, f32ToF16(Math.max(...floors) / 63), true);
-  const d = f16ToF32(view.getUint16(file, true));
-  const dmin = f16ToF32(view.getUint16(file + 2, true));
-  const scales = sixBitCodes(steps, d);
-  const mins = sixBitCodes(floors, dmin);
-  writeSixBits(view, file, scales, mins);
-  for (let index = 0; index < blockSize; index++) {
+function quantizeSuper(values: Float32Array, to: DataView, file: number): void {
+  const { steps, floors } = writeKScales(values, { to, file, most: 15 });
+  for (const [index, value] of values.entries()) {
     const j = index >> 5;
-    const step = d * scales[j];
-    const code = step === 0 ? 0 : clamp(Math.round((values[index] + dmin * mins[j]) / step), 0, 15);
+    const code = codeFor(value, { step: steps[j], start: -floors[j], most: 15 });
     const at = file + codesAt + (j >> 1) * 32 + (index & 31);
-    view.setUint8(at, view.getUint8(at) | (code << (4 * (j & 1))));
+    to.setUint8(at, to.getUint8(at) | (code << (4 * (j & 1))));
   }
 }
 
@@ -144,5 +102,5 @@ export const q4_k: WeightFormat = {
   },
 
   quantize,
-  sample: (rng, blocks) => sampleNormal(quantize, rng, blocks * blockSize),
+  sample: (rng, blocks) => sampleBlocks(rng, blocks, { bytesPerBlock, sizes: { 0: 0.0006, 2: 0.003 } }),
 };

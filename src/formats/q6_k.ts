@@ -5,12 +5,16 @@
 // byte i of word u hold weight 16u + 4t + i; then the scales [super-block][row]; then d as f32 [4 super-blocks][row], because
 // in real files it often is a subnormal f16, which an adapter may flush.
 
-import { f16ToF32, f32ToF16 } from "../base/dtype.ts";
+import { f16ToF32 } from "../base/dtype.ts";
 import { ceilDiv, clamp } from "../base/math.ts";
+import planesPart from "../../shaders/parts/weight/planes.wgsl?raw";
 import wgsl from "../../shaders/parts/weight/q6_k.wgsl?raw";
-import { sampleNormal, type WeightFormat } from "./format.ts";
+import { pairWord } from "./bit_planes.ts";
+import type { WeightFormat } from "./format.ts";
 import { joinHigh, joinLow } from "./nibbles.ts";
 import { blocksOf, eachRow, groupsOf, planeUnits, repackViews, unitBytes, unitStride } from "./row_groups.ts";
+import { sampleBlocks } from "./sample.ts";
+import { farthest, storeHalf } from "./scaling.ts";
 
 const blockSize = 256;
 const bytesPerBlock = 210;
@@ -61,15 +65,10 @@ function writeCode(view: DataView, file: number, index: number, code: number): v
   view.setUint8(high, view.getUint8(high) | (((code + 32) >> 4) << (2 * j)));
 }
 
-function farthest(list: ArrayLike<number>): number {
-  return Array.from(list).reduce((most, value) => (Math.abs(value) > Math.abs(most) ? value : most), 0);
-}
-
 function quantizeSuper(values: Float32Array, view: DataView, file: number): void {
   const steps: number[] = [];
   for (let part = 0; part < 16; part++) steps.push(farthest(values.subarray(part * 16, part * 16 + 16)) / -32);
-  view.setUint16(file + dAt, f32ToF16(farthest(steps) / -128), true);
-  const d = f16ToF32(view.getUint16(file + dAt, true));
+  const d = storeHalf(view, file + dAt, farthest(steps) / -128);
   for (let index = 0; index < blockSize; index++) {
     const scale = d === 0 ? 0 : clamp(Math.round(steps[index >> 4] / d), -128, 127);
     view.setInt8(file + scalesAt + (index >> 4), scale);
@@ -87,10 +86,7 @@ function lowWord(from: DataView, file: number, block: number, index: number): nu
 
 /** Word `index` of its high bit pairs. */
 function highWord(from: DataView, file: number, block: number, index: number): number {
-  const at = file + highAt + (block >> 2) * 32 + index * 16;
-  const shift = 2 * (block & 3);
-  const pairs = (t: number): number => (from.getUint32(at + t * 4, true) >>> shift) & 0x03030303;
-  return pairs(0) | (pairs(1) << 2) | (pairs(2) << 4) | (pairs(3) << 6);
+  return pairWord(from, file + highAt + (block >> 2) * 32 + index * 16, 2 * (block & 3));
 }
 
 function quantize(values: Float32Array): Uint8Array {
@@ -106,8 +102,8 @@ export const q6_k: WeightFormat = {
   ggufType: 14,
   blockSize,
   bytesPerBlock,
-  part: wgsl,
-  packed: false,
+  part: `${wgsl}\n${planesPart}`,
+  packed: true,
   halves: [208],
   rowGroupBytes,
   constants: (cols) => {
@@ -148,5 +144,5 @@ export const q6_k: WeightFormat = {
   },
 
   quantize,
-  sample: (rng, blocks) => sampleNormal(quantize, rng, blocks * blockSize),
+  sample: (rng, blocks) => sampleBlocks(rng, blocks, { bytesPerBlock, sizes: { [dAt]: 0.0002 } }),
 };

@@ -4,8 +4,9 @@
 import { f16ToF32, f32ToF16 } from "../base/dtype.ts";
 import { ceilDiv } from "../base/math.ts";
 import wgsl from "../../shaders/parts/weight/q8_0.wgsl?raw";
-import { sampleNormal, type WeightFormat } from "./format.ts";
+import type { WeightFormat } from "./format.ts";
 import { blocksOf, eachRow, groupsOf, planeUnits, repackViews, unitBytes, unitStride } from "./row_groups.ts";
+import { sampleBlocks } from "./sample.ts";
 
 const blockSize = 32;
 const bytesPerBlock = 34;
@@ -70,5 +71,5 @@ export const q8_0: WeightFormat = {
   },
 
   quantize,
-  sample: (rng, blocks) => sampleNormal(quantize, rng, blocks * blockSize),
+  sample: (rng, blocks) => sampleBlocks(rng, blocks, { bytesPerBlock, sizes: { 0: 0.002 } }),
 };
