@@ -5,7 +5,7 @@ import { blockWidth } from "../base/layout.ts";
 import bf16Part from "../../shaders/parts/weight/bf16.wgsl?raw";
 import f16Part from "../../shaders/parts/weight/f16.wgsl?raw";
 import f32Part from "../../shaders/parts/weight/f32.wgsl?raw";
-import { sampleNormal, type WeightFormat } from "./format.ts";
+import type { WeightFormat } from "./format.ts";
 import { blocksOf, eachRow, groupsOf, planeUnits, repackViews, unitBytes, unitStride } from "./row_groups.ts";
 
 interface FloatType {
@@ -54,7 +54,7 @@ function floatFormat({ name, ggufType, bytes, part, read, write }: FloatType): W
       for (let index = 0; index < out.length; index++) out[index] = read(view, index * bytes);
     },
     quantize,
-    sample: (rng, blocks) => sampleNormal(quantize, rng, blocks),
+    sample: (rng, blocks) => Uint8Array.from(quantize(Float32Array.from({ length: blocks }, () => rng.normal() * 0.05))),
   };
 }
 

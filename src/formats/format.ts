@@ -74,8 +74,3 @@ export function packMatrix(format: WeightFormat, file: Uint8Array, span: RowSpan
   format.repack(file, span, packed.subarray(codebookBytes(format)));
   return packed;
 }
-
-/** `sample` of a format that can quantize: normal values. */
-export function sampleNormal(quantize: (values: Float32Array) => Uint8Array, rng: Rng, count: number): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(quantize(Float32Array.from({ length: count }, () => rng.normal() * 0.05)));
-}

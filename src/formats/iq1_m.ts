@@ -12,9 +12,9 @@ import wgsl from "../../shaders/parts/weight/iq1_m.wgsl?raw";
 import ternary from "../../shaders/parts/weight/ternary_grid.wgsl?raw";
 import { eachSuper, superSize } from "./codebooks/blocks.ts";
 import { iq1sGrid } from "./codebooks/iq1s.ts";
-import { randomBlocks, randomHalf } from "./codebooks/sample.ts";
 import type { WeightFormat } from "./format.ts";
 import { blocksOf, groupsOf, planeUnits, repackViews, unitBytes, unitStride } from "./row_groups.ts";
+import { randomBlocks, randomHalf } from "./sample.ts";
 
 const bytesPerBlock = 56;
 const highAt = 32;

@@ -10,9 +10,9 @@ import wgsl from "../../shaders/parts/weight/iq1_s.wgsl?raw";
 import ternary from "../../shaders/parts/weight/ternary_grid.wgsl?raw";
 import { eachSuper, superSize } from "./codebooks/blocks.ts";
 import { iq1sGrid } from "./codebooks/iq1s.ts";
-import { scaledBlocks } from "./codebooks/sample.ts";
 import type { WeightFormat } from "./format.ts";
 import { blocksOf, groupsOf, planeUnits, repackViews, unitBytes, unitStride } from "./row_groups.ts";
+import { sampleBlocks } from "./sample.ts";
 
 const bytesPerBlock = 50;
 const pointsAt = 2;
@@ -79,5 +79,5 @@ export const iq1_s: WeightFormat = {
     }
   },
 
-  sample: (rng, blocks) => scaledBlocks(rng, blocks, { bytesPerBlock, at: 0, size: 0.02 }),
+  sample: (rng, blocks) => sampleBlocks(rng, blocks, { bytesPerBlock, sizes: { 0: 0.02 } }),
 };

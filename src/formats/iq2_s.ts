@@ -10,10 +10,10 @@ import shared from "../../shaders/parts/weight/grid.wgsl?raw";
 import wgsl from "../../shaders/parts/weight/iq2_s.wgsl?raw";
 import { eachSuper, superSize, writeBlock } from "./codebooks/blocks.ts";
 import { iq2sGrid } from "./codebooks/iq2s.ts";
-import { scaledBlocks } from "./codebooks/sample.ts";
 import { signWord } from "./codebooks/signs.ts";
 import type { WeightFormat } from "./format.ts";
 import { blocksOf, groupsOf, planeUnits, repackViews, unitBytes, unitStride } from "./row_groups.ts";
+import { sampleBlocks } from "./sample.ts";
 
 const bytesPerBlock = 82;
 const pointsAt = 2;
@@ -86,5 +86,5 @@ export const iq2_s: WeightFormat = {
     }
   },
 
-  sample: (rng, blocks) => scaledBlocks(rng, blocks, { bytesPerBlock, at: 0, size: 0.004 }),
+  sample: (rng, blocks) => sampleBlocks(rng, blocks, { bytesPerBlock, sizes: { 0: 0.004 } }),
 };

@@ -9,10 +9,10 @@ import shared from "../../shaders/parts/weight/grid.wgsl?raw";
 import wgsl from "../../shaders/parts/weight/iq2_xs.wgsl?raw";
 import { eachSuper, superSize, writeBlock } from "./codebooks/blocks.ts";
 import { iq2xsGrid } from "./codebooks/iq2xs.ts";
-import { scaledBlocks } from "./codebooks/sample.ts";
 import { evenSigns, signWord } from "./codebooks/signs.ts";
 import type { WeightFormat } from "./format.ts";
 import { blocksOf, groupsOf, planeUnits, repackViews, unitBytes, unitStride } from "./row_groups.ts";
+import { sampleBlocks } from "./sample.ts";
 
 const bytesPerBlock = 74;
 const codesAt = 2;
@@ -89,5 +89,5 @@ export const iq2_xs: WeightFormat = {
     }
   },
 
-  sample: (rng, blocks) => scaledBlocks(rng, blocks, { bytesPerBlock, at: 0, size: 0.004 }),
+  sample: (rng, blocks) => sampleBlocks(rng, blocks, { bytesPerBlock, sizes: { 0: 0.004 } }),
 };

@@ -8,11 +8,11 @@ import { f16ToF32 } from "../base/dtype.ts";
 import { ceilDiv } from "../base/math.ts";
 import shared from "../../shaders/parts/weight/iq4.wgsl?raw";
 import wgsl from "../../shaders/parts/weight/iq4_xs.wgsl?raw";
-import { scaledBlocks } from "./codebooks/sample.ts";
 import { iq4Values } from "./codebooks/values.ts";
 import type { WeightFormat } from "./format.ts";
 import { putHalves } from "./nibbles.ts";
 import { blocksOf, eachRow, groupsOf, planeUnits, repackViews, unitBytes, unitStride } from "./row_groups.ts";
+import { sampleBlocks } from "./sample.ts";
 
 const blockSize = 256;
 const bytesPerBlock = 136;
@@ -91,5 +91,5 @@ export const iq4_xs: WeightFormat = {
     }
   },
 
-  sample: (rng, blocks) => scaledBlocks(rng, blocks, { bytesPerBlock, at: 0, size: 0.0002 }),
+  sample: (rng, blocks) => sampleBlocks(rng, blocks, { bytesPerBlock, sizes: { 0: 0.0002 } }),
 };

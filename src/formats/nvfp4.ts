@@ -6,11 +6,11 @@
 import { ceilDiv } from "../base/math.ts";
 import shared from "../../shaders/parts/weight/fp4.wgsl?raw";
 import wgsl from "../../shaders/parts/weight/nvfp4.wgsl?raw";
-import { randomBlocks } from "./codebooks/sample.ts";
 import { fp4Values } from "./codebooks/values.ts";
 import type { WeightFormat } from "./format.ts";
 import { joinHigh, joinLow } from "./nibbles.ts";
 import { blocksOf, eachRow, groupsOf, planeUnits, repackViews, unitBytes, unitStride } from "./row_groups.ts";
+import { randomBlocks } from "./sample.ts";
 
 const blockSize = 64;
 const bytesPerBlock = 36;
