@@ -1,7 +1,7 @@
 // How far the verdict before the download is from what happens after it: estimate and run take turns, so that both see the same machine.
 
 import { createEngine, estimate, type Estimate } from "../src/index.ts";
-import { median } from "./measure.ts";
+import { median } from "./statistics.ts";
 import { modelBytes, type ModelSpec, prompt, runOnce, type SpeedOptions } from "./model_speed.ts";
 
 /** A figure foretold and found. */

@@ -1,6 +1,8 @@
 // Wall-clock times of GPU work: many repetitions in one submit, so that neither submitting nor a coarse clock shows; works that
 // are compared take turns.
 
+import { median } from "./statistics.ts";
+
 /** Encodes one repetition; `repetition` counts from 0, for works that rotate over several buffers. */
 export type Work = (pass: GPUComputePassEncoder, repetition: number) => void;
 
@@ -9,12 +11,6 @@ export interface TimingOptions {
   readonly leastMs?: number;
   /** Timed submits of each work, after one that is dropped. */
   readonly rounds?: number;
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
 async function submit(device: GPUDevice, work: Work, repetitions: number): Promise<number> {

@@ -2,7 +2,7 @@
 
 import { createEngine, type Engine } from "../src/index.ts";
 import { seededRng } from "../src/base/rng.ts";
-import { median } from "./measure.ts";
+import { median } from "./statistics.ts";
 import { randomModel } from "./random_model.ts";
 
 /** A model to measure: seeded weights made here, or a file's bytes. */

@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { findLavapipe, findSwiftshader } from "../scripts/find_vulkan.mjs";
 import { benchFolder } from "./build.mjs";
@@ -15,13 +15,24 @@ const marker = "SHADERLOOM_BENCH_DRIVER";
  * @returns the exit status of that process, or undefined when this one is it
  */
 export function respawnOn(driver) {
-  if (driver === "any" || process.env[marker] === driver) return undefined;
+  if (driver === "any" || driver === "gpu" || process.env[marker] === driver) return undefined;
   const find = drivers[driver];
-  if (find === undefined) throw new Error(`no driver ${driver}: any, ${Object.keys(drivers).join(", ")}`);
+  if (find === undefined) throw new Error(`no driver ${driver}: any, gpu, ${Object.keys(drivers).join(", ")}`);
   const { env, reason } = find();
   if (env === undefined) throw new Error(reason);
   const done = spawnSync(process.execPath, process.argv.slice(1), { stdio: "inherit", env: { ...process.env, ...env, [marker]: driver } });
   return done.status ?? 1;
+}
+
+/** The folder of npm `webgpu`. */
+function dawnFolder() {
+  const folder = process.env.GPU_BENCH_MODULES;
+  if (folder !== undefined) return join(folder, "webgpu");
+  return dirname(createRequire(import.meta.url).resolve("webgpu/package.json"));
+}
+
+export function dawnVersion() {
+  return `npm webgpu ${JSON.parse(readFileSync(join(dawnFolder(), "package.json"), "utf8")).version}`;
 }
 
 /** From node_modules, or on a bare machine from the folder that GPU_BENCH_MODULES names. */

@@ -33,7 +33,7 @@ async function prepareModels() {
 
 /** One process: a warm-up run, then the counted one. */
 async function runOurs({ gguf }) {
-  const options = { copy: false, matvec: false, models: [{ kind: "file", name: "small-qwen2-q4_0.gguf", path: gguf }] };
+  const options = { sections: ["models"], models: [{ kind: "file", name: "small-qwen2-q4_0.gguf", path: gguf }] };
   const { result, browser } = await runInBrowser({ ...options, prefillTokens, decodeTokens, runs: 1 }, () => undefined);
   const [model] = result.models;
   const adapter = result.adapter.description || result.adapter.architecture;

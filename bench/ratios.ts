@@ -3,8 +3,9 @@
 import { assert } from "../src/base/errors.ts";
 import type { Caps } from "../src/gpu/caps.ts";
 import type { Precision, Variant } from "../src/kernels/kernel.ts";
-import { median, timeRounds, timeWorks, type TimingOptions } from "./measure.ts";
+import { timeRounds, timeWorks, type TimingOptions } from "./measure.ts";
 import { type Product, Products, type ReferenceKernel } from "./products.ts";
+import { median } from "./statistics.ts";
 import naiveShader from "./reference/gemm_naive.wgsl?raw";
 import tiledShader from "./reference/gemm_tiled.wgsl?raw";
 import treeShader from "./reference/matvec_tree.wgsl?raw";

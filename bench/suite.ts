@@ -4,24 +4,28 @@ import { openDevice } from "../src/gpu/device.ts";
 import type { Caps } from "../src/gpu/caps.ts";
 import { type CopyResult, measureCopy } from "./copy.ts";
 import { type EstimateError, measureEstimate } from "./estimate.ts";
-import { measureMatvec, type MatvecResult } from "./matvec.ts";
+import { type KernelFilter, type KernelSections, measureKernelSections } from "./kernel_sections.ts";
 import { measureModel, type ModelSpec, type ModelSpeed, type SpeedOptions } from "./model_speed.ts";
+import { measurePeaks, type Peaks } from "./peaks.ts";
+import { measureRatios, type RatiosResult } from "./ratios.ts";
+
+export { randomModel } from "./random_model.ts";
+
+/** What can be measured, in the order in which it is. */
+export type Section = "copy" | "peaks" | "ratios" | "columns" | "lut" | "dispatch" | "kernels" | "models" | "estimate";
 
 export interface SuiteOptions extends SpeedOptions {
-  readonly copy: boolean;
-  readonly matvec: boolean;
-  /** Whether the speed of each model is measured by itself; default true. */
-  readonly speed?: boolean;
-  /** Whether each model is foretold and compared; default false. */
-  readonly estimate?: boolean;
+  readonly sections: readonly Section[];
+  readonly kernels?: KernelFilter;
   readonly models: readonly ModelSpec[];
   readonly onProgress?: (line: string) => void;
 }
 
-export interface SuiteResult {
-  readonly adapter: Pick<Caps, "vendor" | "architecture" | "description" | "deviceClass" | "f16" | "subgroups">;
+export interface SuiteResult extends KernelSections {
+  readonly adapter: Pick<Caps, "vendor" | "architecture" | "description" | "deviceClass" | "software" | "f16" | "subgroups">;
   readonly copy?: CopyResult;
-  readonly matvec?: MatvecResult;
+  readonly peaks?: Peaks;
+  readonly ratios?: RatiosResult;
   readonly models: readonly ModelSpeed[];
   readonly estimates: readonly EstimateError[];
 }
@@ -32,30 +36,33 @@ export interface SuiteResult {
  */
 export async function runSuite(gpu: GPU, options: SuiteOptions): Promise<SuiteResult> {
   const say = options.onProgress ?? ((): void => undefined);
+  const has = (section: Section): boolean => options.sections.includes(section);
   const opened = await openDevice(gpu, { deviceClass: options.deviceClass });
   const { device, caps } = opened;
-  const { vendor, architecture, description, deviceClass, f16, subgroups } = caps;
-  const adapter = { vendor, architecture, description, deviceClass, f16, subgroups };
-  let copy: CopyResult | undefined;
-  let matvec: MatvecResult | undefined;
+  const { vendor, architecture, description, deviceClass, software, f16, subgroups } = caps;
+  const adapter = { vendor, architecture, description, deviceClass, software, f16, subgroups };
+  const bench = { device, caps, say };
+  const measure = async <R>(section: Section, run: () => Promise<R>): Promise<R | undefined> => {
+    if (!has(section)) return undefined;
+    say(section);
+    return run();
+  };
+  let kernels: Omit<SuiteResult, "models" | "estimates">;
   try {
-    if (options.copy) {
-      say("copy");
-      copy = await measureCopy(device, caps);
-    }
-    if (options.matvec) {
-      say("matvec");
-      matvec = await measureMatvec(device, caps);
-    }
+    const copy = await measure("copy", () => measureCopy(device, caps));
+    const peaks = await measure("peaks", () => measurePeaks(device, caps));
+    const ratios = await measure("ratios", () => measureRatios(device, caps));
+    const sections = await measureKernelSections(bench, options.sections, options.kernels);
+    kernels = { adapter, ...(copy && { copy }), ...(peaks && { peaks }), ...(ratios && { ratios }), ...sections };
   } finally {
     opened.destroy();
   }
   const models: ModelSpeed[] = [];
   const estimates: EstimateError[] = [];
-  for (const spec of options.models) {
+  for (const spec of has("models") || has("estimate") ? options.models : []) {
     say(spec.kind === "file" ? spec.name : `random ${spec.shape} ${spec.format}`);
-    if (options.speed ?? true) models.push(await measureModel(spec, { ...options, gpu }));
-    if (options.estimate) estimates.push(await measureEstimate(spec, { ...options, gpu }));
+    if (has("models")) models.push(await measureModel(spec, { ...options, gpu }));
+    if (has("estimate")) estimates.push(await measureEstimate(spec, { ...options, gpu }));
   }
-  return { adapter, ...(copy ? { copy } : {}), ...(matvec ? { matvec } : {}), models, estimates };
+  return { ...kernels, models, estimates };
 }

@@ -1,18 +1,6 @@
 // Prints a bench's result for people.
-
-const number = (value, digits = 1) =>
-  value >= 100 ? value.toFixed(0) : value >= 1 ? value.toFixed(digits) : value === 0 ? "0" : value.toPrecision(2);
-
-/** Columns as wide as their widest cell; all but the first to the right. */
-function align(rows) {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  const pad = (cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]));
-  return rows.map((row) => `  ${row.map((cell, column) => pad(cell, column)).join("  ")}`.trimEnd()).join("\n");
-}
-
-function share(gigabytesPerSecond, copy) {
-  return copy ? `${number((100 * gigabytesPerSecond) / copy.gigabytesPerSecond, 0)} %` : "-";
-}
+import { align, number, percent } from "./align.mjs";
+import { columnsTable, dispatchTable, kernelTable, lutTable, matvecSummary, peaksTable, ratiosTable } from "./kernel_table.mjs";
 
 function modelTable(models, copy) {
   const head = ["model", "prefill tok/s", "decode tok/s", "encode us", "dispatches", "GB/s", "of copy", "load ms"];
@@ -23,9 +11,21 @@ function modelTable(models, copy) {
     number(model.encodeMs * 1000, 0),
     String(model.dispatches.decode),
     number(model.gigabytesPerSecond, 2),
-    share(model.gigabytesPerSecond, copy),
+    percent(copy && model.gigabytesPerSecond / copy.gigabytesPerSecond),
     number(model.loadMs, 0),
   ]);
+  return align([head, ...rows]);
+}
+
+/** The same files through llama.cpp, and our tokens per second over its. */
+function peerTable(peers, models) {
+  const head = ["through llama.cpp", "prefill tok/s", "decode tok/s", "ours, prefill", "ours, decode", "engine"];
+  const rows = peers.map(({ name, prefill, decode, engine, backend, device }) => {
+    const ours = models.find((model) => model.name === name);
+    const over = (phase, theirs) => (ours ? `${(ours[phase].tokensPerSecond / theirs.tokensPerSecond).toFixed(2)} x` : "-");
+    const where = `${engine}, ${backend}, ${device}`;
+    return [name, number(prefill.tokensPerSecond), number(decode.tokensPerSecond), over("prefill", prefill), over("decode", decode), where];
+  });
   return align([head, ...rows]);
 }
 
@@ -47,24 +47,41 @@ function estimateTable(estimates) {
   return align([head, ...rows]);
 }
 
-function matvecTable({ n, k, rows }, copy) {
-  const head = [`matvec ${n} x ${k}`, "ms", "GB/s", "of copy"];
-  return align([
-    head,
-    ...rows.map((row) => [row.name, number(row.ms, 2), number(row.gigabytesPerSecond, 2), share(row.gigabytesPerSecond, copy)]),
-  ]);
+function skippedText({ section, measured, skipped }) {
+  return `  ${section}: the time was over after ${measured} of ${measured + skipped} measurements; name fewer or give more`;
 }
 
-export function formatReport({ adapter, browser, date, host, result }) {
-  const { copy, matvec, models, estimates } = result;
-  const where = browser ?? "Node, Dawn";
-  const parts = [
+/** Each table after an empty line; those of sections that were not asked for are absent. */
+function tablesOf({ copy, peaks, ratios, columns, lut, dispatch, kernels, skipped = [], faults = [], models, estimates }, peers) {
+  const tables = [];
+  const add = (rows, make) => {
+    if (rows !== undefined && rows.length > 0) tables.push(make(rows));
+  };
+  if (copy) tables.push(`copy: ${number(copy.gigabytesPerSecond, 2)} GB/s read and written (${copy.bytes / 2 ** 20} MiB buffers)`);
+  if (peaks) tables.push(peaksTable(peaks));
+  if (ratios) tables.push(ratiosTable(ratios));
+  add(columns, columnsTable);
+  add(lut, lutTable);
+  add(dispatch, dispatchTable);
+  add(kernels, (rows) => kernelTable(rows, { copy, peaks }));
+  const summary = kernels && matvecSummary(kernels, { copy, peaks });
+  if (summary) tables.push(summary);
+  add(
+    skipped.filter((one) => one.skipped > 0),
+    (some) => some.map((one) => skippedText(one)).join("\n"),
+  );
+  add(faults, (some) => ["  variants that are not right here:", ...some.map((fault) => `  ${fault}`)].join("\n"));
+  add(models, (some) => modelTable(some, copy));
+  add(peers, (some) => peerTable(some, models));
+  add(estimates, estimateTable);
+  return tables;
+}
+
+export function formatReport({ adapter, browser, versions, date, host, result, peers = [] }) {
+  const where = browser ?? (versions?.dawn ? `Node, Dawn (${versions.dawn})` : "Node, Dawn");
+  const head = [
     `${adapter.description || adapter.architecture || adapter.vendor} (${adapter.deviceClass} programs), ${where}, ${date}`,
     `load average ${host.loadAverage.map((value) => value.toFixed(2)).join(" ")} on ${host.cores} cores, before the run`,
   ];
-  if (copy) parts.push("", `copy: ${number(copy.gigabytesPerSecond, 2)} GB/s read and written (${copy.bytes / 2 ** 20} MiB buffers)`);
-  if (matvec) parts.push("", matvecTable(matvec, copy), `  ratio to the tree reduction: ${number(matvec.ratio, 2)}`);
-  if (models.length > 0) parts.push("", modelTable(models, copy));
-  if (estimates.length > 0) parts.push("", estimateTable(estimates));
-  return parts.join("\n");
+  return [head.join("\n"), ...tablesOf(result, peers)].join("\n\n");
 }
