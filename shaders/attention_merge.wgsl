@@ -1,7 +1,7 @@
 // y = sum of exp(m - max) o / sum of exp(m - max) l over the ranges of a row.
 // partials [rows, PARTIAL_STRIDE] as [HEADS][SPLITS][1 + D4], y [rows, STRIDE], in vec4.
-// Grid: (HEADS, rows), one workgroup per head. Workgroup memory: 5 WG words.
-// Consts: WG, HEADS, D4, STRIDE, SPLITS, SPLIT_TOKENS, PARTIAL_STRIDE. Parts: reduce.
+// Grid: (HEADS, rows), one workgroup per head. Workgroup memory: 5 WG words, and that of parts/fours.
+// Consts: WG, HEADS, D4, STRIDE, SPLITS, SPLIT_TOKENS, PARTIAL_STRIDE. Parts: reduce, fours.
 // Source: Flash-Decoding, after arXiv:2307.08691.
 
 /// Sets of ranges that the lanes, D4 side by side, sum over.
@@ -40,16 +40,17 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   }
   stripes[lane] = acc;
   workgroupBarrier();
+  var total = vec4<f32>();
   if (stripe == 0) {
-    var total = vec4<f32>();
     for (var i = 0u; i < STRIPES; i++) {
       total += stripes[i * D4 + col];
     }
-    y[row * STRIDE + wg.x * D4 + col] = vec4<act_t>(total * share);
   }
+  put_four(row, select(STRIDE, wg.x * D4 + lane, stripe == 0), total * share, lane);
   if (wg.x == HEADS - 1) {
-    for (var i = HEADS * D4 + lane; i < STRIDE; i += WG) {
-      y[row * STRIDE + i] = vec4<act_t>();
+    for (var i = HEADS * D4; i < STRIDE; i += WG) {
+      put_four(row, min(i + lane, STRIDE), vec4<f32>(), lane);
     }
+    close_row(row, lane);
   }
 }

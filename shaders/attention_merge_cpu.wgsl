@@ -1,19 +1,12 @@
 // y = sum of exp(m - max) o / sum of exp(m - max) l over the ranges of a row, for CPU drivers.
 // partials [rows, PARTIAL_STRIDE] as [HEADS][SPLITS][1 + D4], y [rows, STRIDE], in vec4.
-// Grid: (ceil(STRIDE / WG), rows), one thread per vec4 of y. Workgroup memory: none, and no barrier.
-// Consts: WG, HEADS, D4, STRIDE, SPLITS, SPLIT_TOKENS, PARTIAL_STRIDE. Parts: none.
+// Grid: as in parts/rows, whose threads have nothing to share. Workgroup memory: none, and no barrier.
+// Consts: HEADS, D4, STRIDE, SPLITS, SPLIT_TOKENS, PARTIAL_STRIDE. Parts: rows.
 // Source: Flash-Decoding, after arXiv:2307.08691.
 
-@compute @workgroup_size(WG)
-fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let row = wg.y;
-  let col = wg.x * WG + lane;
-  if (row >= step.rows || col >= STRIDE) {
-    return;
-  }
+fn made(row: u32, col: u32) -> vec4<f32> {
   if (col >= HEADS * D4) {
-    y[row * STRIDE + col] = vec4<act_t>();
-    return;
+    return vec4<f32>();
   }
   // The causal past is never empty, so neither is the first range.
   let used = min(step.row[row].position / SPLIT_TOKENS + 1, SPLITS);
@@ -29,5 +22,5 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
     head = vec4<f32>(top, head.y * fade + next.y * gain, 0.0, 0.0);
     acc = acc * fade + partials[at + 1 + col % D4] * gain;
   }
-  y[row * STRIDE + col] = vec4<act_t>(acc / max(head.y, 1e-30));
+  return acc / max(head.y, 1e-30);
 }

@@ -1,9 +1,10 @@
 // y = softmax(q k^T SCALE) v in tiles of 32 queries x 32 keys, with a running maximum and sum.
 // q, y [rows, STRIDE] in vec4, heads of D4; kv as in parts/kv; the rows are consecutive positions of one sequence.
 // Grid: (ceil(rows / 32), HEADS), one workgroup per tile of queries of a head; tiles past the last position are never read.
-// Workgroup memory: 14.5 KiB (14,848 bytes). Threads lie 8 across; each owns ROWS queries x 4 keys of the scores, ROWS queries x one vec4
+// Workgroup memory: 14.5 KiB (14,848 bytes), and that of parts/fours. Threads lie 8 across; each owns ROWS queries x 4 keys of the scores, ROWS queries x one vec4
 // of every 32 dimensions of the output. Heads come in CHUNKS of 32 dimensions, so that any length fits.
-// Consts: WG (8 * 32 / ROWS), ROWS, CHUNKS, HEADS, GROUP, STRIDE, LOWEST, those of the parts. Parts: kv, mask, score, loop.
+// Consts: WG (8 * 32 / ROWS), ROWS, CHUNKS, HEADS, GROUP, STRIDE, LOWEST, those of the parts.
+// Parts: kv, mask, score, loop, fours.
 // Paper: FlashAttention-2, arXiv:2307.08691.
 
 /// vec4 from one row of a tile to the next: one more than 8, so that rows fall into different banks.
@@ -140,14 +141,18 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
     let share = 1.0 / max(total, 1e-30);
     for (var chunk = 0u; chunk < upto(CHUNKS); chunk++) {
       let col = chunk * 8 + tx;
-      if (row < step.rows && col < D4) {
-        y[row * STRIDE + head * D4 + col] = vec4<act_t>(acc[r][chunk] * share);
+      let inside = (row < step.rows) & (col < D4);
+      put_four(row, select(STRIDE, head * D4 + col, inside), acc[r][chunk] * share, lane);
+    }
+    if (head == HEADS - 1) {
+      for (var base = HEADS * D4; base < STRIDE; base += 8) {
+        put_four(row, select(STRIDE, min(base + tx, STRIDE), row < step.rows), vec4<f32>(), lane);
       }
     }
-    if (row < step.rows && head == HEADS - 1) {
-      for (var col = HEADS * D4 + tx; col < STRIDE; col += 8) {
-        y[row * STRIDE + col] = vec4<act_t>();
-      }
+  }
+  if (head == HEADS - 1) {
+    for (var row = first; row < min(first + 32, step.rows); row++) {
+      close_row(row, lane);
     }
   }
 }

@@ -1,7 +1,8 @@
 // y = softmax(q k^T SCALE) v for CPU drivers.
 // q, y [rows, STRIDE] in vec4, heads of D4; kv as in parts/kv; the rows are consecutive positions of one sequence.
 // Grid: (ceil(rows / 4 / WG), HEADS), one thread per four queries of a head. Workgroup memory: none, and no barrier.
-// Consts: WG, HEADS, GROUP (query heads per kv head), STRIDE, LOWEST, those of the parts. Parts: attend/four, kv, mask, score.
+// Consts: WG, HEADS, GROUP (query heads per kv head), STRIDE, LOWEST, those of the parts. Parts: attend/four, queries,
+// kv, mask, score.
 // Paper: arXiv:2307.08691.
 
 @compute @workgroup_size(WG)
@@ -18,16 +19,5 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   let keys = vec2<u32>(mask_first(first) / 8 * 8, first + count);
   attend(step.row[row].slot, head / GROUP, keys, first + rows, (row + rows) * STRIDE + head * D4);
   let share = 1.0 / max(attend_sum, vec4<f32>(1e-30));
-  attend_each(row * STRIDE + head * D4, STRIDE, count, share);
-  if (head == HEADS - 1) {
-    for (var r = row; r < row + count; r++) {
-      for (var i = HEADS * D4; i < STRIDE; i++) {
-        y[r * STRIDE + i] = vec4<act_t>();
-      }
-    }
-  }
-}
-
-fn attend_write(at: u32, value: vec4<f32>) {
-  y[at] = vec4<act_t>(value);
+  put_queries(row, head, count, share);
 }

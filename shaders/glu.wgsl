@@ -1,7 +1,6 @@
 // y = f(gate) * up with f = silu, x / (1 + e^-x), or gelu in its tanh form.
 // gate, up, y [rows, STRIDE] in vec4; f(0) = 0, so padding stays zero.
-// Grid: (ceil(STRIDE / WG), rows), one thread per vec4. Workgroup memory: none.
-// Consts: WG, STRIDE (vec4 per row), GELU. Parts: none.
+// Grid and workgroup memory: as in parts/rows. Consts: STRIDE (vec4 per row), GELU. Parts: rows.
 // Paper: arXiv:2002.05202.
 
 // The clamps keep exp and tanh away from overflow, which not every driver turns into the right limit.
@@ -14,19 +13,11 @@ fn gelu(v: vec4<f32>) -> vec4<f32> {
   return 0.5 * v * (1.0 + tanh(clamp(u, vec4<f32>(-15.0), vec4<f32>(15.0))));
 }
 
-@compute @workgroup_size(WG)
-fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let row = wg.y;
-  let col = wg.x * WG + lane;
-  if (row >= step.rows || col >= STRIDE) {
-    return;
-  }
-  let at = row * STRIDE + col;
-  var v = vec4<f32>(gate[at]);
+fn made(row: u32, col: u32) -> vec4<f32> {
+  let v = vec4<f32>(gate[row * STRIDE + col]);
+  let factor = vec4<f32>(up[row * STRIDE + col]);
   if (GELU) {
-    v = gelu(v);
-  } else {
-    v = silu(v);
+    return gelu(v) * factor;
   }
-  y[at] = vec4<act_t>(v * vec4<f32>(up[at]));
+  return silu(v) * factor;
 }

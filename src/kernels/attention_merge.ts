@@ -1,45 +1,73 @@
 // Joins the ranges that attention_decode computed.
 
-import { rowStride } from "../base/layout.ts";
+import { blockWidth } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import type { Rng } from "../base/rng.ts";
 import { mergeReference, partialCols, type SplitAttributes } from "./attention.ts";
 import { splitCases } from "./attention_decode.ts";
-import type { Kernel, KernelTarget, Variant } from "./kernel.ts";
+import {
+  type Quantized,
+  codesKey,
+  fourFiles,
+  rowBindings,
+  rowConsts,
+  rowFiles,
+  rowOutputs,
+  rowResults,
+  rowThreads,
+  takesCodes,
+} from "./codes.ts";
+import type { Kernel, KernelCase, KernelTarget, Variant } from "./kernel.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
 import { activationBytes } from "./work.ts";
+
+export interface MergeAttributes extends SplitAttributes {
+  /** On GPUs only of heads that are whole blocks of 32. */
+  readonly quantized?: Quantized;
+}
 
 const cpuThreads = 16;
 const gpuThreads = 128;
 
-function variants(attributes: SplitAttributes, target: KernelTarget): readonly Variant[] {
-  if (!supports(target)) return [];
-  const { kv, numHeads, splits, splitTokens } = attributes;
+function variants(attributes: MergeAttributes, target: KernelTarget): readonly Variant[] {
+  const { kv, numHeads, splits, splitTokens, quantized } = attributes;
+  if (!supports(target) || !takesCodes(target, quantized)) return [];
   const cpu = target.deviceClass === "cpu";
-  const stride = rowStride(numHeads * kv.headDim) / 4;
+  if (!cpu && quantized && kv.headDim % blockWidth !== 0) return [];
+  const rows = rowsOf(attributes);
   const consts = {
     WG: cpu ? cpuThreads : gpuThreads,
     HEADS: numHeads,
     D4: kv.headDim / 4,
-    STRIDE: stride,
+    ...rowConsts(rows),
     SPLITS: splits,
     SPLIT_TOKENS: splitTokens,
     PARTIAL_STRIDE: partialCols(attributes) / 4,
+    ...(cpu && { OVER_OUTPUT_ROWS: false }),
   };
   return [
     {
-      key: variantKey(target, "attention_merge"),
+      key: variantKey(target, "attention_merge", ...codesKey(quantized)),
       precision: target.precision,
       header: makeHeader(target, consts),
-      files: cpu ? ["attention_merge_cpu.wgsl"] : ["attention_merge.wgsl", "parts/reduce/workgroup.wgsl"],
-      bindings: [
-        { name: "partials", from: "input0", type: "array<vec4<f32>>", access: "read" },
-        { name: "y", from: "output0", type: "array<vec4<act_t>>", access: "read_write" },
-      ],
+      files: cpu
+        ? ["attention_merge_cpu.wgsl", ...rowFiles(quantized, target)]
+        : ["attention_merge.wgsl", "parts/reduce/workgroup.wgsl", ...fourFiles(quantized)],
+      bindings: [{ name: "partials", from: "input0", type: "array<vec4<f32>>", access: "read" }, ...rowBindings(quantized)],
       usesStep: true,
-      grid: (step) => (cpu ? [ceilDiv(stride, cpuThreads), step.rows, 1] : [numHeads, step.rows, 1]),
+      grid: (step) => (cpu ? [ceilDiv(rowThreads(rows, target), cpuThreads), step.rows, 1] : [numHeads, step.rows, 1]),
     },
   ];
+}
+
+function rowsOf({ kv, numHeads, quantized }: MergeAttributes): { cols: number; over: "rows"; quantized: Quantized | undefined } {
+  return { cols: numHeads * kv.headDim, over: "rows", quantized };
+}
+
+/** A case of `attention_decode` that leaves codes. */
+function withCodes(index: number, quantized: Quantized): KernelCase<MergeAttributes> {
+  const { name, attributes, ...rest } = splitCases[index];
+  return { ...rest, name: `${name}, codes ${quantized}`, attributes: { ...attributes, quantized } };
 }
 
 /** Numbers like attention_decode's: any maximum, a positive sum. */
@@ -52,11 +80,11 @@ function fill({ kv }: SplitAttributes): (rng: Rng, row: number, col: number) => 
 }
 
 /** y = sum of exp(m - max) o over sum of exp(m - max) l, over the ranges of a row; y [rows, numHeads * headDim]. */
-export const attentionMerge: Kernel<SplitAttributes> = {
+export const attentionMerge: Kernel<MergeAttributes> = {
   name: "attention_merge",
-  outputs: ({ kv, numHeads }) => [{ rows: "rows", cols: numHeads * kv.headDim, type: "act" }],
+  outputs: (attributes) => rowOutputs(rowsOf(attributes)),
   variants,
-  reference: (attributes, args) => [mergeReference(attributes, args)],
+  reference: (attributes, args) => rowResults(mergeReference(attributes, args), attributes.quantized),
   operands: (attributes) => ({ inputs: [{ rows: "rows", cols: partialCols(attributes), type: "f32", fill: fill(attributes) }] }),
   work: (attributes, step) => {
     const { kv, numHeads, splitTokens } = attributes;
@@ -66,5 +94,5 @@ export const attentionMerge: Kernel<SplitAttributes> = {
       macs: partials * kv.headDim,
     };
   },
-  cases: splitCases,
+  cases: [...splitCases, withCodes(1, "only"), withCodes(2, "only"), withCodes(4, "also"), withCodes(6, "also")],
 };

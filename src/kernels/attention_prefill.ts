@@ -1,17 +1,18 @@
 // Attention of consecutive rows of one sequence over its pages: FlashAttention-2 tiles on GPUs, one thread per query on CPUs.
 
+import { blockWidth } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import { type AttentionAttributes, attentionConsts, attentionParts, attentionReference } from "./attention.ts";
-import type { Kernel, KernelBinding, KernelCase, KernelTarget, Variant } from "./kernel.ts";
+import { type Quantized, blockFiles, codesKey, fourFiles, rowBindings, rowConsts, rowOutputs, rowResults, takesCodes } from "./codes.ts";
+import type { Kernel, KernelCase, KernelTarget, Variant } from "./kernel.ts";
 import { kvBindings, testLayout } from "./kv_layout.ts";
 import { loopPart, makeHeader, supports, variantKey } from "./target.ts";
 import { kvBytes, streamedBytes } from "./work.ts";
 
-const bindings: readonly KernelBinding[] = [
-  { name: "q", from: "input0", type: "array<vec4<act_t>>", access: "read" },
-  ...kvBindings("read"),
-  { name: "y", from: "output0", type: "array<vec4<act_t>>", access: "read_write" },
-];
+export interface PrefillAttributes extends AttentionAttributes {
+  /** Of heads that are whole blocks of 32. */
+  readonly quantized?: Quantized;
+}
 
 /** Queries and keys of a tile; the shader's mapping of threads relies on both being 32. */
 const tile = 32;
@@ -19,9 +20,20 @@ const tile = 32;
 /** Rows that one workgroup of the CPU variant takes: few, so that short prompts reach every core. */
 const cpuRows = 16;
 
-function variants(attributes: AttentionAttributes, target: KernelTarget): readonly Variant[] {
-  const { kv, numHeads } = attributes;
-  if (!supports(target, [kv.type])) return [];
+function rowsOf({ kv, numHeads, quantized }: PrefillAttributes): { cols: number; over: "rows"; quantized: Quantized | undefined } {
+  return { cols: numHeads * kv.headDim, over: "rows", quantized };
+}
+
+/** What stores the outputs of a tile. */
+function storeFiles(quantized: Quantized | undefined, cpu: boolean): readonly string[] {
+  if (!cpu) return fourFiles(quantized);
+  return quantized ? ["parts/queries/codes.wgsl", ...blockFiles(quantized)] : ["parts/queries/store.wgsl"];
+}
+
+function variants(attributes: PrefillAttributes, target: KernelTarget): readonly Variant[] {
+  const { kv, numHeads, quantized } = attributes;
+  if (!supports(target, [kv.type]) || !takesCodes(target, quantized)) return [];
+  if (quantized && kv.headDim % blockWidth !== 0) return [];
   const cpu = target.deviceClass === "cpu";
   // Four query rows a thread; two where the outputs of a head this long would not fit its registers.
   const rowsPerThread = kv.headDim > 128 ? 2 : 4;
@@ -31,14 +43,19 @@ function variants(attributes: AttentionAttributes, target: KernelTarget): readon
   const rowsPerWorkgroup = cpu ? cpuRows : tile;
   return [
     {
-      key: variantKey(target, "attention_prefill", `kv_${kv.type}`),
+      key: variantKey(target, "attention_prefill", `kv_${kv.type}`, ...codesKey(quantized)),
       precision: target.precision,
-      header: makeHeader(target, { ...attentionConsts(attributes), ...consts }, { kv_t: kv.type }),
+      header: makeHeader(target, { ...attentionConsts(attributes), ...rowConsts(rowsOf(attributes)), ...consts }, { kv_t: kv.type }),
       files: [
         ...(cpu ? ["attention_prefill_cpu.wgsl", "parts/attend/four.wgsl"] : ["attention_prefill.wgsl", loopPart(target)]),
+        ...storeFiles(quantized, cpu),
         ...attentionParts,
       ],
-      bindings,
+      bindings: [
+        { name: "q", from: "input0", type: "array<vec4<act_t>>", access: "read" },
+        ...kvBindings("read"),
+        ...rowBindings(quantized),
+      ],
       usesStep: true,
       grid: (step) => [ceilDiv(step.rows, rowsPerWorkgroup), numHeads, 1],
     },
@@ -48,20 +65,26 @@ function variants(attributes: AttentionAttributes, target: KernelTarget): readon
 function testCase(
   name: string,
   shape: { heads: number; kvHeads: number; headDim: number; pageTokens?: number },
-  step: { rows: number; pastTokens: number; type?: "f16" },
-): KernelCase<AttentionAttributes> {
+  step: { rows: number; pastTokens: number; type?: "f16"; quantized?: Quantized },
+): KernelCase<PrefillAttributes> {
   const { heads, kvHeads, headDim, pageTokens = 32 } = shape;
-  const { rows, pastTokens, type = "f32" } = step;
+  const { rows, pastTokens, type = "f32", quantized } = step;
   const layout = testLayout({ numKvHeads: kvHeads, headDim, pageTokens, tokens: rows + pastTokens });
-  return { name, attributes: { kv: { ...layout, type }, numHeads: heads, scale: 1 / Math.sqrt(headDim) }, rows, pastTokens };
+  const attributes: PrefillAttributes = {
+    kv: { ...layout, type },
+    numHeads: heads,
+    scale: 1 / Math.sqrt(headDim),
+    ...(quantized && { quantized }),
+  };
+  return { name: quantized ? `${name}, codes ${quantized}` : name, attributes, rows, pastTokens };
 }
 
 /** y = softmax(q k^T scale) v, causal; q, y [rows, numHeads * headDim]. arXiv:2307.08691 */
-export const attentionPrefill: Kernel<AttentionAttributes> = {
+export const attentionPrefill: Kernel<PrefillAttributes> = {
   name: "attention_prefill",
-  outputs: ({ kv, numHeads }) => [{ rows: "rows", cols: numHeads * kv.headDim, type: "act" }],
+  outputs: (attributes) => rowOutputs(rowsOf(attributes)),
   variants,
-  reference: (attributes, args) => [attentionReference(attributes, args)],
+  reference: (attributes, args) => rowResults(attentionReference(attributes, args), attributes.quantized),
   operands: ({ kv, numHeads }) => ({ inputs: [{ rows: "rows", cols: numHeads * kv.headDim, type: "act" }], kv }),
   work: (attributes, step) => {
     const { kv, numHeads } = attributes;
@@ -83,5 +106,8 @@ export const attentionPrefill: Kernel<AttentionAttributes> = {
     testCase("35 tokens after 64, head of 128", { heads: 4, kvHeads: 1, headDim: 128 }, { rows: 35, pastTokens: 64 }),
     testCase("33 tokens after 5, head of 256", { heads: 2, kvHeads: 1, headDim: 256 }, { rows: 33, pastTokens: 5 }),
     testCase("33 tokens after 257, f16 pages", { heads: 4, kvHeads: 2, headDim: 64 }, { rows: 33, pastTokens: 257, type: "f16" }),
+    testCase("1 token after 257", { heads: 4, kvHeads: 2, headDim: 64 }, { rows: 1, pastTokens: 257, quantized: "only" }),
+    testCase("35 tokens after 64, head of 32", { heads: 3, kvHeads: 1, headDim: 32 }, { rows: 35, pastTokens: 64, quantized: "also" }),
+    testCase("33 tokens, head of 160", { heads: 2, kvHeads: 2, headDim: 160 }, { rows: 33, pastTokens: 0, quantized: "also" }),
   ],
 };

@@ -1,7 +1,7 @@
 // The gated linear unit between the two halves of a feed-forward block.
 
-import { rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
+import { type Quantized, codesKey, rowBindings, rowConsts, rowFiles, rowOutputs, rowResults, rowThreads, takesCodes } from "./codes.ts";
 import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
 import { streamedBytes } from "./work.ts";
@@ -10,26 +10,32 @@ export interface GluAttributes {
   readonly cols: number;
   /** `gelu` is the tanh approximation, as in ggml. */
   readonly activation: "silu" | "gelu";
+  readonly quantized?: Quantized;
 }
 
 const workgroupSize = 64;
 
-function variants({ cols, activation }: GluAttributes, target: KernelTarget): readonly Variant[] {
-  if (!supports(target)) return [];
-  const stride = rowStride(cols) / 4;
+function variants({ cols, activation, quantized }: GluAttributes, target: KernelTarget): readonly Variant[] {
+  if (!supports(target) || !takesCodes(target, quantized)) return [];
+  const rows = { cols, over: "rows", quantized } as const;
   return [
     {
-      key: variantKey(target, "glu", activation),
+      key: variantKey(target, "glu", activation, ...codesKey(quantized)),
       precision: target.precision,
-      header: makeHeader(target, { WG: workgroupSize, STRIDE: stride, GELU: activation === "gelu" }),
-      files: ["glu.wgsl"],
+      header: makeHeader(target, {
+        WG: workgroupSize,
+        ...rowConsts(rows),
+        GELU: activation === "gelu",
+        OVER_OUTPUT_ROWS: false,
+      }),
+      files: ["glu.wgsl", ...rowFiles(quantized, target)],
       bindings: [
         { name: "gate", from: "input0", type: "array<vec4<act_t>>", access: "read" },
         { name: "up", from: "input1", type: "array<vec4<act_t>>", access: "read" },
-        { name: "y", from: "output0", type: "array<vec4<act_t>>", access: "read_write" },
+        ...rowBindings(quantized),
       ],
       usesStep: true,
-      grid: (step) => [ceilDiv(stride, workgroupSize), step.rows, 1],
+      grid: (step) => [ceilDiv(rowThreads(rows, target), workgroupSize), step.rows, 1],
     },
   ];
 }
@@ -42,16 +48,17 @@ function gelu(x: number): number {
   return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
 }
 
-function reference({ activation }: GluAttributes, args: CpuArgs): readonly CpuTensor[] {
+function reference({ activation, quantized }: GluAttributes, args: CpuArgs): readonly CpuTensor[] {
   const [gate, up] = args.inputs;
   const apply = activation === "silu" ? silu : gelu;
-  return [{ rows: gate.rows, cols: gate.cols, data: gate.data.map((value, index) => apply(value) * up.data[index]) }];
+  const y: CpuTensor = { rows: gate.rows, cols: gate.cols, data: gate.data.map((value, index) => apply(value) * up.data[index]) };
+  return rowResults(y, quantized);
 }
 
 /** y = activation(gate) * up over activations [rows, cols]: SwiGLU or GeGLU. arXiv:2002.05202 */
 export const glu: Kernel<GluAttributes> = {
   name: "glu",
-  outputs: ({ cols }) => [{ rows: "rows", cols, type: "act" }],
+  outputs: ({ cols, quantized }) => rowOutputs({ cols, over: "rows", quantized }),
   variants,
   reference,
   operands: ({ cols }) => ({
@@ -69,5 +76,7 @@ export const glu: Kernel<GluAttributes> = {
     { name: "1 element", attributes: { cols: 1, activation }, rows: 1 },
     { name: "33x172", attributes: { cols: 172, activation }, rows: 33 },
     { name: "2x2048", attributes: { cols: 2048, activation }, rows: 2 },
+    { name: "33x172 and codes", attributes: { cols: 172, activation, quantized: "also" }, rows: 33 },
+    { name: "3x1056 as codes", attributes: { cols: 1056, activation, quantized: "only" }, rows: 3 },
   ]),
 };

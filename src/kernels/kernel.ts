@@ -111,6 +111,8 @@ export interface OutputSpec {
   readonly type: "act" | "f32" | "u32";
   /** Columns that must equal the reference bit for bit (ids, flags); every column of a `u32` output unless given. */
   readonly exact?: (col: number) => boolean;
+  /** Words are four signed bytes each: quantized numbers, which rounding may put one off the reference's. */
+  readonly codes?: boolean;
 }
 
 /** Elements from one row of an operand to the next: padded like activations, except words. */

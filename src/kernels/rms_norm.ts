@@ -1,8 +1,8 @@
 // Root-mean-square normalisation of rows, or of each head of a row (QK-norm).
 
-import { rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import { assert } from "../base/errors.ts";
+import { type Quantized, blockFiles, codesKey, fourFiles, rowBindings, rowConsts, rowOutputs, rowResults, takesCodes } from "./codes.ts";
 import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
 import { streamedBytes } from "./work.ts";
@@ -15,13 +15,16 @@ export interface RmsNormAttributes {
   readonly eps: number;
   /** Which rows the input has; default `rows`. */
   readonly over?: "rows" | "outputRows";
+  /** With one group. */
+  readonly quantized?: Quantized;
 }
 
 /** Lanes of a CPU driver's vector unit. */
 const cpuLanes = 4;
 
-function variants({ cols, groups, eps, over = "rows" }: RmsNormAttributes, target: KernelTarget): readonly Variant[] {
-  if (!supports(target)) return [];
+function variants({ cols, groups, eps, over = "rows", quantized }: RmsNormAttributes, target: KernelTarget): readonly Variant[] {
+  if (!supports(target) || !takesCodes(target, quantized)) return [];
+  assert(groups === 1 || quantized === undefined, "rms_norm makes no codes of groups, which may cut blocks");
   assert(groups === 1 || cols % 4 === 0, `rms_norm groups of ${cols} split a vec4`);
   const cpu = target.deviceClass === "cpu";
   const width = ceilDiv(cols, 4);
@@ -30,23 +33,24 @@ function variants({ cols, groups, eps, over = "rows" }: RmsNormAttributes, targe
   const groupLanes = over === "rows" && target.maxRows * groups >= cpuLanes ? 1 : cpuLanes;
   const consts = {
     WG: workgroupSize,
-    STRIDE: rowStride(cols * groups) / 4,
+    ...rowConsts({ cols: cols * groups, over, quantized }),
     WIDTH: width,
-    GROUPS: groups,
+    ...(!(cpu && quantized) && { GROUPS: groups }),
     COLS: { f32: cols },
     EPS: { f32: eps },
-    ...(cpu && { LANES: groupLanes, OVER_OUTPUT: over === "outputRows" }),
+    OVER_OUTPUT: over === "outputRows",
+    ...(cpu && { LANES: groupLanes }),
   };
   return [
     {
-      key: variantKey(target, "rms_norm"),
+      key: variantKey(target, "rms_norm", ...codesKey(quantized)),
       precision: target.precision,
       header: makeHeader(target, consts),
-      files: cpu ? ["rms_norm_cpu.wgsl"] : ["rms_norm.wgsl", "parts/reduce/workgroup.wgsl"],
+      files: cpu ? cpuFiles(quantized) : ["rms_norm.wgsl", "parts/reduce/workgroup.wgsl", ...fourFiles(quantized)],
       bindings: [
         { name: "x", from: "input0", type: "array<vec4<act_t>>", access: "read" },
         { name: "w", from: "vector0", type: "array<vec4<f32>>", access: "read" },
-        { name: "y", from: "output0", type: "array<vec4<act_t>>", access: "read_write" },
+        ...rowBindings(quantized),
       ],
       usesStep: true,
       grid: (step) => (cpu ? [ceilDiv(step[over] * groups * groupLanes, cpuLanes), 1, 1] : [groups, step[over], 1]),
@@ -54,7 +58,11 @@ function variants({ cols, groups, eps, over = "rows" }: RmsNormAttributes, targe
   ];
 }
 
-function reference({ cols, groups, eps }: RmsNormAttributes, args: CpuArgs): readonly CpuTensor[] {
+function cpuFiles(quantized: Quantized | undefined): readonly string[] {
+  return quantized ? ["rms_norm_codes_cpu.wgsl", ...blockFiles(quantized)] : ["rms_norm_cpu.wgsl"];
+}
+
+function reference({ cols, groups, eps, quantized }: RmsNormAttributes, args: CpuArgs): readonly CpuTensor[] {
   const [x] = args.inputs;
   const [w] = args.vectors;
   const data = new Float32Array(x.data.length);
@@ -64,13 +72,13 @@ function reference({ cols, groups, eps }: RmsNormAttributes, args: CpuArgs): rea
     const scale = 1 / Math.sqrt(sum / cols + eps);
     for (let col = 0; col < cols; col++) data[base + col] = x.data[base + col] * scale * w[col];
   }
-  return [{ rows: x.rows, cols: cols * groups, data }];
+  return rowResults({ rows: x.rows, cols: cols * groups, data }, quantized);
 }
 
 /** y = x / sqrt(mean(x^2) + eps) * w, over each group of `cols` elements; x [rows, groups * cols], w [cols]. arXiv:1910.07467 */
 export const rmsNorm: Kernel<RmsNormAttributes> = {
   name: "rms_norm",
-  outputs: ({ cols, groups, over = "rows" }) => [{ rows: over, cols: cols * groups, type: "act" }],
+  outputs: ({ cols, groups, over = "rows", quantized }) => rowOutputs({ cols: cols * groups, over, quantized }),
   variants,
   reference,
   operands: ({ cols, groups, over = "rows" }) => ({ inputs: [{ rows: over, cols: cols * groups, type: "act" }], vectors: [cols] }),
@@ -86,5 +94,14 @@ export const rmsNorm: Kernel<RmsNormAttributes> = {
     { name: "5x3 heads of 12", attributes: { cols: 12, groups: 3, eps: 1e-6 }, rows: 5 },
     { name: "2x16 heads of 128", attributes: { cols: 128, groups: 16, eps: 1e-6 }, rows: 2 },
     { name: "3 output rows of 7", attributes: { cols: 258, groups: 1, eps: 1e-6, over: "outputRows" }, rows: 7, outputRows: 3 },
+    { name: "33x33 and codes", attributes: { cols: 33, groups: 1, eps: 1e-5, quantized: "also" }, rows: 33 },
+    { name: "3x1031 and codes", attributes: { cols: 1031, groups: 1, eps: 1e-6, quantized: "also" }, rows: 3 },
+    { name: "1x4096 as codes", attributes: { cols: 4096, groups: 1, eps: 1e-6, quantized: "only" }, rows: 1 },
+    {
+      name: "3 output rows of 7 as codes",
+      attributes: { cols: 258, groups: 1, eps: 1e-6, over: "outputRows", quantized: "only" },
+      rows: 7,
+      outputRows: 3,
+    },
   ],
 };
