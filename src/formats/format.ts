@@ -34,8 +34,10 @@ export interface WeightFormat {
   readonly packed: boolean;
   /** Bits of the codes that `codes32` gives, where they are unsigned and at most 4. */
   readonly codeBits?: number;
-  /** Byte offsets of the f16 scales in a file block, on which `firstBadScale` and edge blocks go. */
+  /** Byte offsets of the f16 scales in a file block. */
   readonly halves: readonly number[];
+  /** The first file block with a scale that is no finite number, or -1, where `halves` does not say where scales are. */
+  badScale?(source: Uint8Array): number;
   /** What the part looks codes up in, at the start of each bound range; a multiple of 256 bytes. */
   readonly codebook?: Uint8Array;
   /** GPU bytes of one group of 8 rows, a multiple of 16. */
@@ -73,4 +75,22 @@ export function packMatrix(format: WeightFormat, file: Uint8Array, span: RowSpan
   if (format.codebook) packed.set(format.codebook);
   format.repack(file, span, packed.subarray(codebookBytes(format)));
   return packed;
+}
+
+/**
+ * The first file block of whole blocks with a scale that is NaN or infinite, or -1. One such scale makes a whole row of products
+ * worthless, and shader parts need not keep it: so no file with one is loaded. Weights of the plain types are not looked at.
+ */
+export function firstBadScale(format: WeightFormat, source: Uint8Array): number {
+  const { bytesPerBlock, halves } = format;
+  let first = format.badScale?.(source) ?? -1;
+  for (const half of halves) {
+    const end = first < 0 ? source.length : first * bytesPerBlock;
+    for (let at = half + 1; at < end; at += bytesPerBlock) {
+      if ((source[at] & 0x7c) !== 0x7c) continue;
+      first = Math.floor(at / bytesPerBlock);
+      break;
+    }
+  }
+  return first;
 }

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { bf16ToF32, f16ToF32, f32ToF16 } from "../base/dtype.ts";
 import { seededRng } from "../base/rng.ts";
+import { edgeBlocks, edgeKinds } from "../testing/edge_blocks.ts";
 import { sharedFileOrSkip } from "../testing/files.ts";
 import { formatName, formatType } from "./index.ts";
-import { fileBytes, type WeightFormat } from "./format.ts";
+import { fileBytes, firstBadScale, type WeightFormat } from "./format.ts";
 import { formatByGgufType, formats } from "../testing/formats.ts";
 
 /** One weight of a row group, read as the layout says and nothing else: (words, cols, row in group, col). */
@@ -58,6 +59,30 @@ const mirrors: Record<string, Mirror> = {
     return Math.fround(Math.fround(f32Scratch[0] * sc) * (code - 32));
   },
 };
+
+type Spoil = (bytes: Uint8Array, file: number) => void;
+
+const byte =
+  (at: number, value: number): Spoil =>
+  (bytes, file) => {
+    bytes[file + at] = value;
+  };
+
+/** Ways to make each scale of the block at `file` NaN or infinite; none for the plain types. */
+function spoilers(format: WeightFormat): readonly Spoil[] {
+  if (format.name === "mxfp4") return [byte(0, 249), byte(0, 255)];
+  if (format.name === "nvfp4") return [0, 1, 2, 3].flatMap((at) => [byte(at, 0x7f), byte(at, 0xff)]);
+  if (format.name === "iq1_m") {
+    return [0x7c00, 0xfe00].map((bits) => (bytes, file) => {
+      for (let part = 0; part < 4; part++) bytes[file + 49 + part * 2] = ((bits >> (4 * part)) & 15) << 4;
+    });
+  }
+  return format.halves.flatMap((half) =>
+    [0x7c00, 0xfc00, 0x7e01].map((bits): Spoil => {
+      return (bytes, file) => new DataView(bytes.buffer).setUint16(file + half, bits, true);
+    }),
+  );
+}
 
 function randomValues(count: number, seed: number): Float32Array {
   const rng = seededRng(seed);
@@ -124,6 +149,27 @@ describe.for(formats)("$name", (format) => {
     expect(size).toBeGreaterThan(0.02);
     expect(size).toBeLessThan(1);
     expect(values.some((value) => value < 0) && values.some((value) => value > 0)).toBe(true);
+  });
+
+  test("a scale that is no number is found wherever it stands", () => {
+    const blocks = 37;
+    const good = sample(blocks * format.blockSize, 4);
+    expect(firstBadScale(format, good)).toBe(-1);
+    for (const kind of edgeKinds) expect(firstBadScale(format, edgeBlocks(format, kind, blocks)), kind).toBe(-1);
+    for (const [index, spoil] of spoilers(format).entries()) {
+      for (const block of [0, 11, blocks - 1]) {
+        const bytes = good.slice();
+        for (const later of [blocks - 1, block]) spoil(bytes, later * format.bytesPerBlock);
+        expect(firstBadScale(format, bytes), `spoiler ${index}`).toBe(block);
+      }
+    }
+  });
+
+  test.for(edgeKinds)("blocks of kind %s have finite weights", (kind) => {
+    const values = dequantize(format, edgeBlocks(format, kind, 8), 8 * format.blockSize);
+    expect(values.every(Number.isFinite)).toBe(true);
+    expect(values.some((value) => value !== 0)).toBe(kind !== "zero");
+    if (kind === "ones" && format.quantize) expect(values.every((value) => Math.abs(value - 1) < 0.01)).toBe(true);
   });
 
   test("rows may be repacked group by group, from any byte offset", () => {

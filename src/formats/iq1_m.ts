@@ -52,6 +52,13 @@ export const iq1_m: WeightFormat = {
   part: `${wgsl}\n${ternary}\n${grid}`,
   packed: true,
   halves: [],
+  badScale(source) {
+    for (let file = 0; file < source.length; file += bytesPerBlock) {
+      // The exponent of d: the top nibble of the last u16 after its sign, and two bits of the one before.
+      if ((source[file + 55] & 0x70) === 0x70 && (source[file + 53] & 0xc0) === 0xc0) return file / bytesPerBlock;
+    }
+    return -1;
+  },
   get codebook() {
     return iq1sGrid().codebook;
   },

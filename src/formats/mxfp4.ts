@@ -1,6 +1,7 @@
 // MXFP4 (OCP Microscaling Formats 1.0): blocks of 32 E2M1 numbers with a power of two as scale, w = 2^(e - 128) * value[q], the
 // values doubled to be integers. File block: e (one byte, E8M0), 16 bytes (17 bytes in all); byte j holds weight j in its low
 // and weight j + 16 in its high nibble.
+// Blocks with e below 26 count as zero: their weights are below 2^-99, and a part of the decoding would be subnormal.
 // Row group: codes [block][row] in the order of nibbles.ts, then e [16 blocks][row], a byte each.
 
 import { ceilDiv } from "../base/math.ts";
@@ -14,6 +15,10 @@ import { randomBlocks } from "./sample.ts";
 
 const blockSize = 32;
 const bytesPerBlock = 17;
+
+/** The least e whose scale times 2^-24 is normal, and the least whose scale times 128 is infinite: decoding takes such steps. */
+const leastExponent = 26;
+const badExponent = 249;
 
 function scalesAt(cols: number): number {
   return planeUnits(blocksOf(cols));
@@ -31,6 +36,10 @@ export const mxfp4: WeightFormat = {
   part: `${wgsl}\n${shared}`,
   packed: true,
   halves: [],
+  badScale(source) {
+    for (let at = 0; at < source.length; at += bytesPerBlock) if (source[at] >= badExponent) return at / bytesPerBlock;
+    return -1;
+  },
   rowGroupBytes,
   constants: (cols) => ({ MXFP4_GROUP: rowGroupBytes(cols) / unitBytes, MXFP4_SCALES: scalesAt(cols) }),
 
@@ -42,7 +51,8 @@ export const mxfp4: WeightFormat = {
     eachRow(span, rowGroupBytes(span.cols), (row, at) => {
       for (let block = 0; block < blocks; block++) {
         const file = row * rowBytes + block * bytesPerBlock;
-        words[at + scales + (block >> 4) * unitStride + ((block & 15) >> 2)] |= from.getUint8(file) << ((block & 3) * 8);
+        if (source[file] < leastExponent) continue;
+        words[at + scales + (block >> 4) * unitStride + ((block & 15) >> 2)] |= source[file] << ((block & 3) * 8);
         putHalves(from, file + 1, words, at + block * unitStride);
       }
     });

@@ -1,6 +1,7 @@
 // NVFP4: blocks of 64 E2M1 numbers, each 16 with an unsigned E4M3 scale, w = scale / 2 * value[q], the values doubled to be
 // integers. File block: four scales, 32 bytes (36 bytes in all); of the 8 bytes of a part of 16, byte j holds weight j in its
-// low and weight j + 8 in its high nibble. The scale 0x7f is zero, and bit 7 of others is not looked at: so in ggml.
+// low and weight j + 8 in its high nibble. The scale 0x7f, NaN, is
+// zero, and bit 7 of others is not looked at: so in ggml.
 // Row group: codes [block of 32][row] in the order of nibbles.ts, then scales [8 blocks][row], two bytes a block.
 
 import { ceilDiv } from "../base/math.ts";
@@ -43,6 +44,12 @@ export const nvfp4: WeightFormat = {
   part: `${wgsl}\n${shared}`,
   packed: true,
   halves: [],
+  badScale(source) {
+    for (let file = 0; file < source.length; file += bytesPerBlock) {
+      for (let part = 0; part < 4; part++) if ((source[file + part] & 0x7f) === 0x7f) return file / bytesPerBlock;
+    }
+    return -1;
+  },
   rowGroupBytes,
   constants: (cols) => ({ NVFP4_GROUP: rowGroupBytes(cols) / unitBytes, NVFP4_SCALES: scalesAt(cols) }),
 

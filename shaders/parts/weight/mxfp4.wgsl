@@ -1,5 +1,4 @@
-// MXFP4 rows, w = 2^(e - 128) * value[q] (src/formats/mxfp4.ts). Scales below 2^-126 (e < 2) count as zero: an adapter may
-// flush them anyway.
+// MXFP4 rows, w = 2^(e - 128) * value[q], all zero where e is 0 (src/formats/mxfp4.ts).
 // decode32(row, block): weights 32 * block .. + 31 of a row of `w`; codes32: the same as bytes with their scale.
 // Consts: MXFP4_GROUP, MXFP4_SCALES. Parts: block32, weight/fp4.
 
