@@ -40,11 +40,13 @@ const fileLayout: WeightFormat = {
   ...q4_0,
   name: "q4_0_file",
   part: filePart,
-  packed: false,
   rowGroupBytes: (cols) => fileBytes(q4_0, 8 * cols),
   constants: (cols) => ({ Q4_0_FILE_BLOCKS: cols / q4_0.blockSize }),
   repack: (source, _, out) => out.set(source),
 };
+
+/** Whether weights lie as the GPU wants them or as they are in the file. */
+export type Layout = "repacked" | "file";
 
 /** Operands of a reference kernel, in the order that its bindings name them. */
 export interface ReferenceKernel {
@@ -92,18 +94,13 @@ export class Products {
     return this.#file.byteLength;
   }
 
-  /** Every variant that a program of this precision could choose from. */
-  variants(precision: Precision): readonly Variant[] {
-    return linear.variants(this.#attributes(q4_0, precision), this.#target(precision));
+  /** Every variant that a program of this precision could choose from, over weights in that layout. */
+  variants(precision: Precision, layout: Layout = "repacked"): readonly Variant[] {
+    const format = layout === "file" ? fileLayout : q4_0;
+    return linear.variants(this.#attributes(format, precision), this.#target(precision));
   }
 
-  /** The variant of the same kernel that reads the file's layout, if there is one. */
-  unrepacked(variant: Variant): Variant | undefined {
-    const key = variant.key.replace(`/${q4_0.name}/`, `/${fileLayout.name}/`);
-    return linear.variants(this.#attributes(fileLayout, "f32"), this.#target("f32")).find((twin) => twin.key === key);
-  }
-
-  async make(variant: Variant, layout: "repacked" | "file" = "repacked"): Promise<Product> {
+  async make(variant: Variant, layout: Layout = "repacked"): Promise<Product> {
     const { rows, n } = this.shape;
     const { key, header, files, usesStep, precision } = variant;
     const bindings = variant.bindings.map((binding) =>
@@ -180,7 +177,7 @@ export class Products {
     );
   }
 
-  #matrix(layout: "repacked" | "file"): GPUBuffer[] {
+  #matrix(layout: Layout): GPUBuffer[] {
     const { n, k } = this.shape;
     return this.#rotate(layout, layout === "file" ? this.#file : packMatrix(q4_0, this.#file, { rows: n, cols: k }));
   }
