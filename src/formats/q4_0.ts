@@ -3,7 +3,7 @@
 // Row group: codes [block][row] in the order of nibbles.ts, then scales [8 blocks][row], eight f16 to a unit.
 
 import { f16ToF32, f32ToF16 } from "../base/dtype.ts";
-import { ceilDiv, clamp } from "../base/math.ts";
+import { ceilDiv } from "../base/math.ts";
 import wgsl from "../../shaders/parts/weight/q4_0.wgsl?raw";
 import type { WeightFormat } from "./format.ts";
 import { joinHigh, joinLow } from "./nibbles.ts";
@@ -21,27 +21,37 @@ function rowGroupBytes(cols: number): number {
   return (scalesAt(cols) + planeUnits(ceilDiv(blocksOf(cols), 8))) * unitBytes;
 }
 
-/** The scale whose code 0 is exactly the weight farthest from zero. */
-function scaleOf(values: Float32Array): number {
-  let farthest = 0;
-  for (const value of values) if (Math.abs(value) > Math.abs(farthest)) farthest = value;
-  return farthest / -8;
-}
-
+/** Bit for bit as ggml's reference: code 0 is the weight farthest from zero. */
 function quantize(values: Float32Array): Uint8Array {
   const blocks = values.length / blockSize;
-  const view = new DataView(new ArrayBuffer(blocks * bytesPerBlock));
+  const bytes = new Uint8Array(blocks * bytesPerBlock);
   for (let block = 0; block < blocks; block++) {
+    const first = block * blockSize;
+    const scale = scaleOf(values, first);
+    const bits = f32ToF16(scale);
+    const inverse = scale === 0 ? 0 : Math.fround(1 / scale);
     const file = block * bytesPerBlock;
-    const part = values.subarray(block * blockSize, (block + 1) * blockSize);
-    const scale = scaleOf(part);
-    view.setUint16(file, f32ToF16(scale), true);
-    const code = (value: number): number => (scale === 0 ? 8 : clamp(Math.round(value / scale) + 8, 0, 15));
+    bytes[file] = bits & 0xff;
+    bytes[file + 1] = bits >> 8;
     for (let index = 0; index < 16; index++) {
-      view.setUint8(file + 2 + index, code(part[index]) | (code(part[index + 16]) << 4));
+      const low = Math.fround(Math.fround(values[first + index] * inverse) + 8.5) | 0;
+      const high = Math.fround(Math.fround(values[first + 16 + index] * inverse) + 8.5) | 0;
+      bytes[file + 2 + index] = Math.min(low, 15) | (Math.min(high, 15) << 4);
     }
   }
-  return new Uint8Array(view.buffer);
+  return bytes;
+}
+
+function scaleOf(values: Float32Array, first: number): number {
+  let most = 0;
+  let farthest = 0;
+  for (let index = first; index < first + blockSize; index++) {
+    const size = Math.abs(values[index]);
+    if (size <= most) continue;
+    most = size;
+    farthest = values[index];
+  }
+  return farthest / -8;
 }
 
 export const q4_0: WeightFormat = {

@@ -19,19 +19,34 @@ function rowGroupBytes(cols: number): number {
   return (scalesAt(cols) + planeUnits(ceilDiv(blocksOf(cols), 8))) * unitBytes;
 }
 
+/** f16 has fewer bits for scales below this. */
+const smallestNormal = 2 ** -14;
+
+/** Bit for bit as ggml's reference, but for scales that f16 holds badly: those are rounded up and pick the codes as they are stored. */
 function quantize(values: Float32Array): Uint8Array {
   const blocks = values.length / blockSize;
-  const view = new DataView(new ArrayBuffer(blocks * bytesPerBlock));
+  const codes = new Int8Array(blocks * bytesPerBlock);
   for (let block = 0; block < blocks; block++) {
-    const part = values.subarray(block * blockSize, (block + 1) * blockSize);
-    const scale = part.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / 127;
-    const bits = f32ToF16(scale);
-    view.setUint16(block * bytesPerBlock, bits, true);
-    // The exact scale picks the codes, as the stored one may round to zero.
-    const inverse = scale === 0 ? 0 : 1 / scale;
-    for (const [index, value] of part.entries()) view.setInt8(block * bytesPerBlock + 2 + index, Math.round(value * inverse));
+    const first = block * blockSize;
+    let most = 0;
+    for (let index = first; index < first + blockSize; index++) {
+      const size = Math.abs(values[index]);
+      if (size > most) most = size;
+    }
+    const exact = Math.fround(most / 127);
+    const bits = exact < smallestNormal ? Math.ceil(exact * 2 ** 24) : f32ToF16(exact);
+    const scale = exact < smallestNormal ? bits * 2 ** -24 : exact;
+    const twice = scale === 0 ? 0 : Math.fround(1 / scale) * 2;
+    const file = block * bytesPerBlock;
+    codes[file] = bits & 0xff;
+    codes[file + 1] = bits >> 8;
+    for (let index = 0; index < blockSize; index++) {
+      // Halves, cut to whole numbers, of which the odd ones go away from zero; no branch that would go either way.
+      const halves = Math.fround(values[first + index] * twice) | 0;
+      codes[file + 2 + index] = (halves + 1 + (halves >> 31)) >> 1;
+    }
   }
-  return new Uint8Array(view.buffer);
+  return new Uint8Array(codes.buffer);
 }
 
 export const q8_0: WeightFormat = {
