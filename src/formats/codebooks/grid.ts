@@ -1,7 +1,7 @@
 // Grids of the IQ formats: lists of points that codes are indices of, each point a value for 4 or 8 consecutive weights. All of
 // ggml's grids are in ascending order when a point is read as a number (first value least significant), so a grid is stored as
 // the set of its points: one bit for each possible point, base64. Source of the facts: ggml-common.h of llama.cpp (MIT),
-// https://github.com/ggml-org/llama.cpp; codebooks.test.ts has the checksums of the tables as they are there.
+// https://github.com/ggml-org/llama.cpp; codebooks.test.ts compares them with a second publication.
 
 import { assert } from "../../base/errors.ts";
 
