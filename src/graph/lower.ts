@@ -6,7 +6,7 @@ import { add } from "../kernels/add.ts";
 import { advance } from "../kernels/advance.ts";
 import { argmax } from "../kernels/argmax.ts";
 import { attentionDecode, chooseSplits } from "../kernels/attention_decode.ts";
-import { attentionMerge } from "../kernels/attention_merge.ts";
+import { attentionMerge, type MergeAttributes } from "../kernels/attention_merge.ts";
 import { attentionPrefill } from "../kernels/attention_prefill.ts";
 import { embed } from "../kernels/embed.ts";
 import { gatherRows } from "../kernels/gather_rows.ts";
@@ -16,6 +16,7 @@ import { rmsNorm } from "../kernels/rms_norm.ts";
 import { rope } from "../kernels/rope.ts";
 import { topK } from "../kernels/top_k.ts";
 import { kernelCall, type KernelCall } from "./call.ts";
+import { type Codes, createCodes } from "./codes.ts";
 import type { Graph, Node, Value } from "./ir.ts";
 import { splitRows } from "./layout.ts";
 import { createLinearLowering } from "./lower_linear.ts";
@@ -38,7 +39,8 @@ export interface Lowered {
 export function lower(graph: Graph, options: LowerOptions): Lowered {
   let nextId = 1 + Math.max(...graph.nodes.map((node) => node.output.id));
   const values: ValueSource = { make: (name, like) => ({ id: nextId++, name, ...like }) };
-  const linear = createLinearLowering(options, values);
+  const codes = createCodes(graph, options, values);
+  const linear = createLinearLowering(options, codes);
   const calls: KernelCall[] = [];
   const sections: Section[] = [];
   const section = (name: string, add_: () => void): void => {
@@ -47,7 +49,7 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
     sections.push({ name, start, end: calls.length });
   };
   const emit = (node: Node): void => {
-    calls.push(...(node.op === "linear" ? linear(node) : lowerNode(node, options, values)));
+    calls.push(...(node.op === "linear" ? linear(node) : lowerNode(node, { options, values, codes })));
   };
   section("body", () => graph.nodes.slice(0, graph.headStart).forEach(emit));
   section("head", () => graph.nodes.slice(graph.headStart).forEach(emit));
@@ -69,15 +71,25 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
   return { calls, sections, logits, pick, scores, hidden: first.input };
 }
 
-function lowerNode(node: Exclude<Node, { op: "linear" }>, options: LowerOptions, values: ValueSource): KernelCall[] {
+/** What lowering of a node may need. */
+interface Lowering {
+  readonly options: LowerOptions;
+  readonly values: ValueSource;
+  readonly codes: Codes;
+}
+
+function lowerNode(node: Exclude<Node, { op: "linear" }>, lowering: Lowering): KernelCall[] {
+  const { options, codes } = lowering;
   switch (node.op) {
     case "embed":
       return lowerEmbed(node, options);
     case "rms_norm": {
-      const { groups, eps, weight } = node;
-      const cols = node.input.cols / groups;
+      const { groups, eps, weight, input, output } = node;
+      const cols = input.cols / groups;
       const vectors = [{ tensor: weight.name, length: cols }];
-      return [kernelCall(rmsNorm, { cols, groups, eps, over: node.input.rows }, { inputs: [node.input], outputs: [node.output], vectors })];
+      const attributes = { cols, groups, eps, over: input.rows };
+      if (groups > 1) return [kernelCall(rmsNorm, attributes, { inputs: [input], outputs: [output], vectors })];
+      return [codes.produce(rmsNorm, attributes, { inputs: [input], output, vectors })];
     }
     case "rope": {
       const { headDim, rotaryDim, pairing, table } = node;
@@ -87,15 +99,15 @@ function lowerNode(node: Exclude<Node, { op: "linear" }>, options: LowerOptions,
       return [kernelCall(rope, attributes, { inputs: [node.input], outputs: [node.output], tables: [table] })];
     }
     case "attention":
-      return lowerAttention(node, options, values);
+      return lowerAttention(node, lowering);
     case "glu": {
       const { gate, up, activation, output } = node;
-      return [kernelCall(glu, { cols: output.cols, activation }, { inputs: [gate, up], outputs: [output] })];
+      return [codes.produce(glu, { cols: output.cols, activation }, { inputs: [gate, up], output })];
     }
     case "add":
       return [kernelCall(add, { cols: node.output.cols }, { inputs: [node.left, node.right], outputs: [node.output] })];
     case "output_rows":
-      return [kernelCall(gatherRows, { cols: node.output.cols }, { inputs: [node.input], outputs: [node.output] })];
+      return [codes.produce(gatherRows, { cols: node.output.cols }, { inputs: [node.input], output: node.output })];
   }
 }
 
@@ -111,15 +123,15 @@ function lowerEmbed(node: Extract<Node, { op: "embed" }>, options: LowerOptions)
   });
 }
 
-function lowerAttention(node: Extract<Node, { op: "attention" }>, options: LowerOptions, values: ValueSource): KernelCall[] {
+function lowerAttention(node: Extract<Node, { op: "attention" }>, { options, values, codes }: Lowering): KernelCall[] {
   const { query, key, value, layer, numHeads, scale, output } = node;
   const { kv, target } = options;
   const store = kernelCall(kvStore, { kv }, { inputs: [key, value], outputs: [], layer }, `blk.${layer}.kv_store`);
   if (options.phase === "prefill") {
-    return [store, kernelCall(attentionPrefill, { kv, numHeads, scale }, { inputs: [query], outputs: [output], layer })];
+    return [store, codes.produce(attentionPrefill, { kv, numHeads, scale }, { inputs: [query], output, layer })];
   }
   const { splits, splitTokens } = chooseSplits(target, kv, kv.maxPages * kv.pageTokens);
-  const attributes = { kv, numHeads, scale, splits, splitTokens };
+  const attributes: MergeAttributes = { kv, numHeads, scale, splits, splitTokens };
   const partials = values.make(`blk.${layer}.attention_partials`, {
     rows: "rows",
     cols: numHeads * splits * (kv.headDim + 4),
@@ -128,6 +140,6 @@ function lowerAttention(node: Extract<Node, { op: "attention" }>, options: Lower
   return [
     store,
     kernelCall(attentionDecode, attributes, { inputs: [query], outputs: [partials], layer }),
-    kernelCall(attentionMerge, attributes, { inputs: [partials], outputs: [output] }),
+    codes.produce(attentionMerge, attributes, { inputs: [partials], output }),
   ];
 }

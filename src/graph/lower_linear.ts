@@ -1,19 +1,17 @@
-// Lowers `linear` nodes: splits over the binding limit, slab groups for projections that read the same input, and activation
-// quantization, once for each distinct input, in the int8 class.
+// Lowers `linear` nodes: splits over the binding limit, and slab groups for projections that read the same input.
 
 import { assert } from "../base/errors.ts";
 import { linear } from "../kernels/linear.ts";
-import { quantize, quantizedSpecs } from "../kernels/quantize.ts";
 import { kernelCall, type KernelCall } from "./call.ts";
+import type { Codes } from "./codes.ts";
 import type { Node, Value } from "./ir.ts";
 import { splitRows } from "./layout.ts";
-import type { LowerOptions, ValueSource } from "./lowering.ts";
+import type { LowerOptions } from "./lowering.ts";
 
 type LinearNode = Extract<Node, { op: "linear" }>;
 
 /** A function that lowers one linear after another, remembering what earlier ones can share. */
-export function createLinearLowering(options: LowerOptions, values: ValueSource): (node: LinearNode) => KernelCall[] {
-  const quantized = new Map<number, readonly Value[]>();
+export function createLinearLowering(options: LowerOptions, codes: Codes): (node: LinearNode) => KernelCall[] {
   const groups = new Map<string, string>();
   return (node) => {
     const { input, weight, bias, output } = node;
@@ -21,11 +19,7 @@ export function createLinearLowering(options: LowerOptions, values: ValueSource)
     assert(format, `no weight format ${weight.type}`);
     const [n, k] = weight.shape;
     const calls: KernelCall[] = [];
-    let inputs: readonly Value[] = [input];
-    if (options.target.precision === "int8") {
-      inputs = quantized.get(input.id) ?? quantizeInput(input, values, calls);
-      quantized.set(input.id, inputs);
-    }
+    const inputs = codes.read(input, calls);
     const groupKey = `${input.id}:${format.name}`;
     const group = groups.get(groupKey) ?? weight.name;
     groups.set(groupKey, group);
@@ -62,12 +56,4 @@ export function createLinearLowering(options: LowerOptions, values: ValueSource)
 function outType(output: Value): "act" | "f32" {
   assert(output.type !== "u32", "a linear makes numbers");
   return output.type;
-}
-
-function quantizeInput(input: Value, values: ValueSource, calls: KernelCall[]): readonly Value[] {
-  const attributes = { cols: input.cols, over: input.rows };
-  const [packed, scales] = quantizedSpecs(attributes);
-  const outputs = [values.make(`${input.name}_int8`, packed), values.make(`${input.name}_scales`, scales)];
-  calls.push(kernelCall(quantize, attributes, { inputs: [input], outputs }));
-  return outputs;
 }

@@ -1,0 +1,60 @@
+// Which calls a lowered model has in the int8 class: values are quantized where they are made.
+
+import { expect, test } from "vitest";
+import type { Caps } from "../gpu/caps.ts";
+import { lower } from "../graph/lower.ts";
+import type { Precision } from "../kernels/kernel.ts";
+import { formatByGgufType } from "../testing/formats.ts";
+import { tinyModel, type TinyModelOptions } from "../testing/tiny_model.ts";
+import { bytesSource } from "../weights/byte_source.ts";
+import { openGguf } from "../weights/gguf/gguf.ts";
+import { buildModel } from "./model.ts";
+
+const caps: Caps = {
+  vendor: "any",
+  architecture: "any",
+  description: "a plain adapter",
+  deviceClass: "gpu",
+  software: false,
+  f16: false,
+  subgroups: undefined,
+  subgroupMatrix: [],
+  packedDot: true,
+  maxWorkgroupInvocations: 256,
+  maxWorkgroupStorageBytes: 16384,
+  maxBindingBytes: 2 ** 27,
+  maxBufferBytes: 2 ** 28,
+  maxStorageBuffers: 8,
+};
+
+interface Lowering {
+  readonly phase: "prefill" | "decode";
+  readonly deviceClass: "cpu" | "gpu";
+}
+
+/** Names of the kernels that a step calls, in order. */
+async function kernelsOf(shape: TinyModelOptions, activations: Precision, { phase, deviceClass }: Lowering): Promise<string[]> {
+  const source = bytesSource(tinyModel({ format: "q8_0", ...shape }));
+  const model = await buildModel(await openGguf(source), source, { caps, activations });
+  const target = { caps, deviceClass, precision: activations, maxRows: phase === "prefill" ? 64 : 1 };
+  const { calls } = lower(model.graph, { phase, target, kv: model.kv, formats: formatByGgufType, scoreTopK: 5 });
+  return calls.map(({ kernel }) => kernel);
+}
+
+for (const phase of ["prefill", "decode"] as const) {
+  for (const deviceClass of ["cpu", "gpu"] as const) {
+    test(`int8 ${phase} on the ${deviceClass} program has as many dispatches as f32`, async () => {
+      // Heads of 64 are whole blocks of 32.
+      const shape = { hidden: 256, heads: 4, kvHeads: 2, ffn: 352 };
+      const lowering = { phase, deviceClass };
+      expect(await kernelsOf(shape, "int8", lowering)).toEqual(await kernelsOf(shape, "f32", lowering));
+    });
+  }
+}
+
+test("what a producer cannot quantize has a call of its own", async () => {
+  // A block lies over two heads of 16, which two workgroups make.
+  const found = await kernelsOf({ layers: 2 }, "int8", { phase: "decode", deviceClass: "gpu" });
+  expect(found.filter((kernel) => kernel === "quantize")).toHaveLength(2);
+  expect(found[found.indexOf("quantize") - 1]).toBe("attention_merge");
+});
