@@ -4,8 +4,12 @@
 import type { WeightFormat } from "../src/formats/format.ts";
 import type { Caps } from "../src/gpu/caps.ts";
 import type { KernelTarget, Precision, Variant } from "../src/kernels/kernel.ts";
+import { gemmVariants } from "../src/kernels/gemm.ts";
+import { gemvVariants } from "../src/kernels/gemv.ts";
 import { linear } from "../src/kernels/linear.ts";
 import type { LinearAttributes } from "../src/kernels/matrix.ts";
+import { type Family, productOrder, rowTiers } from "../src/kernels/product_order.ts";
+import { skinnyVariants } from "../src/kernels/skinny.ts";
 import type { TimingOptions } from "./measure.ts";
 import { StepOperands } from "./operands.ts";
 import { type Arena, fastest, type RivalTime, timeRivals } from "./rivals.ts";
@@ -25,7 +29,7 @@ interface ProductName {
 }
 
 export interface FamilyTime {
-  readonly family: string;
+  readonly family: Family;
   /** Of its fastest right variant. */
   readonly ms: number;
   readonly key: string;
@@ -33,11 +37,17 @@ export interface FamilyTime {
 
 export interface DispatchRow extends ProductName {
   readonly rows: number;
+  /** Rows that the pipelines were compiled for. */
+  readonly tier: number;
   readonly families: readonly FamilyTime[];
-  /** Family of the first variant, which is what the dispatcher takes. */
-  readonly picked: string;
+  /** What the dispatcher foretells to be the fastest. */
+  readonly picked: Family;
+  /** Families that it lets race; the picked one is among them. */
+  readonly offered: readonly Family[];
   /** Time of the fastest family over that of the picked one; 1 is the best. */
   readonly share: number;
+  /** The same of the fastest one that is offered. */
+  readonly raced: number;
   readonly faults: readonly string[];
 }
 
@@ -68,19 +78,26 @@ export interface ByRows {
 /** Rows of the step of the dispatcher's table. */
 export const batches: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 256];
 
-/** First word of a variant's key. */
-export function familyOf(key: string): string {
-  return key.slice(0, key.indexOf("/"));
-}
-
 /** Whether a variant looks sums up. */
 export function isLut(key: string): boolean {
   return /(^|[/_])lut([/_]|$)/.test(key);
 }
 
-/** The smallest tier that holds that many rows. */
-export function tierFor(tiers: readonly number[], rows: number): number {
-  return tiers.find((tier) => tier >= rows) ?? rows;
+/** The smallest tier that holds that many rows: of a program that decodes several sequences, or of one that reads prompts. */
+export function tierFor(target: KernelTarget, rows: number): number {
+  const maxRows = rows <= 8 ? 8 : Math.max(256, rows);
+  return rowTiers({ ...target, maxRows }).find((tier) => tier >= rows) ?? rows;
+}
+
+const families: Readonly<Record<Family, (attributes: LinearAttributes, target: KernelTarget) => readonly Variant[]>> = {
+  gemv: gemvVariants,
+  skinny: skinnyVariants,
+  gemm: gemmVariants,
+};
+
+/** What a program of that target could run. */
+function offeredBy(attributes: LinearAttributes, target: KernelTarget): readonly Variant[] {
+  return linear.variants(attributes, target);
 }
 
 function attributesOf({ format, n, k, precision }: ProductSpec): LinearAttributes {
@@ -92,14 +109,20 @@ function nameOf({ format, n, k, precision }: ProductSpec): ProductName {
   return { type: format.name, shape: `${n} x ${k}`, precision };
 }
 
+function targetOf(caps: Caps, precision: Precision, rows: number): KernelTarget {
+  const target = { caps, deviceClass: caps.deviceClass, precision, maxRows: rows };
+  return { ...target, maxRows: tierFor(target, rows) };
+}
+
+/** Times of variants of a product at so many rows, in their order. */
 async function timeProduct(
   { arena, caps, timing }: ByRows,
   spec: ProductSpec,
-  { rows, tier, only }: { rows: number; tier: number; only?: (variant: Variant) => boolean },
+  { rows, variantsOf }: { rows: number; variantsOf: (attributes: LinearAttributes, target: KernelTarget) => readonly Variant[] },
 ): Promise<RivalTime[]> {
-  const target: KernelTarget = { caps, deviceClass: caps.deviceClass, precision: spec.precision, maxRows: tier };
+  const target = targetOf(caps, spec.precision, rows);
   const attributes = attributesOf(spec);
-  const variants = linear.variants(attributes, target).filter((variant) => only?.(variant) ?? true);
+  const variants = variantsOf(attributes, target);
   if (variants.length === 0) return [];
   const operands = new StepOperands(arena.device, { kernel: linear, attributes, target, rows });
   try {
@@ -109,39 +132,45 @@ async function timeProduct(
   }
 }
 
-/** The fastest of each family, in the order of the variants. */
-export function byFamily(times: readonly RivalTime[]): FamilyTime[] {
-  const families = [...new Set(times.map(({ key }) => familyOf(key)))];
-  return families.flatMap((family) => {
-    const best = fastest(times.filter(({ key }) => familyOf(key) === family));
-    return best ? [{ family, ms: best.ms, key: best.key }] : [];
+/** What the dispatcher does with a product, from the times of all variants of each family. */
+export function judgeDispatch(
+  times: ReadonlyMap<Family, readonly RivalTime[]>,
+  offered: readonly Family[],
+): Omit<DispatchRow, keyof ProductName | "rows" | "tier"> | undefined {
+  const best = [...times].flatMap(([family, own]): FamilyTime[] => {
+    const found = fastest(own);
+    return found ? [{ family, ms: found.ms, key: found.key }] : [];
   });
-}
-
-/** Undefined where no variant of the picked family is right. */
-export function dispatchRow(name: ProductName, rows: number, times: readonly RivalTime[]): DispatchRow | undefined {
-  const families = byFamily(times);
-  const picked = times.length > 0 ? familyOf(times[0].key) : "";
-  const own = families.find(({ family }) => family === picked);
+  const [picked] = offered;
+  const own = best.find(({ family }) => family === picked);
   if (own === undefined) return undefined;
-  const least = Math.min(...families.map(({ ms }) => ms));
-  const faults = times.flatMap(({ key, fault }) => (fault === undefined ? [] : [`${key}: ${fault}`]));
-  return { ...name, rows, families, picked, share: least / own.ms, faults };
+  const least = Math.min(...best.map(({ ms }) => ms));
+  const raced = Math.min(...best.filter(({ family }) => offered.includes(family)).map(({ ms }) => ms));
+  const faults = [...times.values()].flat().flatMap(({ key, fault }) => (fault === undefined ? [] : [`${key}: ${fault}`]));
+  return { families: best, picked, offered, share: least / own.ms, raced: least / raced, faults };
 }
 
-export async function measureDispatch(
-  bench: ByRows,
-  spec: ProductSpec,
-  { rows, tier }: { rows: number; tier: number },
-): Promise<DispatchRow | undefined> {
-  return dispatchRow(nameOf(spec), rows, await timeProduct(bench, spec, { rows, tier }));
+/** All three families at so many rows; undefined where no variant of the picked one is right. */
+export async function measureDispatch(bench: ByRows, spec: ProductSpec, rows: number): Promise<DispatchRow | undefined> {
+  const made = new Map<Family, readonly Variant[]>();
+  const variantsOf = (attributes: LinearAttributes, target: KernelTarget): readonly Variant[] => {
+    for (const [family, of] of Object.entries(families) as Array<[Family, typeof gemvVariants]>) made.set(family, of(attributes, target));
+    return [...made.values()].flat();
+  };
+  const times = await timeProduct(bench, spec, { rows, variantsOf });
+  const byFamily = new Map(
+    [...made].map(([family, own]) => [family, times.filter(({ key }) => own.some((variant) => variant.key === key))]),
+  );
+  const target = targetOf(bench.caps, spec.precision, rows);
+  const judged = judgeDispatch(byFamily, productOrder(attributesOf(spec), target));
+  return judged && { ...nameOf(spec), rows, tier: target.maxRows, ...judged };
 }
 
 /** One to eight columns, each by the fastest of its tier's variants. */
-export async function measureColumns(bench: ByRows, spec: ProductSpec, tiers: readonly number[]): Promise<ColumnsRow | undefined> {
+export async function measureColumns(bench: ByRows, spec: ProductSpec): Promise<ColumnsRow | undefined> {
   const ms: number[] = [];
   for (let rows = 1; rows <= 8; rows++) {
-    const best = fastest(await timeProduct(bench, spec, { rows, tier: tierFor(tiers, rows) }));
+    const best = fastest(await timeProduct(bench, spec, { rows, variantsOf: offeredBy }));
     if (best === undefined) return undefined;
     ms.push(best.ms);
   }
@@ -152,7 +181,7 @@ export async function measureColumns(bench: ByRows, spec: ProductSpec, tiers: re
 export async function measureLut(bench: ByRows, spec: ProductSpec): Promise<LutRow | undefined> {
   const { format } = spec;
   if (format.codeBits === undefined) return undefined;
-  const times = await timeProduct(bench, spec, { rows: 1, tier: 1 });
+  const times = await timeProduct(bench, spec, { rows: 1, variantsOf: offeredBy });
   const lut = fastest(times.filter(({ key }) => isLut(key)));
   const dequant = fastest(times.filter(({ key }) => !isLut(key)));
   if (lut === undefined || dequant === undefined) return undefined;

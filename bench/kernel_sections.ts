@@ -16,7 +16,6 @@ import {
   measureDispatch,
   measureLut,
   type ProductSpec,
-  tierFor,
 } from "./by_rows.ts";
 import { type KernelItem, type KernelRow, measureKernel, planKernels } from "./kernels.ts";
 import type { TimingOptions } from "./measure.ts";
@@ -145,11 +144,6 @@ function productSpecs(run: Run, types: readonly string[] | undefined, shapes: Re
   );
 }
 
-/** Rows that products have programs for. */
-function tiersOf(rows: number): number[] {
-  return [1, 8, 32, 256].filter((tier) => tier >= rows || tier === 256);
-}
-
 async function measureByRows(run: Run, sections: readonly string[]): Promise<KernelSections> {
   const { filter, byRows } = run;
   const types = filter.types ?? fewTypes;
@@ -164,7 +158,7 @@ async function measureByRows(run: Run, sections: readonly string[]): Promise<Ker
             [2048, 2048],
           ],
         ),
-        measure: (spec) => measureColumns(byRows, spec, tiersOf(1)),
+        measure: (spec) => measureColumns(byRows, spec),
       })
     : undefined;
   const lut = sections.includes("lut")
@@ -178,8 +172,8 @@ async function measureByRows(run: Run, sections: readonly string[]): Promise<Ker
   let dispatch: DispatchRow[] | undefined;
   if (sections.includes("dispatch")) {
     const specs = productSpecs(run, types, productShapes(run));
-    const items = specs.flatMap((spec) => (filter.batches ?? batches).map((rows) => ({ spec, rows, tier: tierFor(tiersOf(1), rows) })));
-    dispatch = await each(run, "dispatch", { items, measure: ({ spec, ...step }) => measureDispatch(byRows, spec, step) });
+    const items = specs.flatMap((spec) => (filter.batches ?? batches).map((rows) => ({ spec, rows })));
+    dispatch = await each(run, "dispatch", { items, measure: ({ spec, rows }) => measureDispatch(byRows, spec, rows) });
     for (const { faults } of dispatch) for (const fault of faults) run.faults.add(fault);
   }
   return { ...(columns && { columns }), ...(lut && { lut }), ...(dispatch && { dispatch }) };

@@ -67,20 +67,27 @@ export function matvecSummary(rows, rates) {
   return align([["matvec, K and N >= 2048, share of copy", "products", "least", "median", "most"], ...lines]);
 }
 
+/** Further from the best than this is a miss. */
+const within = 0.95;
+
 export function dispatchTable(rows) {
-  const head = ["product", "type", "precision", "rows", "picked", "share", "", "times, ms"];
-  const lines = rows.map(({ shape, type, precision, rows: count, picked, share, families }) => [
+  const head = ["product", "type", "precision", "rows", "picked", "of best", "offered", "of best", "", "times, ms"];
+  const lines = rows.map(({ shape, type, precision, rows: count, picked, offered, share, raced, families }) => [
     shape,
     type,
     precision,
     String(count),
     picked,
     percent(share),
-    share < 0.95 ? "MISSED" : "",
+    offered.join(" "),
+    percent(raced),
+    share >= within ? "" : raced >= within ? "raced" : "MISSED",
     families.map(({ family, ms }) => `${family} ${number(ms, 3)}`).join(", "),
   ]);
-  const missed = rows.filter(({ share }) => share < 0.95).length;
-  return `${align([head, ...lines])}\n  ${missed} of ${rows.length} are more than 5 % from the best`;
+  const count = (test) => rows.filter((row) => test(row)).length;
+  const far = count(({ share }) => share < within);
+  const lost = count(({ raced }) => raced < within);
+  return `${align([head, ...lines])}\n  more than 5 % from the best: ${far} of ${rows.length} as picked, ${lost} after a race of what is offered`;
 }
 
 export function columnsTable(rows) {

@@ -11,10 +11,9 @@ import { median } from "./statistics.ts";
 
 export interface RivalTime {
   readonly key: string;
-  /** Median of the rounds; absent when `fault` is there. */
+  /** Of the fastest round, because whatever else runs only adds; absent when `fault` is there. */
   readonly ms?: number;
-  /** Fastest round. */
-  readonly leastMs?: number;
+  readonly medianMs?: number;
   /** Pipeline creation, in which rivals overlap. */
   readonly compileMs: number;
   /** The largest normalised mean squared error of an output; 0 for kernels that write only pages or step state. */
@@ -163,7 +162,7 @@ export async function timeRivals<A>(
     const times = rounds.get(rival);
     return {
       key: variant.key,
-      ...(times && { ms: median(times), leastMs: Math.min(...times) }),
+      ...(times && { ms: Math.min(...times), medianMs: median(times) }),
       compileMs,
       ...(nmse !== undefined && { nmse }),
       ...(fault !== undefined && { fault }),
