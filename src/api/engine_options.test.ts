@@ -41,6 +41,9 @@ describe("engine options", () => {
     ["store", { evict: "all" }],
     ["store", { folder: 5 }],
     ["store", { __proto__: null, token: "x" }],
+    ["quantize", "q5_0"],
+    ["quantize", true],
+    ["checkWeights", "yes"],
     ["unknown", 1],
   ])("%s refuses %o", (name, value) => {
     expect(refusal(() => check({ [name]: value })).code).toBe(`REQUEST.${name}`);
@@ -48,6 +51,11 @@ describe("engine options", () => {
   test("gpu and worker: true exclude each other", () => {
     expect(refusal(() => check({ gpu: {}, worker: true })).code).toBe("REQUEST.worker");
     expect(check({ gpu: {}, worker: false })).toBeDefined();
+  });
+  test("quantizing and checking pass", () => {
+    const options = { model: "hf:owner/repo", quantize: "q4_k", checkWeights: true };
+    expect(check(options)).toEqual(options);
+    expect(checkEstimateOptions({ model: "hf:owner/repo", quantize: "q8_0" })).toEqual({ model: "hf:owner/repo", quantize: "q8_0" });
   });
   test("no options at all", () => {
     expect(refusal(() => checkEngineOptions(undefined as never)).code).toBe("REQUEST.request");
@@ -81,6 +89,8 @@ describe("options of estimate and probe", () => {
     ["model", 5],
     ["onProgress", (): void => undefined],
     ["store", { mode: "never" }],
+    ["quantize", 8],
+    ["checkWeights", true],
   ])("estimate's %s refuses %o", (name, value) => {
     expect(refusal(() => checkEstimateOptions({ model: "a.gguf", [name]: value })).code).toBe(`REQUEST.${name}`);
   });

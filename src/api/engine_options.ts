@@ -17,6 +17,8 @@ const OPTION_NAMES = [
   "hub",
   "sha256",
   "store",
+  "quantize",
+  "checkWeights",
 ];
 
 const MAX_FILES = 1024;
@@ -39,6 +41,11 @@ function checkChoice(fields: Fields, name: string, choices: readonly string[], p
   const value = fields.get(name);
   if (value === undefined || (typeof value === "string" && choices.includes(value))) return;
   throw requestError(`${path}${name}`, `one of ${choices.map((choice) => JSON.stringify(choice)).join(", ")}`, value);
+}
+
+function checkFlag(fields: Fields, name: string, path = ""): void {
+  const value = fields.get(name);
+  if (value !== undefined && typeof value !== "boolean") throw requestError(`${path}${name}`, "true or false", value);
 }
 
 /** By its shape, because a signal of another frame is of another class. */
@@ -75,6 +82,7 @@ export function checkEngineOptions(options: EngineOptions): EngineOptions {
     throw requestError("onProgress", "a function", fields.get("onProgress"));
   }
   if (fields.get("sha256") !== undefined) checkHashes(fields.get("sha256"));
+  checkFlag(fields, "checkWeights");
   return { ...options };
 }
 
@@ -83,7 +91,7 @@ function checkModelOptions(fields: Fields): void {
   if (!isModelLocation(fields.get("model"))) {
     throw requestError(
       "model",
-      'a URL, an "hf:owner/repo/file.gguf" path, "stored:<id>", a File, a Blob, an ArrayBuffer or a Uint8Array, or a list of these',
+      'a URL, an "hf:owner/repo/file.gguf" or "hf:owner/repo" path, "stored:<id>", a File, a Blob, an ArrayBuffer or a Uint8Array, or a list of these',
       fields.get("model"),
     );
   }
@@ -91,12 +99,12 @@ function checkModelOptions(fields: Fields): void {
     checkNumber(fields.get("contextLength"), "contextLength", { min: 1, max: MAX_CONTEXT, integer: true });
   if (fields.get("hub") !== undefined) checkHub(fields.get("hub"));
   if (fields.get("store") !== undefined) checkStore(fields.get("store"));
+  checkChoice(fields, "quantize", ["q8_0", "q4_0", "q4_k"]);
   checkAdapterOptions(fields);
 }
 
 function checkAdapterOptions(fields: Fields): void {
-  if (fields.get("worker") !== undefined && typeof fields.get("worker") !== "boolean")
-    throw requestError("worker", "true or false", fields.get("worker"));
+  checkFlag(fields, "worker");
   if (fields.get("gpu") !== undefined && fields.get("worker") === true) {
     throw requestError("worker", "left out or false when gpu is given, because a GPU object cannot go to a worker", true);
   }
@@ -111,7 +119,7 @@ function checkAdapterOptions(fields: Fields): void {
  * @throws {ShaderloomError} REQUEST.<option>
  */
 export function checkEstimateOptions(options: EstimateOptions): EstimateOptions {
-  const names = ["model", "worker", "contextLength", "signal", "gpu", "activations", "deviceClass", "hub", "store", "probe"];
+  const names = ["model", "worker", "contextLength", "signal", "gpu", "activations", "deviceClass", "hub", "store", "quantize", "probe"];
   const fields = readFields(options, "", names);
   checkModelOptions(fields);
   const probe = fields.get("probe");
@@ -158,8 +166,7 @@ function checkStore(value: unknown): void {
   checkChoice(store, "tier", ["opfs", "indexeddb"], "store.");
   checkChoice(store, "onFull", ["memory", "error"], "store.");
   if (store.get("folder") !== undefined) checkString(store.get("folder"), "store.folder", 4096);
-  if (store.get("evict") !== undefined && typeof store.get("evict") !== "boolean")
-    throw requestError("store.evict", "true or false", store.get("evict"));
+  checkFlag(store, "evict", "store.");
 }
 
 function checkHub(value: unknown): void {

@@ -19,8 +19,8 @@ export type { AdapterProbe, Estimate } from "../engine/verdict.ts";
 /** Options of `createEngine`. */
 export interface EngineOptions {
   /**
-   * A URL, `hf:owner/repo/file.gguf[@revision]`, `stored:<id>` of a stored model, a File or Blob, or the bytes of a GGUF file. Of a split
-   * model the first shard's address, or all its files.
+   * A URL, `hf:owner/repo/file.gguf[@revision]`, `stored:<id>`, a File or Blob, or the bytes of a GGUF file. Of a split model the first
+   * shard's address, or all files; of a safetensors folder `hf:owner/repo`, its config.json's address, or all files.
    */
   readonly model: ModelLocation;
   /** Run in a worker of its own (default true in pages whose workers have WebGPU). */
@@ -40,16 +40,20 @@ export interface EngineOptions {
   /** Forces the GPU or the CPU-driver program; chosen from the adapter by default. */
   readonly deviceClass?: "gpu" | "cpu";
   readonly hub?: HubOptions;
-  /** sha256 of the file, 64 hex digits; of a split model one for each shard. A file that is something else is refused. */
+  /** sha256 of the file, 64 hex digits; of a model in several files one for each with weights. A file that is something else is refused. */
   readonly sha256?: string | readonly string[];
   /** How the model store is used. */
   readonly store?: StoreOptions;
+  /** What float matrices become while they are loaded, embedding and head 8 bits at least; left out, only FP8 changes, to Q8_0. */
+  readonly quantize?: "q8_0" | "q4_0" | "q4_k";
+  /** Looks for NaN and infinity in every weight, not only in scales, vectors and what is converted. */
+  readonly checkWeights?: boolean;
 }
 
 /** Options of `estimate`. */
 export interface EstimateOptions extends Pick<
   EngineOptions,
-  "model" | "contextLength" | "activations" | "deviceClass" | "hub" | "gpu" | "store" | "signal"
+  "model" | "contextLength" | "activations" | "deviceClass" | "hub" | "gpu" | "store" | "signal" | "quantize"
 > {
   /** A probe of before, to skip measuring. */
   readonly probe?: AdapterProbe;

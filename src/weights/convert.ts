@@ -6,6 +6,7 @@ import type { WeightFormat } from "../formats/format.ts";
 import type { ByteRange, ByteSource } from "./byte_source.ts";
 import { shortRead } from "./byte_source.ts";
 import { float8Values } from "./float8.ts";
+import { ggmlTypeName } from "./gguf/ggml_types.ts";
 import type { Piece } from "./load_plan.ts";
 import type { Float8, TensorInfo, WeightScales } from "./tensor_info.ts";
 
@@ -94,7 +95,7 @@ async function readScales(
       const format = formatOf(formats, scale.type);
       const factors = new Float32Array(scale.bytes / format.bytesPerBlock);
       format.dequantize(bytes.subarray(at, at + scale.bytes), factors);
-      checkFinite(factors, { tensor: scale.name, first: 0 });
+      checkFinite(factors, { tensor: scale.name, type: storedTypeName(scale.type), first: 0 });
       found.set(scale.name, factors);
     }
   }
@@ -120,18 +121,25 @@ function applyScales(values: Float32Array, { rows, cols, tensorRow }: Piece, { o
 export interface CheckedValues {
   /** For messages. */
   readonly tensor: string;
+  /** As stored, for messages. */
+  readonly type: string;
   /** Place of the first value in the tensor. */
   readonly first: number;
 }
 
 /** @throws {ShaderloomError} MODEL.values naming the tensor when a value is NaN or infinite */
-export function checkFinite(values: Float32Array, { tensor, first }: CheckedValues): void {
-  let sum = 0;
-  // A sum is not finite if any of its terms is not; one that only overflowed is told apart below.
-  for (let index = 0; index < values.length; index++) sum += values[index];
-  if (Number.isFinite(sum)) return;
+export function checkFinite(values: Float32Array, { tensor, type, first }: CheckedValues): void {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  let carries = 0;
+  // An exponent of all ones, and nothing else, carries into the sign.
+  for (let index = 0; index < words.length; index++) carries |= (words[index] & 0x7fffffff) + 0x00800000;
+  if (carries >= 0) return;
   const index = values.findIndex((value) => !Number.isFinite(value));
-  if (index < 0) return;
-  const message = `The tensor ${tensor} has the value ${values[index]} at place ${first + index}. The file is damaged: get it again.`;
-  throw new ShaderloomError("MODEL.values", message, { detail: { tensor, index: first + index } });
+  const message = `The tensor ${tensor} (${type}) has the value ${values[index]} at place ${first + index}. The file is damaged: get it again.`;
+  throw new ShaderloomError("MODEL.values", message, { detail: { tensor, type, index: first + index } });
+}
+
+/** For messages: GGML's or safetensors' name. */
+export function storedTypeName(type: number | Float8): string {
+  return typeof type === "number" ? ggmlTypeName(type) : type;
 }

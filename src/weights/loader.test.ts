@@ -10,7 +10,7 @@ import { formatByGgufType } from "../testing/formats.ts";
 import type { WeightFormat } from "../formats/format.ts";
 import { writeGguf } from "../testing/gguf_writer.ts";
 import type { GgufTensor } from "../testing/gguf_writer.ts";
-import { errorCode } from "../testing/typed_error.ts";
+import { errorCode, typedError } from "../testing/typed_error.ts";
 import { bytesSource } from "./byte_source.ts";
 import type { ByteSource } from "./byte_source.ts";
 import { openGguf } from "./gguf/gguf.ts";
@@ -155,8 +155,7 @@ describe("what reaches the slabs", () => {
 
   test("equals whole tensors repacked where a tensor takes several chunks and uploads", async () => {
     const [rows, cols] = [2501, 4096];
-    const words = Uint32Array.from({ length: (rows * cols * 18) / 32 / 4 }, (_, i) => Math.imul(i, 0x9e3779b1));
-    const bytes = new Uint8Array(words.buffer);
+    const bytes = formatOf(Q4_0).sample(seededRng(7), (rows * cols) / 32);
     const big = { name: "big", shape: [rows, cols], type: Q4_0, offset: 0, bytes: bytes.length };
     const format = formatOf(Q4_0);
     const length = ceilDiv(rows, rowGroupSize) * format.rowGroupBytes(cols);
@@ -239,6 +238,23 @@ describe("failures", () => {
     if (norm === undefined) throw new Error("norm");
     expect(await errorCode(load({ source, tensors: new Map([...infos, ["norm.f32", { ...norm, shape: [3300] }]]) }))).toBe("MODEL.shape");
     expect(reads).toEqual([]);
+  });
+
+  test("row 20: a scale that is no number, on every load, names tensor, type and block", async () => {
+    const { tensors: infos } = await openGguf(bytesSource(file));
+    for (const [bits, block] of [
+      [0x7e00, 0],
+      [0x7c00, 17],
+      [0xfc00, 50],
+    ] as const) {
+      const bytes = file.slice();
+      new DataView(bytes.buffer).setUint16((infos.get("k")?.offset ?? 0) + block * 18, bits, true);
+      for (const chunkBytes of [256, 1 << 20]) {
+        const error = await typedError(load({ source: bytesSource(bytes), chunkBytes }));
+        expect(error).toMatchObject({ code: "MODEL.values", detail: { tensor: "k", type: "Q4_0", block } });
+        expect(error.message).toContain("The tensor k (Q4_0) has a scale that is no finite number, in block " + block);
+      }
+    }
   });
 
   test("row 20: values that are no numbers: vectors always, matrices on request", async () => {

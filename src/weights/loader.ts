@@ -1,16 +1,17 @@
 // Carries out a layout plan: reads the file chunk by chunk in the order of need, converts what is stored as another type, repacks whole row
-// groups to the GPU's layout and hands them to `upload`. Each worker has one buffer to read into and one to repack into, so the JS heap holds a few chunks whatever the model's
-// size. Owns no GPU object and caches nothing.
+// groups to the GPU's layout and hands them to `upload`. Each worker has one buffer to read into and one to repack into, so the JS heap holds
+// a few chunks whatever the model's size. Owns no GPU object and caches nothing.
 
-import { abortError, assert, throwIfAborted } from "../base/errors.ts";
+import { ShaderloomError, abortError, assert, throwIfAborted } from "../base/errors.ts";
 import { rowGroupSize } from "../base/layout.ts";
 import type { LayoutPlan } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
+import { firstBadScale } from "../formats/format.ts";
 import type { WeightFormat } from "../formats/format.ts";
 import { chunkBytes as storeChunkBytes } from "../store/chunk_store.ts";
 import { shortRead } from "./byte_source.ts";
 import type { ByteSource } from "./byte_source.ts";
-import { checkFinite, openDecoder, scaleRanges } from "./convert.ts";
+import { checkFinite, openDecoder, scaleRanges, storedTypeName } from "./convert.ts";
 import type { Decoder } from "./convert.ts";
 import type { TensorInfo } from "./tensor_info.ts";
 import { planReads } from "./load_plan.ts";
@@ -28,10 +29,12 @@ export interface LoadWeightsOptions {
   readonly formats: ReadonlyMap<number, WeightFormat>;
   /** Copies bytes into a zero-filled slab. They are overwritten once the call (or its promise) is done. */
   readonly upload: (slab: string, byteOffset: number, bytes: Uint8Array<ArrayBuffer>) => void | Promise<void>;
+  /** Sees the rows of every matrix in the file form of their GPU format; the bytes are overwritten later. */
+  readonly onRows?: (piece: Pick<Piece, "tensor" | "tensorRow" | "rows" | "cols" | "format">, bytes: Uint8Array) => void;
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
-  /** Looks for NaN and infinity in every matrix, at the price of a dequantization. Vectors are always looked at. */
-  readonly scan?: boolean;
+  /** Looks for NaN and infinity in every matrix, at the price of a dequantization. Scales, vectors and what is converted are always checked. */
+  readonly scan?: boolean | undefined;
   /** Whether the source reads from a local copy, for progress. */
   readonly fromCache?: boolean;
   /** The file's chunks, each read once and never two together; those that suit the source unless told. */
@@ -198,15 +201,17 @@ interface PieceBytes {
 
 async function place(options: WorkOptions, { piece, packed, scratch }: PieceBytes): Promise<void> {
   const { format, rows, cols, stored } = piece;
+  if (stored === undefined) checkScales(piece, packed, "The file is damaged: get it again.");
   let fileRows = packed;
   if (piece.kind === "vector" || stored !== undefined || options.scan === true) {
     if (scratch.values.length < rows * cols) scratch.values = new Float32Array(rows * cols);
     const values = scratch.values.subarray(0, rows * cols);
     options.decoder.decode(piece, packed, values);
-    checkFinite(values, { tensor: piece.tensor, first: piece.tensorRow * cols });
+    checkFinite(values, { tensor: piece.tensor, type: storedTypeName(stored?.type ?? format.ggufType), first: piece.tensorRow * cols });
     if (piece.kind === "vector") return options.upload(piece.slab, piece.slabOffset, new Uint8Array(values.slice().buffer));
-    if (stored !== undefined) fileRows = quantized(format, values);
+    if (stored !== undefined) fileRows = quantized(piece, values);
   }
+  options.onRows?.(piece, fileRows);
   const length = ceilDiv(rows, rowGroupSize) * format.rowGroupBytes(cols);
   if (scratch.bytes.length < length) scratch.bytes = new Uint8Array(length);
   const out = scratch.bytes.subarray(0, length).fill(0);
@@ -214,7 +219,20 @@ async function place(options: WorkOptions, { piece, packed, scratch }: PieceByte
   await options.upload(piece.slab, piece.slabOffset, out);
 }
 
-function quantized(format: WeightFormat, values: Float32Array): Uint8Array {
+function quantized(piece: Piece, values: Float32Array): Uint8Array {
+  const { format } = piece;
   assert(format.quantize !== undefined, `weights cannot be converted to ${format.name}`);
-  return format.quantize(values);
+  const rows = format.quantize(values);
+  checkScales(piece, rows, "Its weights are too large for that type: load it without quantizing.");
+  return rows;
+}
+
+/** A scale that is no number spoils a row of every product, and shaders need not keep it: looked for on every load. */
+function checkScales({ tensor, format, tensorRow, cols }: Piece, rows: Uint8Array, advice: string): void {
+  const bad = firstBadScale(format, rows);
+  if (bad < 0) return;
+  const block = (tensorRow * cols) / format.blockSize + bad;
+  const type = storedTypeName(format.ggufType);
+  const message = `The tensor ${tensor} (${type}) has a scale that is no finite number, in block ${block}. ${advice}`;
+  throw new ShaderloomError("MODEL.values", message, { detail: { tensor, type, block } });
 }

@@ -3,6 +3,7 @@
 
 import { ShaderloomError } from "../../base/errors.ts";
 import { printable } from "../gguf/values.ts";
+import { gpuType } from "../quantize_rule.ts";
 import { elementsOf } from "../tensor_info.ts";
 import type { Float8, TensorInfo, WeightScales } from "../tensor_info.ts";
 import { encodingOf } from "./dtypes.ts";
@@ -18,9 +19,6 @@ export interface CanonicalRules {
   readonly scaled: boolean;
 }
 
-const F32 = 0;
-const F16 = 1;
-const Q8_0 = 8;
 const embedding = "token_embd.weight";
 const head = "output.weight";
 /** Rows and columns that share a scale, in checkpoints with squares of them. */
@@ -82,13 +80,7 @@ function infoOf(name: string, tensor: StoredTensor, { scale, scaled }: Scaling):
     throw new ShaderloomError("MODEL.tensor", message, { detail: { tensor: `${tensor.name}_scale`, type: dtype } });
   }
   const scales = scale && scalesOf(tensor, scale);
-  return { name, type: float8Target(shape), shape, offset, bytes, stored: { type: encoding, scales } };
-}
-
-/** Int8 is the default 8-bit type; rows that do not fill its blocks, and vectors, take a wider one. */
-function float8Target(shape: readonly number[]): number {
-  if (shape.length < 2) return F32;
-  return (shape.at(-1) ?? 0) % 32 === 0 ? Q8_0 : F16;
+  return { name, type: gpuType({ name, shape, dtype: encoding }, undefined), shape, offset, bytes, stored: { type: encoding, scales } };
 }
 
 /** One for the whole, for each row, or for each square. */
