@@ -60,7 +60,7 @@ const unit: TestProjectInlineConfiguration = {
     server: inlined,
     name: "unit",
     environment: "node",
-    include: ["src/**/*.test.ts", "scripts/*.test.ts"],
+    include: ["src/**/*.test.ts", "scripts/*.test.ts", "bench/*.test.ts"],
     exclude: [...gpuTests, ...browserTests],
     testTimeout: 30_000,
   },

@@ -18,7 +18,7 @@ function median(values) {
 
 /** What `llama-bench -o json` prints: an array with an object for each test, prompts and generation apart. */
 export function parseLlamaBench(text) {
-  const start = text.indexOf("[");
+  const start = text.search(/^\[/m);
   if (start < 0) throw new Error(`llama-bench printed no JSON: ${text.slice(0, 200)}`);
   const tests = JSON.parse(text.slice(start, text.lastIndexOf("]") + 1));
   const rate = (wanted, count) => {

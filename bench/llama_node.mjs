@@ -1,10 +1,11 @@
 // One model through npm node-llama-cpp on Vulkan, tokens per second as a line of JSON. Run by llama.mjs:
 // node llama_node.mjs <folder with node_modules> <model.gguf> <prompt tokens> <decode tokens> <runs>
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
-const [folder, modelPath, ...counts] = process.argv.slice(2);
+const [given, modelPath, ...counts] = process.argv.slice(2);
+const folder = resolve(given);
 const [prefillTokens, decodeTokens, runs] = counts.map(Number);
 const require = createRequire(join(folder, "node_modules", "node-llama-cpp", "package.json"));
 const { getLlama, LlamaLogLevel } = await import(pathToFileURL(join(folder, "node_modules", "node-llama-cpp", "dist", "index.js")).href);
@@ -39,7 +40,7 @@ for (let index = 0; index <= runs; index++) {
 const result = {
   engine: `llama.cpp ${llama.llamaCppRelease?.release ?? ""} (node-llama-cpp ${version})`,
   backend: String(llama.gpu),
-  device: (await llama.getGpuDeviceNames()).join(", "),
+  device: (await llama.getGpuDeviceNames()).join(", ") || "no device is named: it ran on the CPU",
   prefill: { tokens: prefillTokens, tokensPerSecond: median(prefill), runs: prefill },
   decode: { tokens: decodeTokens, tokensPerSecond: median(decode), runs: decode },
 };

@@ -40,13 +40,20 @@ async function ggufOf(spec) {
   return path;
 }
 
+function faultOf(error) {
+  const lines = String(error.stderr || error.message || error).split("\n");
+  return lines.find((line) => /error/i.test(line))?.trim() ?? lines[0];
+}
+
 async function measurePeers(options) {
   if (flags.llama === undefined) return [];
   const peers = [];
   for (const spec of options.models) {
     const name = spec.kind === "file" ? spec.name : `random ${spec.shape} ${spec.format}`;
     say(`llama.cpp: ${name}`);
-    peers.push({ name, ...(await measureLlama(flags.llama, await ggufOf(spec), options)) });
+    // What was measured of ours is kept, whatever becomes of the other.
+    const found = await measureLlama(flags.llama, await ggufOf(spec), options).catch((error) => ({ fault: faultOf(error) }));
+    peers.push({ name, ...found });
   }
   return peers;
 }

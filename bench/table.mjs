@@ -20,7 +20,8 @@ function modelTable(models, copy) {
 /** The same files through llama.cpp, and our tokens per second over its. */
 function peerTable(peers, models) {
   const head = ["through llama.cpp", "prefill tok/s", "decode tok/s", "ours, prefill", "ours, decode", "engine"];
-  const rows = peers.map(({ name, prefill, decode, engine, backend, device }) => {
+  const rows = peers.map(({ name, prefill, decode, engine, backend, device, fault }) => {
+    if (fault !== undefined) return [name, "-", "-", "-", "-", fault];
     const ours = models.find((model) => model.name === name);
     const over = (phase, theirs) => (ours ? `${(ours[phase].tokensPerSecond / theirs.tokensPerSecond).toFixed(2)} x` : "-");
     const where = `${engine}, ${backend}, ${device}`;
