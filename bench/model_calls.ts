@@ -80,14 +80,14 @@ export function modelCalls(name: string, { caps, precision, phase, format, prefi
 
 /** The same for calls that do the same work. */
 export function callKey(call: KernelCall, { precision, maxRows }: KernelTarget): string {
-  const attributes = call.visit((_, given) =>
-    JSON.stringify(given, (key, value: unknown) => (key === "format" ? formatNameOf(value) : value)),
-  );
-  return [call.kernel, precision, maxRows, attributes].join(" ");
+  return [call.kernel, precision, maxRows, call.visit((_, attributes) => attributesText(attributes))].join(" ");
 }
 
-function formatNameOf(value: unknown): unknown {
-  return typeof value === "object" && value !== null && "name" in value ? value.name : value;
+/** Everything that the model fixes of a kernel, formats by their names. */
+export function attributesText(attributes: unknown): string {
+  return JSON.stringify(attributes, (key, value: unknown) => {
+    return key === "format" && typeof value === "object" && value !== null && "name" in value ? value.name : value;
+  });
 }
 
 function tensorTable(shape: ModelShape, format: WeightFormat): TensorTable {

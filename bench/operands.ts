@@ -40,8 +40,8 @@ export const rotatedBytes: number = 256 << 20;
 
 export const storage: number = 0x80 | 0x04 | 0x08; // STORAGE | COPY_SRC | COPY_DST; the global constants are missing in Node
 
-/** Rows of weights that are made; the reference computes as many columns. */
-const madeRows = { few: 64, many: 16 };
+/** Rows of weights that are made; the reference computes as many columns. No power of two, so that rows out of place show. */
+const madeRows = 24;
 
 /** Operands of one step. Owns its buffers until `destroy`. */
 export class StepOperands<A> {
@@ -64,7 +64,7 @@ export class StepOperands<A> {
     this.#device = device;
     this.step = step;
     const specs = kernel.operands(attributes);
-    const made = Math.min(specs.weights?.[0]?.rows ?? 0, rows > 8 ? madeRows.many : madeRows.few);
+    const made = Math.min(specs.weights?.[0]?.rows ?? 0, madeRows);
     this.narrow = (made > 0 && kernel.narrow?.(attributes, made).attributes) || attributes;
     const kernelCase = { name: kernel.name, attributes: this.narrow, rows, outputRows, pastTokens };
     this.room = Math.max(rows, outputRows, target.maxRows);
