@@ -6,9 +6,8 @@ import type { Rng } from "../base/rng.ts";
 import type { WeightFormat } from "../formats/format.ts";
 import type { DeviceClass, Caps } from "../gpu/caps.ts";
 import type { BindingDeclaration, Header, ShaderFile } from "../gpu/shader.ts";
-import type { KernelWork } from "./work.ts";
 
-/** Text never depends on a race between variants: they only compete inside one class (decision 6). */
+/** Variants only compete inside one class: what a race decides changes results by less than the class's own error (decision 7). */
 export type Precision = "f32" | "f16" | "int8";
 
 /** What variants are chosen for. */
@@ -165,6 +164,14 @@ export interface Narrowed<A> {
   readonly weightRow?: (col: number) => number | undefined;
   /** Tokens that the whole kernel may meet, where they choose the rows. */
   readonly tokenCount?: number;
+}
+
+/** What a step cannot do without. */
+export interface KernelWork {
+  /** Read and written, each byte once; activations count as f32, weights as the GPU stores them. */
+  readonly bytes: number;
+  /** Multiply-adds; a multiplication or an addition by itself counts as one. */
+  readonly macs: number;
 }
 
 /**

@@ -5,13 +5,6 @@ import { type KvLayout, kvPageBytes } from "../base/layout.ts";
 import { matrixBytes } from "../formats/format.ts";
 import type { InputSpec, OperandSpecs, OutputSpec, StepShape } from "./kernel.ts";
 
-export interface KernelWork {
-  /** Read and written, each byte once; activations count as f32, weights as the GPU stores them. */
-  readonly bytes: number;
-  /** Multiply-adds; a multiplication or an addition by itself counts as one. */
-  readonly macs: number;
-}
-
 /** Bytes of activations, without their padding. */
 export function activationBytes(specs: readonly (InputSpec | OutputSpec)[], step: StepShape): number {
   return specs.reduce((sum, { rows, cols }) => sum + 4 * step[rows] * cols, 0);
