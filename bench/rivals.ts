@@ -143,7 +143,7 @@ async function check<A>({ device }: Arena, operands: StepOperands<A>, rival: Riv
   return {
     ...rival,
     nmse,
-    fault: `wrong results: NMSE ${nmse.toPrecision(2)} (${kernel.name} ${JSON.stringify(attributes).slice(0, 200)})`,
+    fault: `wrong results, NMSE ${nmse.toPrecision(2)}: ${kernel.name} ${attributesText(attributes)}`,
   };
 }
 
