@@ -96,13 +96,14 @@ function sessionInfo(model: LoadedModel, { caps }: OpenDevice): Omit<SessionInfo
 }
 
 function sessionStats(parts: SessionParts, tokensGenerated: number): SessionStats {
-  const { ledger, cache, runner, dispatches, pipelines, loadMs } = parts;
+  const { ledger, cache, runner, dispatches, pipelines, loadMs, kernels } = parts;
   const { steps, decodeSteps, encodeMs } = runner.counters;
   return {
     gpuBytes: ledger.bytes(),
     kvPages: { used: cache.usedPages, capacity: cache.capacityPages, growths: cache.growths },
     dispatches,
     pipelines,
+    kernels,
     steps,
     tokensGenerated,
     loadMs,

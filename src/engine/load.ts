@@ -18,6 +18,8 @@ import { createLoadReport, type LoadProgressListener, type LoadReport } from "./
 import type { Session, StoreOptions } from "./session.ts";
 import { createSession } from "./live_session.ts";
 import { prepareRunner } from "./prepare.ts";
+import type { TuningMode } from "../tuning/report.ts";
+import { openTuningShelf } from "./tuning_record.ts";
 import { holdStored, type LoadStorage, openLoadStorage, sessionStorage } from "./storage.ts";
 
 export interface LoadSessionOptions {
@@ -30,6 +32,10 @@ export interface LoadSessionOptions {
   readonly store?: StoreOptions | undefined;
   /** What float matrices become while they are loaded; as they are stored when not given. */
   readonly quantize?: QuantizeType | undefined;
+  /** Looks at every weight for NaN and infinity, which takes about as long as repacking. Scales and vectors are always looked at. */
+  readonly checkWeights?: boolean | undefined;
+  /** How variants of kernels are chosen; default `auto`. */
+  readonly tuning?: TuningMode | undefined;
   /** Default `navigator.gpu`. */
   readonly gpu?: GPU | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -74,7 +80,17 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
     const model = await buildModel(file, source, { ...options, caps: opened.caps });
     // A vocabulary or template that cannot be used ends the load at once, whatever is still being read or compiled.
     const text = loadText(model, files);
-    const runner = prepareRunner({ source, model, opened, ledger, signal: either, report });
+    const runner = prepareRunner({
+      source,
+      model,
+      opened,
+      ledger,
+      signal: either,
+      report,
+      checkWeights: options.checkWeights,
+      tuning: options.tuning ?? "auto",
+      openShelf: (shaders) => openTuningShelf(opened, shaders, options.store),
+    });
     void runner.then(
       () => report.phase("tokenizer"),
       () => undefined,

@@ -7,9 +7,14 @@ import type { OpenDevice } from "../gpu/device.ts";
 import { createPipelineCache } from "../gpu/pipelines.ts";
 import { createUpload } from "../gpu/upload.ts";
 import type { WeightLayout } from "../graph/layout.ts";
-import { compileProgram } from "../graph/program.ts";
+import { compileProgram, slabBinding } from "../graph/program.ts";
 import { shaderFiles } from "../kernels/shader_files.ts";
 import type { PagedCache } from "../kv/paged_cache.ts";
+import { collectClasses } from "../tuning/classes.ts";
+import type { KeptRows } from "../tuning/kept_rows.ts";
+import type { Shelf } from "../tuning/memory.ts";
+import type { KernelReport, TuningMode } from "../tuning/report.ts";
+import { Tuner } from "../tuning/tuner.ts";
 import { loadWeights } from "../weights/loader.ts";
 import type { ByteSource } from "../weights/source.ts";
 import type { LoadedModel } from "./model.ts";
@@ -24,6 +29,11 @@ export interface PrepareOptions {
   readonly ledger: BufferLedger;
   readonly signal: AbortSignal;
   readonly report: LoadReport;
+  /** Looks at every weight for NaN and infinity. */
+  readonly checkWeights?: boolean | undefined;
+  readonly tuning: TuningMode;
+  /** Where the results of races with these shaders are kept. */
+  readonly openShelf: (shaders: ReadonlyMap<string, string>) => Promise<Shelf | undefined>;
 }
 
 export interface Prepared {
@@ -32,6 +42,7 @@ export interface Prepared {
   readonly layout: WeightLayout;
   readonly pipelines: number;
   readonly dispatches: { readonly decode: number; readonly prefill: number };
+  readonly kernels: KernelReport;
 }
 
 /** @throws {ShaderloomError} GPU.oom, GPU.shader, AbortError, what reading the weights throws; the caller frees the ledger */
@@ -48,11 +59,26 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
   );
   const { programs } = made;
   const pipelines = createPipelineCache(device, shaderFiles);
-  const [decode, prefill] = await Promise.all([
-    compileProgram(programs.decode, { pipelines, activations: made.activations.decode }),
-    compileProgram(programs.prefill, { pipelines, activations: made.activations.prefill }),
-    readWeights(prepare, layout, made.slabs),
-  ]);
+  const tuner = new Tuner({
+    device,
+    caps,
+    ledger,
+    pipelines,
+    classes: collectClasses([programs.decode, programs.prefill]),
+    weights: (range) => slabBinding(layout.matrix(range), (name) => required(made.slabs, name)),
+    mode: prepare.tuning,
+    signal: prepare.signal,
+    openShelf: () => prepare.openShelf(shaderFiles),
+  });
+  const weights = readWeights(prepare, { layout, slabs: made.slabs, kept: tuner.kept });
+  await Promise.all([tuner.compile(weights), weights]);
+  const kernels = await tuner.finish();
+  const [decode, prefill] = await Promise.all(
+    [programs.decode, programs.prefill].map((program, index) => {
+      const activations = index === 0 ? made.activations.decode : made.activations.prefill;
+      return compileProgram(program, { pipelines, activations, choose: tuner.chooseFor(program.label) });
+    }),
+  );
   const runner = new Runner({
     device,
     readback: made.readback,
@@ -65,7 +91,7 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
     scoreTopK,
   });
   const dispatches = { decode: decode.dispatchCount(), prefill: prefill.dispatchCount(["body", "head", "pick"]) };
-  return { runner, cache: made.cache, layout, pipelines: pipelines.size, dispatches };
+  return { runner, cache: made.cache, layout, pipelines: pipelines.size, dispatches, kernels };
 }
 
 /** What was asked for, and what would ask for less. */
@@ -77,7 +103,13 @@ function memoryAdvice(ledger: BufferLedger, layout: WeightLayout): string {
   );
 }
 
-async function readWeights(prepare: PrepareOptions, layout: WeightLayout, slabs: ReadonlyMap<string, GPUBuffer>): Promise<void> {
+interface Reading {
+  readonly layout: WeightLayout;
+  readonly slabs: ReadonlyMap<string, GPUBuffer>;
+  readonly kept: KeptRows;
+}
+
+async function readWeights(prepare: PrepareOptions, { layout, slabs, kept }: Reading): Promise<void> {
   const { source, model, opened, signal, report } = prepare;
   const upload = createUpload(opened.device.queue);
   let failure: ShaderloomError | undefined;
@@ -94,8 +126,10 @@ async function readWeights(prepare: PrepareOptions, layout: WeightLayout, slabs:
       if (failure) throw failure;
       return upload(required(slabs, slab), byteOffset, bytes);
     },
+    onRows: (piece, bytes) => kept.pass({ ...piece, bytes }),
     onProgress: (moment) => report.weights(moment),
     fromCache: source.local === true,
+    scan: prepare.checkWeights,
     signal,
   });
 }

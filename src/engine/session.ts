@@ -4,6 +4,7 @@
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { ChatTemplate } from "../text/chat_template.ts";
 import type { SamplingParams } from "../sampling/params.ts";
+import type { KernelReport } from "../tuning/report.ts";
 import type { StoreTier } from "../store/chunk_store.ts";
 import type { StoreDiagnostics } from "../store/diagnostics.ts";
 import type { PlainError } from "../base/errors.ts";
@@ -115,6 +116,8 @@ export interface SessionStats {
   /** Dispatches of a greedy decode step and of a prefill step. */
   readonly dispatches: { readonly decode: number; readonly prefill: number };
   readonly pipelines: number;
+  /** Which variants run, what was dropped and what was measured. */
+  readonly kernels: KernelReport;
   readonly steps: number;
   readonly tokensGenerated: number;
   readonly loadMs: number;

@@ -27,7 +27,7 @@ const cpuDriver = /swiftshader|llvmpipe|lavapipe|software|basic render/i;
 
 /** Proposed names are not in the types. */
 const subgroupMatrixFeature = "chromium-experimental-subgroup-matrix";
-const wantedFeatures: readonly string[] = ["shader-f16", "subgroups", subgroupMatrixFeature];
+const wantedFeatures: readonly string[] = ["shader-f16", "subgroups", "timestamp-query", subgroupMatrixFeature];
 
 /** @throws {ShaderloomError} GPU.unavailable when there is no WebGPU or no adapter */
 export async function requestAdapter(gpu: GPU | undefined): Promise<GPUAdapter> {

@@ -186,12 +186,13 @@ export class Program {
     if (from.startsWith("output")) return { buffer: this.buffer(call.outputs[index]) };
     if (from.startsWith("table")) return { buffer: table.table(call.tables[index].name) };
     const range = from.startsWith("weight") ? this.#layout.matrix(call.weights[index]) : this.#layout.vector(call.vectors[index]);
-    return slabBinding(range, table);
+    return slabBinding(range, (name) => table.slab(name));
   }
 }
 
-function slabBinding(range: SlabRange, table: BindTable): GPUBufferBinding {
-  return { buffer: table.slab(range.slab), offset: range.byteOffset, size: range.bytes };
+/** A range of a slab as a binding. */
+export function slabBinding(range: SlabRange, slab: BindTable["slab"]): GPUBufferBinding {
+  return { buffer: slab(range.slab), offset: range.byteOffset, size: range.bytes };
 }
 
 /** The smallest tier that holds a step. */

@@ -150,6 +150,7 @@ export function fakeSession(options: FakeOptions): FakeSession {
       kvPages: { used: 0, capacity: 0, growths: 0 },
       dispatches: { decode: 0, prefill: 0 },
       pipelines: 0,
+      kernels: { mode: "off", chosen: [], dropped: [], compileMs: 0, checkMs: 0, raceMs: 0, clock: null, rivals: 0 },
       steps: 0,
       tokensGenerated: state.tokensMade,
       loadMs: 0,

@@ -62,7 +62,7 @@ export function elementType(type: InputSpec["type"], target: KernelTarget): "f32
 }
 
 /** Rows `stride` elements apart as GPU bytes; what lies between `cols` and `stride` is zero. */
-function packRows(tensor: CpuTensor, stride: number, type: "f32" | "f16" | "u32"): Uint8Array<ArrayBuffer> {
+export function packRows(tensor: CpuTensor, stride: number, type: "f32" | "f16" | "u32"): Uint8Array<ArrayBuffer> {
   const { rows, cols, data } = tensor;
   const words = type === "f16" ? new Uint16Array(rows * stride) : new Float32Array(rows * stride);
   for (let row = 0; row < rows; row++) {
@@ -72,7 +72,8 @@ function packRows(tensor: CpuTensor, stride: number, type: "f32" | "f16" | "u32"
   return new Uint8Array(words.buffer);
 }
 
-function makeInput(spec: InputSpec, rows: number, type: "f32" | "f16" | "u32", rng: Rng): CpuTensor {
+/** Random numbers that an input of a kernel may hold. */
+export function makeInput(spec: InputSpec, rows: number, type: "f32" | "f16" | "u32", rng: Rng): CpuTensor {
   const data = new Float32Array(rows * spec.cols);
   const words = new Uint32Array(data.buffer);
   for (let index = 0; index < data.length; index++) {

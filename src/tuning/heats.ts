@@ -1,0 +1,164 @@
+// The races of a load: rivals compiled while weights are read, checked like what they challenge, and timed in the model's own weights until
+// the time is up.
+
+import { ShaderloomError, throwIfAborted } from "../base/errors.ts";
+import { clamp } from "../base/math.ts";
+import type { Caps } from "../gpu/caps.ts";
+import type { BufferLedger } from "../gpu/buffers.ts";
+import type { Variant } from "../kernels/kernel.ts";
+import { trialName } from "./choices.ts";
+import { type KernelClass, workOf } from "./classes.ts";
+import { type Clock, openClock } from "./clock.ts";
+import { type Contest, isSafe } from "./contest.ts";
+import type { KeptRows } from "./kept_rows.ts";
+import type { Memory } from "./memory.ts";
+import { checkCount, readyCheck } from "./product_check.ts";
+import type { Compiled, ProductBench } from "./product_bench.ts";
+import { medianOf, race } from "./race.ts";
+
+/** Variants of a class in a race, the default among them. */
+const mostRivals = 8;
+/** Pipelines compiled for races in one load. */
+const mostPipelines = 24;
+/** Rivals may be compiled this long after the weights are there. */
+const graceMs = 1000;
+/** Time of all races of a load, by where shaders run. */
+const budgetMs = { gpu: 300, cpu: 2000 };
+/** A dispatch on a CPU driver does no more multiply-adds than this, a tenth of a second or so. */
+const softwareMacs = 5e8;
+
+/** What may race in a class: what runs now, then the others. */
+function rivalsOf(contest: Contest): readonly Variant[] {
+  const others = contest.cls.variants.filter((variant) => variant !== contest.chosen && !contest.isDropped(variant));
+  return [contest.chosen, ...others].slice(0, mostRivals);
+}
+
+/**
+ * Compiles rivals, the most promising classes first.
+ * @returns how many
+ */
+export async function compileRivals(contests: readonly Contest[], weights: Promise<unknown>, signal: AbortSignal): Promise<number> {
+  let overAt = Number.POSITIVE_INFINITY;
+  const over = (): void => {
+    overAt = performance.now();
+  };
+  void weights.then(over, over);
+  let count = 0;
+  for (const contest of contests) {
+    const rivals = rivalsOf(contest).slice(1, 1 + mostPipelines - count);
+    if (rivals.length === 0 || performance.now() > overAt + graceMs) break;
+    throwIfAborted(signal);
+    await Promise.all(rivals.map((variant) => contest.compile(variant)));
+    count += rivals.length;
+    contest.entered = true;
+  }
+  return count;
+}
+
+export interface Heats {
+  readonly device: GPUDevice;
+  readonly caps: Caps;
+  readonly ledger: BufferLedger;
+  readonly bench: ProductBench;
+  readonly kept: KeptRows;
+  readonly memory: Memory;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Races classes whose rivals are compiled, and remembers who won.
+ * @returns the kind of clock; null when nothing raced
+ * @throws {ShaderloomError} GPU.lost, AbortError
+ */
+export async function raceContests(contests: readonly Contest[], heats: Heats): Promise<Clock["kind"] | null> {
+  const { device, caps, ledger, bench, memory, signal } = heats;
+  const entered = contests.filter((contest) => contest.entered);
+  if (entered.length === 0) return null;
+  // Nothing that may lose the device runs before that is written down.
+  const trials = entered.flatMap((contest) =>
+    rivalsOf(contest)
+      .filter((variant) => !isSafe(contest.cls, variant))
+      .map((variant) => trialName(contest.cls, variant.key)),
+  );
+  if (!(await memory.attempt(trials))) return null;
+  let clock: Clock | undefined;
+  try {
+    await bench.reserve(entered.map(({ cls }) => ({ cls, count: Math.max(raceCount(cls), checkCount(cls)) })));
+    const ready = new Map<Contest, readonly Compiled[]>();
+    const wrong = new Set<string>();
+    for (const contest of entered) ready.set(contest, await checkRivals(contest, heats, wrong));
+    clock = await openClock(device, ledger);
+    const end = performance.now() + (caps.software ? budgetMs.cpu : budgetMs.gpu);
+    for (const [index, contest] of entered.entries()) {
+      throwIfAborted(signal);
+      const left = end - performance.now();
+      if (left <= 0) break;
+      // The most work is first and gets half of what is left.
+      await raceOne(contest, ready.get(contest) ?? [], { heats, clock, budgetMs: left / Math.min(2, entered.length - index) });
+    }
+    await memory.settle();
+    return clock.kind;
+  } catch (thrown) {
+    // Without room for a race there is none.
+    if (!(thrown instanceof ShaderloomError) || thrown.code !== "GPU.oom") throw thrown;
+    await memory.settle();
+    return null;
+  } finally {
+    clock?.destroy();
+  }
+}
+
+/** The first is what runs now, which was checked before; a variant that was wrong once is not tried again. */
+async function checkRivals(contest: Contest, { bench, kept, signal }: Heats, wrong: Set<string>): Promise<readonly Compiled[]> {
+  const { cls } = contest;
+  const right: Compiled[] = [];
+  for (const variant of rivalsOf(contest)) {
+    throwIfAborted(signal);
+    if (wrong.has(variant.key)) contest.drop(variant, "its results were wrong in another class");
+    const compiled = contest.isDropped(variant) ? undefined : await contest.compile(variant);
+    if (!compiled) continue;
+    if (variant !== contest.chosen) {
+      const verdict = await readyCheck(bench, cls, kept).run(compiled);
+      if (verdict.kind === "wrong") {
+        wrong.add(variant.key);
+        contest.drop(variant, verdict.reason);
+      }
+      if (verdict.kind !== "right") continue;
+    }
+    right.push(compiled);
+  }
+  return right;
+}
+
+interface OneRace {
+  readonly heats: Pick<Heats, "bench" | "memory" | "signal">;
+  readonly clock: Clock;
+  readonly budgetMs: number;
+}
+
+async function raceOne(contest: Contest, rivals: readonly Compiled[], { heats, clock, budgetMs: budget }: OneRace): Promise<void> {
+  const { cls } = contest;
+  const { bench, memory, signal } = heats;
+  if (rivals.length < 2) return;
+  const count = raceCount(cls);
+  bench.fill(cls, count);
+  const bound = rivals.map((compiled) => ({ compiled, groups: bench.bind(cls, compiled) }));
+  const sample = (active: readonly number[], repeats: number): Promise<readonly number[]> =>
+    clock.time(active.map((rival) => (pass: GPUComputePassEncoder) => bench.encode(pass, cls, { ...bound[rival], count, repeats })));
+  const result = await race(sample, rivals.length, { budgetMs: budget, sampleMs: clock.sampleMs, signal });
+  if (!result) return;
+  for (const [index, times] of result.times.entries()) {
+    if (times.length > 0) contest.measured.set(rivals[index].variant.key, medianOf(times));
+  }
+  const winner = rivals[result.winner].variant;
+  contest.choose(winner, "raced");
+  const timeOf = (variant: Variant): number => contest.measured.get(variant.key) ?? 0;
+  memory.remember(cls, { variant: winner.key, ms: timeOf(winner), defaultMs: timeOf(rivals[0].variant) });
+}
+
+/** Rows of a race: a whole tier, unless a dispatch would take too long. */
+function raceCount(cls: KernelClass): number {
+  const { maxRows, caps } = cls.target;
+  if (!caps.software) return maxRows;
+  return clamp(Math.floor((softwareMacs * maxRows) / Math.max(1, workOf(cls).macs)), 1, maxRows);
+}

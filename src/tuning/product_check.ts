@@ -1,0 +1,142 @@
+// Whether a variant of a product is right on this adapter: in the model's own weights, on the rows of them that were kept. That proves the
+// repacking, the upload and the codebook as well as the shader.
+
+import { f16ToF32 } from "../base/dtype.ts";
+import { ShaderloomError } from "../base/errors.ts";
+import type { CpuTensor, Kernel, KernelTarget } from "../kernels/kernel.ts";
+import type { KernelClass } from "./classes.ts";
+import { elementType } from "./operands.ts";
+import type { KeptRows } from "./kept_rows.ts";
+import { type Compiled, differentRows, outputOf, type ProductBench, type WrittenRow } from "./product_bench.ts";
+
+/** What a check found; `unchecked` says nothing against a variant. */
+export type Verdict =
+  | { readonly kind: "right" }
+  | { readonly kind: "wrong"; readonly reason: string }
+  | { readonly kind: "unchecked"; readonly reason: string };
+
+/** Largest normalised mean squared error against the reference on the same activations; half precision rounds what it stores. */
+export function checkBound(target: KernelTarget): number {
+  return target.precision === "f16" ? 1e-5 : 1e-6;
+}
+
+/** What an adapter may flush to zero of a product: weights below 2^-100, whatever they are multiplied with. */
+const flushed = 2 ** -90;
+const largestHalf = 65504;
+
+/** Rows that a check runs over: a whole tier where that costs nothing. */
+export function checkCount({ target }: KernelClass): number {
+  return target.caps.software ? Math.min(target.maxRows, 9) : target.maxRows;
+}
+
+/** Rows of the output that are compared: on both sides of every tile border that kernels have. */
+export function checkedRows(count: number): readonly number[] {
+  if (count <= 9) return Array.from({ length: count }, (_, row) => row);
+  const rows = [0, 1, 7, 8, 31, 32, 63, 64, count >> 1, count - 2, count - 1];
+  return [...new Set(rows)].filter((row) => row < count).toSorted((a, b) => a - b);
+}
+
+/** A class filled in and ready to be checked, any variant of it. */
+export interface ReadyCheck {
+  run(compiled: Compiled): Promise<Verdict>;
+}
+
+/** Column of the output -> index of a kept weight row, -1: some number, -2: left alone. */
+const someNumber = -1;
+const leftAlone = -2;
+
+interface Wanted {
+  readonly cls: KernelClass;
+  /** [different rows, kept rows]. */
+  readonly values: CpuTensor;
+  /** What each column of the output is. */
+  readonly columns: Int32Array;
+}
+
+/** Fills the bench for a class; checks of other classes before it were submitted, and none of this one is after the next. */
+export function readyCheck(bench: ProductBench, cls: KernelClass, kept: KeptRows): ReadyCheck {
+  const count = checkCount(cls);
+  const range = cls.calls[0].weights[0];
+  const weights = range && kept.find(range);
+  if (!weights) return { run: async () => ({ kind: "unchecked", reason: "rows of its weights were not kept" }) };
+  const activations = bench.fill(cls, count);
+  const rows = checkedRows(count);
+  let wanted: Wanted | undefined;
+  const want = (): Wanted => {
+    wanted ??= cls.calls[0].visit((kernel, attributes) => expected({ kernel, attributes, cls, weights, activations }));
+    return wanted;
+  };
+  return {
+    run: async (compiled) => {
+      try {
+        return judge(await bench.run(cls, compiled, { count, rows }), want());
+      } catch (thrown) {
+        if (!(thrown instanceof ShaderloomError)) throw thrown;
+        if (thrown.code === "GPU.oom") return { kind: "unchecked", reason: thrown.message };
+        if (thrown.code === "GPU.error") return { kind: "wrong", reason: thrown.message };
+        throw thrown;
+      }
+    },
+  };
+}
+
+interface Expecting<A> {
+  readonly kernel: Kernel<A>;
+  readonly attributes: A;
+  readonly cls: KernelClass;
+  readonly weights: NonNullable<ReturnType<KeptRows["find"]>>;
+  readonly activations: ReturnType<ProductBench["fill"]>;
+}
+
+function expected<A>({ kernel, attributes, cls, weights, activations }: Expecting<A>): Wanted {
+  const full = kernel.narrow?.(attributes, Number.MAX_SAFE_INTEGER);
+  const narrowed = kernel.narrow?.(attributes, weights.rows.length);
+  const { spec } = outputOf(cls);
+  const place = new Map(weights.rows.map((row, index) => [row, index]));
+  const columns = Int32Array.from({ length: spec.cols }, (_, col) => {
+    const row = full?.weightRow ? full.weightRow(col) : col;
+    return row === undefined ? leftAlone : (place.get(row) ?? someNumber);
+  });
+  const rowCount = activations.inputs[0].rows;
+  const rows = Array.from({ length: rowCount }, (_, position) => ({ token: 0, position, slot: 0 }));
+  const [values] = kernel.reference(narrowed?.attributes ?? attributes, {
+    inputs: activations.inputs,
+    weights: [weights.weights],
+    vectors: activations.vectors.map((vector) => Float32Array.from(weights.rows, (row) => vector[row])),
+    tables: [],
+    rows,
+    outputRows: rows.map(({ position }) => position),
+  });
+  return { cls, values, columns };
+}
+
+function judge(found: readonly WrittenRow[], { cls, values, columns }: Wanted): Verdict {
+  const { spec, stride } = outputOf(cls);
+  const half = elementType(spec.type, cls.target) === "f16";
+  const ownTail = columns[columns.length - 1] !== leftAlone;
+  let [error, norm] = [0, 0];
+  for (const { row, bytes } of found) {
+    const floats = half ? Float32Array.from(new Uint16Array(bytes.buffer), f16ToF32) : new Float32Array(bytes.buffer);
+    const at = (row % differentRows) * values.cols;
+    for (let col = 0; col < stride; col++) {
+      const value = floats[col];
+      const place = col < columns.length ? columns[col] : leftAlone;
+      const wrong = (what: string): Verdict => ({ kind: "wrong", reason: `column ${col} of row ${row} is ${value}, ${what}` });
+      if (col >= columns.length && ownTail) {
+        if (value !== 0) return wrong("not the zero of padding");
+      } else if (place === leftAlone) {
+        if (!Number.isNaN(value)) return wrong("and should have been left alone");
+      } else if (!Number.isFinite(value)) return wrong("which is no number");
+      else if (place !== someNumber) {
+        const plain = values.data[at + place];
+        const want = half ? Math.max(-largestHalf, Math.min(largestHalf, plain)) : plain;
+        const off = Math.abs(value - want);
+        error += off <= flushed ? 0 : off ** 2;
+        norm += want ** 2;
+      }
+    }
+  }
+  const nmse = error === 0 ? 0 : error / Math.max(norm, Number.MIN_VALUE);
+  if (nmse <= checkBound(cls.target)) return { kind: "right" };
+  return { kind: "wrong", reason: `its results are off by an NMSE of ${nmse.toExponential(1)}` };
+}

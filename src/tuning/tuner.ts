@@ -1,0 +1,171 @@
+// The self-test and the race of one load: compiles what a model needs while its weights are read, checks every pipeline once they are
+// there, races the products that are worth it, and says what runs. After `finish` nothing changes any more.
+
+import { ShaderloomError, throwIfAborted } from "../base/errors.ts";
+import type { Caps } from "../gpu/caps.ts";
+import type { BufferLedger } from "../gpu/buffers.ts";
+import type { PipelineCache } from "../gpu/pipelines.ts";
+import type { KernelCall, WeightRange } from "../graph/call.ts";
+import type { Choose } from "../graph/program.ts";
+import { classKey, type KernelClass } from "./classes.ts";
+import { trialName } from "./choices.ts";
+import { Contest, isSafe } from "./contest.ts";
+import { readyKernelCheck } from "./kernel_check.ts";
+import { KeptRows } from "./kept_rows.ts";
+import { checkCount, readyCheck, type Verdict } from "./product_check.ts";
+import { ProductBench } from "./product_bench.ts";
+import { describeKernels, type KernelReport, type TuningMode, type TuningTimes } from "./report.ts";
+import { compileRivals, raceContests } from "./heats.ts";
+import { type Memory, openMemory, type Shelf } from "./memory.ts";
+import { defaultWorth, type WorthLimits, worthRacing } from "./worth.ts";
+
+export interface TunerOptions {
+  readonly device: GPUDevice;
+  readonly caps: Caps;
+  readonly ledger: BufferLedger;
+  readonly pipelines: PipelineCache;
+  readonly classes: readonly KernelClass[];
+  readonly weights: (range: WeightRange) => GPUBufferBinding;
+  readonly mode: TuningMode;
+  readonly signal: AbortSignal;
+  /** Opened when there is something to race, closed by the tuner; undefined where nothing can be kept. */
+  readonly openShelf: () => Promise<Shelf | undefined>;
+  /** What deserves a race; `race` mode races everything. */
+  readonly worth?: WorthLimits;
+}
+
+/** Checks that are under way together: enough that a slow answer does not hold up the next. */
+const checksAtOnce = 8;
+
+export class Tuner {
+  readonly kept: KeptRows;
+  readonly times: TuningTimes = { compileMs: 0, checkMs: 0, raceMs: 0, clock: null, rivals: 0 };
+  readonly #options: TunerOptions;
+  readonly #contests: ReadonlyMap<string, Contest>;
+  /** Classes that are worth a race, the best first. */
+  readonly #worth: readonly Contest[];
+  readonly #bench: ProductBench;
+  #memory: Memory | undefined;
+
+  constructor(options: TunerOptions) {
+    const { classes, pipelines, mode, worth = defaultWorth, device, ledger, weights } = options;
+    this.#options = options;
+    this.kept = new KeptRows(classes);
+    this.#contests = new Map(classes.map((cls) => [cls.key, new Contest(cls, pipelines)]));
+    const limits = mode === "race" ? { bytes: 0, macs: 0 } : worth;
+    const racing = mode === "off" ? [] : worthRacing(classes, limits);
+    this.#worth = racing.flatMap(({ cls }) => this.#contests.get(cls.key) ?? []);
+    this.#bench = new ProductBench({ device, ledger, weights });
+  }
+
+  /**
+   * Compiles what will run, then rivals until `weights` (the reading of the weights) is over.
+   * @throws {ShaderloomError} GPU.selftest when no variant of a kernel compiles, AbortError
+   */
+  async compile(weights: Promise<unknown>): Promise<void> {
+    const start = performance.now();
+    if (this.#worth.length > 0) await this.#remember();
+    await Promise.all([...this.#contests.values()].map((contest) => contest.compileChosen()));
+    throwIfAborted(this.#options.signal);
+    this.times.compileMs = performance.now() - start;
+    const racing = this.#racing();
+    if (racing.length > 0) this.times.rivals = await compileRivals(racing, weights, this.#options.signal);
+    this.times.compileMs = performance.now() - start;
+  }
+
+  /**
+   * Checks what was chosen, races what is worth it. The weights are on the GPU.
+   * @throws {ShaderloomError} GPU.selftest when no variant of a kernel is right, GPU.lost, AbortError
+   */
+  async finish(): Promise<KernelReport> {
+    const start = performance.now();
+    try {
+      const contests = [...this.#contests.values()];
+      const trials = contests.filter(({ cls, chosen }) => !isSafe(cls, chosen)).map(({ cls, chosen }) => trialName(cls, chosen.key));
+      await this.#memory?.attempt(trials);
+      await this.#checkAll(contests);
+      await this.#memory?.settle();
+      this.times.checkMs = performance.now() - start;
+      const racing = this.#racing();
+      if (racing.length > 0) await this.#race(racing);
+      return describeKernels(contests, { mode: this.#options.mode, times: this.times });
+    } finally {
+      this.#bench.destroy();
+      this.#memory?.close();
+    }
+  }
+
+  /** What the calls of a program run. */
+  chooseFor(label: string): Choose {
+    return async (call: KernelCall, target) => {
+      const contest = this.#contests.get(classKey(call, target, label));
+      if (!contest) throw new Error(`${call.name} is of no class`);
+      return contest.chosen;
+    };
+  }
+
+  /** Contests without a result yet, where results can be kept or are asked for. */
+  #racing(): Contest[] {
+    if (this.#memory === undefined || this.#memory.quiet) return [];
+    return this.#worth.filter(({ how }) => how === "default");
+  }
+
+  async #remember(): Promise<void> {
+    const { mode, openShelf, caps } = this.#options;
+    // GPU programs on CPU drivers are for tests: a pipeline takes seconds to compile there.
+    if (mode === "auto" && caps.software && caps.deviceClass === "gpu") return;
+    const shelf = await openShelf().catch(() => undefined);
+    if (!shelf && mode === "auto") return;
+    this.#memory = await openMemory(shelf);
+    for (const contest of this.#contests.values()) this.#memory.apply(contest, this.#worth.includes(contest));
+  }
+
+  async #checkAll(contests: readonly Contest[]): Promise<void> {
+    const { device, signal } = this.#options;
+    const products = contests.filter(({ cls }) => cls.kernel === "linear");
+    const room = await this.#reserve(products);
+    for (let at = 0; at < contests.length; at += checksAtOnce) {
+      throwIfAborted(signal);
+      const some = contests.slice(at, at + checksAtOnce).filter(({ cls }) => room || cls.kernel !== "linear");
+      const checks = some.map((contest) => this.#check(contest, device));
+      // Every check ends before an error of one is told, so that none outlives the load.
+      const ended = await Promise.allSettled(checks);
+      for (const one of ended) if (one.status === "rejected") throw one.reason;
+    }
+  }
+
+  /** A GPU without room for a check may have room to run: then nothing is checked. */
+  async #reserve(products: readonly Contest[]): Promise<boolean> {
+    try {
+      await this.#bench.reserve(products.map(({ cls }) => ({ cls, count: checkCount(cls) })));
+      return true;
+    } catch (thrown) {
+      if (thrown instanceof ShaderloomError && thrown.code === "GPU.oom") return false;
+      throw thrown;
+    }
+  }
+
+  /** Until a variant is right. */
+  async #check(contest: Contest, device: GPUDevice): Promise<void> {
+    for (;;) {
+      const compiled = await contest.compileChosen();
+      const { cls } = contest;
+      const ready = cls.kernel === "linear" ? readyCheck(this.#bench, cls, this.kept) : readyKernelCheck(device, cls);
+      const verdict: Verdict = await ready.run(compiled);
+      if (verdict.kind !== "wrong") {
+        contest.checked = verdict.kind === "right";
+        return;
+      }
+      contest.drop(compiled.variant, verdict.reason);
+    }
+  }
+
+  async #race(racing: readonly Contest[]): Promise<void> {
+    const { device, ledger, caps, signal } = this.#options;
+    const memory = this.#memory;
+    if (!memory) return;
+    const start = performance.now();
+    this.times.clock = await raceContests(racing, { device, ledger, bench: this.#bench, kept: this.kept, memory, caps, signal });
+    this.times.raceMs = performance.now() - start;
+  }
+}
