@@ -223,7 +223,8 @@ function placeTensors(
     const offset = dataOffset + expected;
     const end = checkedAdd(offset, bytes);
     if (end === undefined) throw formatError(cursor, "FORMAT.extent", `${printable(name)} ends past any file`);
-    if (bytes > 0 && end > cursor.source.size) throw truncated(cursor.source, offset, bytes, `the tensor ${printable(name)}`);
+    if (bytes > 0 && end > cursor.source.size)
+      throw truncated(cursor.source, offset, bytes, `the tensor ${printable(name)} (${type.name})`);
     tensors.set(name, { name, type: type.id, shape, offset, bytes });
     expected += alignUp(bytes, alignment);
   }

@@ -34,13 +34,13 @@ export interface SafetensorsFile {
 
 /** Caps on what a file may ask for. */
 export interface SafetensorsLimits {
-  /** Bytes of JSON; the format's own limit. */
+  /** Bytes of JSON; the format itself allows 100 MB. */
   readonly headerBytes: number;
   readonly tensors: number;
   readonly nameBytes: number;
 }
 
-export const defaultSafetensorsLimits: SafetensorsLimits = { headerBytes: 100_000_000, tensors: 65_536, nameBytes: 255 };
+export const defaultSafetensorsLimits: SafetensorsLimits = { headerBytes: 16 << 20, tensors: 65_536, nameBytes: 255 };
 
 export interface OpenSafetensorsOptions {
   readonly signal?: AbortSignal | undefined;
@@ -196,7 +196,7 @@ function placeTensors(source: ByteSource, declared: readonly DeclaredTensor[], d
       throw headerError(source, "FORMAT.extent", problem, { tensor: name, dtype });
     }
     const bytes = end - begin;
-    if (dataOffset + end > source.size) throw truncated(source, dataOffset + begin, bytes, `the tensor ${printable(name)}`);
+    if (dataOffset + end > source.size) throw truncated(source, dataOffset + begin, bytes, `the tensor ${printable(name)} (${dtype})`);
     tensors.set(name, { name, dtype, shape, offset: dataOffset + begin, bytes });
     expected = end;
   }
