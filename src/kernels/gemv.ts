@@ -51,7 +51,11 @@ function gemvGpu(attributes: LinearAttributes, target: KernelTarget, some: Geome
     packed: geometry.packed && canPack(attributes, target),
     details: detailsOf(geometry),
     file: "gemv.wgsl",
-    parts: [loopPart(target), subgroup ? "parts/lanes/subgroup.wgsl" : "parts/lanes/workgroup.wgsl"],
+    parts: [
+      loopPart(target),
+      `parts/sums/${target.caps.software ? "indexed" : "named"}.wgsl`,
+      `parts/lanes/${subgroup ? "subgroup" : "workgroup"}.wgsl`,
+    ],
     enables: subgroup ? ["subgroups"] : [],
     consts: {
       WG: lanes,
