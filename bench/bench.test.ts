@@ -220,7 +220,7 @@ describe("command line", () => {
 });
 
 describe("verdict", () => {
-  const ratio = { name: "f32", ours: "a", reference: "b", ratio: 2.9 };
+  const ratio = { name: "f32", ours: "a", reference: "b", ratio: 2.9, medianRatio: 3.1 };
 
   test("every promise, and one at least", () => {
     expect(verdictOf({ ratios: { times: [], ratios: [{ ...ratio, goal: 2.9 }, ratio] } })).toEqual([]);
