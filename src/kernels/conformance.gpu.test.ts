@@ -6,7 +6,7 @@ import type { Caps } from "../gpu/caps.ts";
 import { openDevice } from "../gpu/device.ts";
 import { openTestGpu, skipReason } from "../testing/gpu.ts";
 import { nmseBound, runCase } from "../testing/kernel_harness.ts";
-import { kernels } from "./index.ts";
+import { testedKernels } from "../testing/product_cases.ts";
 import type { Kernel, KernelCase, KernelTarget, Precision } from "./kernel.ts";
 
 const gpu = await openTestGpu();
@@ -14,7 +14,7 @@ if (gpu === undefined) {
   test("kernels", (context) => context.skip(skipReason()));
 } else {
   const { device, caps } = await openDevice(gpu, { maxStorageBuffers: 8 });
-  for (const kernel of kernels) kernel.visit((typed) => declareKernel(device, caps, typed));
+  for (const kernel of testedKernels) kernel.visit((typed) => declareKernel(device, caps, typed));
   if (!caps.f16) test("f16 kernels", (context) => context.skip("this adapter has no shader-f16"));
 }
 

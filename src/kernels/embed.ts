@@ -1,14 +1,9 @@
-// Rows of the token embedding.
+// Rows of the token embedding. Test cases are in testing/product_cases.ts, as they bring formats.
 
 import { blockWidth, rowGroupSize, rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
-import { bf16, f16, f32 } from "../formats/float.ts";
 import { codebookBytes, type WeightFormat } from "../formats/format.ts";
-import { q4_0 } from "../formats/q4_0.ts";
-import { q4_k } from "../formats/q4_k.ts";
-import { q6_k } from "../formats/q6_k.ts";
-import { q8_0 } from "../formats/q8_0.ts";
-import type { CpuArgs, CpuTensor, Kernel, KernelCase, KernelTarget, Variant } from "./kernel.ts";
+import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { weightFiles } from "./matrix.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
 
@@ -58,10 +53,6 @@ function reference({ cols, rowStart, rowCount }: EmbedAttributes, args: CpuArgs)
   return [{ rows: args.rows.length, cols, data }];
 }
 
-function caseOf(format: WeightFormat, cols: number): KernelCase<EmbedAttributes> {
-  return { name: `${format.name} 33x${cols}`, attributes: { format, cols, rowStart: 0, rowCount: 67 }, rows: 33 };
-}
-
 /** y[t] = weight[token(t) - rowStart], for tokens in [rowStart, rowStart + rowCount); other rows stay. y [rows, cols]. */
 export const embed: Kernel<EmbedAttributes> = {
   name: "embed",
@@ -81,15 +72,5 @@ export const embed: Kernel<EmbedAttributes> = {
     bytes: codebookBytes(format) + step.rows * (format.rowGroupBytes(cols) / rowGroupSize + 4 * cols),
     macs: step.rows * cols,
   }),
-  cases: [
-    { name: "1 element", attributes: { format: f32, cols: 1, rowStart: 0, rowCount: 3 }, rows: 1 },
-    caseOf(f32, 172),
-    caseOf(f16, 100),
-    caseOf(bf16, 33),
-    caseOf(q8_0, 288),
-    caseOf(q4_0, 288),
-    caseOf(q4_k, 1280),
-    caseOf(q6_k, 1280),
-    { name: "one part of a split table", attributes: { format: q8_0, cols: 64, rowStart: 64, rowCount: 64 }, rows: 33 },
-  ],
+  cases: [],
 };

@@ -43,11 +43,3 @@ export function gemmVariants(attributes: LinearAttributes, target: KernelTarget)
   const tiles = gpuTiles(attributes, target).filter((tile) => fits(tile, target.caps));
   return tiles.map((tile) => tileVariant(attributes, target, { name: "gemm", tile }));
 }
-
-export function gemmCpu(attributes: LinearAttributes, target: KernelTarget): Variant {
-  return gemmVariants(attributes, target)[0];
-}
-
-export function gemmGpu(attributes: LinearAttributes, target: KernelTarget): Variant {
-  return gemmVariants(attributes, target)[0];
-}

@@ -3,6 +3,7 @@
 
 import { rowGroupSize } from "../base/layout.ts";
 import { ceilDiv, clamp } from "../base/math.ts";
+import { cpuGroups } from "./gemv_cpu.ts";
 import type { KernelTarget, Variant } from "./kernel.ts";
 import { type LinearAttributes, productVariant } from "./matrix.ts";
 
@@ -27,6 +28,30 @@ function groupsOf({ n }: LinearAttributes, columns: CpuColumns, rows: number): n
   const groups = clamp(Math.floor(all / parallel), 1, mostGroups);
   // Equal shares: the last workgroup should not be the one that has the rest.
   return ceilDiv(all, ceilDiv(all, groups));
+}
+
+/** Time to load activations, for each of a workgroup's row groups the less the more there are, and time for everything else. */
+interface TileTime {
+  readonly load: number;
+  readonly rest: number;
+}
+
+/**
+ * Of a tile of so many activation rows, one being a matrix-vector product: LAB.md 12. Milliseconds of one of SwiftShader's threads for
+ * 1024 x 1024 weights; lavapipe takes a fifth of them, in the same proportions.
+ */
+const tileTimes: Readonly<Record<1 | CpuColumns, TileTime>> = {
+  1: { load: 3.5, rest: 0.88 },
+  2: { load: 9.3, rest: 1.09 },
+  4: { load: 16.5, rest: 1.49 },
+  8: { load: 34, rest: 2.19 },
+};
+
+/** Time that `rows` activation rows are foretold to take by such tiles; for comparing them over one matrix. */
+export function cpuCost(attributes: LinearAttributes, columns: 1 | CpuColumns, rows: number): number {
+  const groups = columns === 1 ? cpuGroups(attributes.n) : groupsOf(attributes, columns, rows);
+  const { load, rest } = tileTimes[columns];
+  return ceilDiv(rows, columns) * (load / groups + rest);
 }
 
 /** Product with a tile of some activation rows; converted weights first: SwiftShader takes 3 times as long to multiply bytes. */

@@ -6,7 +6,7 @@ import type { KernelTarget, Variant } from "./kernel.ts";
 import { canPack, type LinearAttributes, productVariant } from "./matrix.ts";
 
 /** Row groups of a workgroup: more share the loads of x, but every core should have something to do. */
-function cpuGroups(n: number): number {
+export function cpuGroups(n: number): number {
   return clamp(Math.floor(n / rowGroupSize / 8), 1, 8);
 }
 

@@ -24,7 +24,7 @@ export interface ListedKernel {
   visit<R>(visitor: <A>(kernel: Kernel<A>) => R): R;
 }
 
-function listed<A>(kernel: Kernel<A>): ListedKernel {
+export function listed<A>(kernel: Kernel<A>): ListedKernel {
   return { name: kernel.name, visit: (visitor) => visitor(kernel) };
 }
 

@@ -1,27 +1,27 @@
-// Matrix products with a weight in any format: gemv.ts for few activation rows, gemm.ts for many.
+// Matrix products with a weight in any format: gemv.ts for few activation rows, gemm.ts for many, skinny.ts between them, in the order that
+// product_order.ts foretells. Test cases are in testing/product_cases.ts, as they bring formats.
 
-import { bf16, f16, f32 } from "../formats/float.ts";
-import type { WeightFormat } from "../formats/format.ts";
-import { q4_0 } from "../formats/q4_0.ts";
-import { q4_k } from "../formats/q4_k.ts";
-import { q6_k } from "../formats/q6_k.ts";
-import { q8_0 } from "../formats/q8_0.ts";
-import { gemmCpu, gemmGpu } from "./gemm.ts";
-import { gemvColumns, gemvVariants } from "./gemv.ts";
-import type { CpuArgs, CpuTensor, InputSpec, Kernel, KernelCase, KernelTarget, Variant } from "./kernel.ts";
+import { gemmVariants } from "./gemm.ts";
+import { gemvVariants } from "./gemv.ts";
+import type { CpuArgs, CpuTensor, InputSpec, Kernel, KernelTarget, Variant } from "./kernel.ts";
 import type { LinearAttributes } from "./matrix.ts";
+import { type Family, productOrder } from "./product_order.ts";
 import { dequantizeRows, quantizedSpecs } from "./quantize.ts";
+import { skinnyVariants } from "./skinny.ts";
 import { supports } from "./target.ts";
 import { streamedBytes } from "./work.ts";
 
 export type { LinearAttributes } from "./matrix.ts";
 
+const families: Readonly<Record<Family, (attributes: LinearAttributes, target: KernelTarget) => readonly Variant[]>> = {
+  gemv: gemvVariants,
+  skinny: skinnyVariants,
+  gemm: gemmVariants,
+};
+
 function variants(attributes: LinearAttributes, target: KernelTarget): readonly Variant[] {
   if (!supports(target) || (target.precision === "int8") !== (attributes.activations === "int8")) return [];
-  if (target.deviceClass === "cpu") return target.maxRows === 1 ? gemvVariants(attributes, target) : [gemmCpu(attributes, target)];
-  // A prefill's head runs over one or few rows, whatever the chunk is.
-  const few = target.maxRows <= gemvColumns || attributes.over === "outputRows";
-  return few ? gemvVariants(attributes, target) : [gemmGpu(attributes, target)];
+  return productOrder(attributes, target).flatMap((family) => families[family](attributes, target));
 }
 
 function reference({ n, k, outStart, outCols, bias, activations }: LinearAttributes, args: CpuArgs): readonly CpuTensor[] {
@@ -46,23 +46,6 @@ function inputSpecs({ over, k, activations }: LinearAttributes): readonly InputS
     { ...packed, fill: (rng) => rng.below(0xffffffff) },
     { ...scales, fill: (rng) => (rng.unit() + 0.1) / 64 },
   ];
-}
-
-/** One case of a format; the rest is what most cases have. */
-function caseOf(
-  format: WeightFormat,
-  shape: readonly [number, number, number],
-  more: Partial<LinearAttributes> = {},
-): KernelCase<LinearAttributes> {
-  const [rows, n, k] = shape;
-  const attributes = { format, k, n, bias: false, outStart: 0, outCols: n, over: "rows" as const, out: "act" as const, ...more };
-  const details = [more.bias && "bias", more.outCols && "split", more.over && "output rows", more.activations].filter(Boolean);
-  return {
-    name: [`${format.name} ${rows}x${n}x${k}`, ...details].join(", "),
-    attributes,
-    rows: more.over === "outputRows" ? 11 : rows,
-    ...(more.over === "outputRows" && { outputRows: rows }),
-  };
 }
 
 /**
@@ -92,35 +75,5 @@ export const linear: Kernel<LinearAttributes> = {
     bytes: streamedBytes(linear.operands(attributes), linear.outputs({ ...attributes, outCols: attributes.n }), step),
     macs: step[attributes.over] * attributes.n * attributes.k,
   }),
-  // Every format at few rows; at many rows some, as only decode32 differs and `embed` compares that alone.
-  cases: [
-    caseOf(f32, [1, 1, 1]),
-    caseOf(f32, [1, 33, 172]),
-    caseOf(f32, [33, 33, 33]),
-    caseOf(f32, [67, 131, 100], { bias: true }),
-    caseOf(f16, [1, 131, 33]),
-    caseOf(bf16, [1, 131, 33]),
-    caseOf(q8_0, [1, 1031, 288]),
-    caseOf(q8_0, [3, 67, 1056], { bias: true }),
-    caseOf(q4_0, [1, 521, 4096], { out: "f32", bias: true }),
-    caseOf(q4_0, [8, 67, 288]),
-    caseOf(q4_0, [67, 288, 288]),
-    caseOf(q4_k, [1, 259, 2048]),
-    caseOf(q4_k, [5, 67, 256]),
-    caseOf(q4_k, [66, 71, 512]),
-    caseOf(q6_k, [1, 259, 1280]),
-    caseOf(q6_k, [5, 67, 256]),
-    caseOf(q8_0, [1, 48, 64], { outStart: 24, outCols: 130 }),
-    caseOf(q8_0, [20, 106, 64], { outStart: 24, outCols: 130 }),
-    caseOf(q8_0, [1, 129, 64], { over: "outputRows", out: "f32" }),
-    caseOf(q8_0, [10, 129, 64], { over: "outputRows", out: "f32" }),
-    caseOf(f32, [1, 67, 172], { activations: "int8" }),
-    caseOf(f16, [5, 67, 100], { activations: "int8" }),
-    caseOf(q8_0, [1, 131, 288], { activations: "int8", bias: true }),
-    caseOf(q8_0, [66, 67, 96], { activations: "int8" }),
-    caseOf(q4_0, [1, 131, 2048], { activations: "int8" }),
-    caseOf(q4_0, [5, 67, 288], { activations: "int8", over: "outputRows", out: "f32" }),
-    caseOf(q4_k, [1, 131, 512], { activations: "int8" }),
-    caseOf(q6_k, [1, 67, 512], { activations: "int8" }),
-  ],
+  cases: [],
 };

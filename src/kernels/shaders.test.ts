@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import type { Caps } from "../gpu/caps.ts";
 import type { ShaderFile } from "../gpu/shader.ts";
-import { kernels } from "./index.ts";
+import { testedKernels } from "../testing/product_cases.ts";
 import type { Kernel, Precision, Variant } from "./kernel.ts";
 import { shaderFiles } from "./shader_files.ts";
 
@@ -38,7 +38,7 @@ function textOf(file: ShaderFile): string {
   return typeof file === "string" ? (shaderFiles.get(file) ?? "") : file.text;
 }
 
-const choices = kernels.flatMap((kernel) => kernel.visit(choicesOf));
+const choices = testedKernels.flatMap((kernel) => kernel.visit(choicesOf));
 const variants = choices.flat();
 
 test.each([...shaderFiles])("%s opens with its contract and stays short", (_, text) => {

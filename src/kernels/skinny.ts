@@ -1,7 +1,7 @@
 // Variants of `linear` for more activation rows than a matrix-vector product takes at once and fewer than fill a tile of gemm.ts, some 9
 // to 32 on GPUs. So few rows make few tiles: lanes share out K as well.
 
-import { cpuTile } from "./gemm_cpu.ts";
+import { cpuCost, cpuTile } from "./gemm_cpu.ts";
 import { fits, type Tile, tileVariant } from "./gemm_tile.ts";
 import type { KernelTarget, Variant } from "./kernel.ts";
 import { canPack, type LinearAttributes } from "./matrix.ts";
@@ -22,8 +22,9 @@ function gpuTiles(attributes: LinearAttributes, target: KernelTarget): readonly 
 /** Products of a few activation rows, the safe default first. */
 export function skinnyVariants(attributes: LinearAttributes, target: KernelTarget): readonly Variant[] {
   if (target.deviceClass === "cpu") {
-    const columns = target.maxRows <= 2 ? 2 : 4;
-    return [cpuTile(attributes, target, { columns, packed: false })];
+    const wide = ([2, 4] as const).filter((columns) => columns < 2 * target.maxRows);
+    const ranked = wide.toSorted((a, b) => cpuCost(attributes, a, target.maxRows) - cpuCost(attributes, b, target.maxRows));
+    return ranked.map((columns) => cpuTile(attributes, target, { columns, packed: false }));
   }
   const tiles = gpuTiles(attributes, target).filter((tile) => fits(tile, target.caps));
   return tiles.map((tile) => tileVariant(attributes, target, { name: "skinny", tile }));
