@@ -7,6 +7,7 @@ import type { Family } from "../src/kernels/product_order.ts";
 import { isLut, judgeDispatch, tierFor } from "./by_rows.ts";
 import { readFlags, suiteOptions } from "./flags.mjs";
 import { dispatchTable, kernelTable, matvecSummary, shares } from "./kernel_table.mjs";
+import { shareOf } from "./kernel_sections.ts";
 import { type KernelRow, planKernels } from "./kernels.ts";
 import { parseLlamaBench, parseLlamaNode } from "./llama.mjs";
 import { modelCalls } from "./model_calls.ts";
@@ -65,6 +66,12 @@ describe("statistics", () => {
     expect(cacheCopies({ ...caps, maxBufferBytes: 4 << 20 }, 1 << 20)).toBe(5);
     expect(cacheCopies({ ...caps, software: true }, 1 << 20)).toBe(1);
   });
+});
+
+test("the budget is shared among the sections that are asked for", () => {
+  expect(shareOf("lut", ["lut"])).toBe(1);
+  expect(shareOf("dispatch", ["columns", "dispatch", "kernels"])).toBe(3 / 8);
+  expect(shareOf("kernels", ["copy", "dispatch", "kernels"])).toBe(1);
 });
 
 describe("errors of outputs", () => {

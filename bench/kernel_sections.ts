@@ -65,13 +65,14 @@ export interface BenchDevice {
 const firstTypes = ["q4_0", "q4_k", "q8_0", "q6_k", "f16"];
 /** Types of the tables by rows, unless some are named. */
 const fewTypes: readonly string[] = ["q4_0", "q4_k", "q8_0"];
-/** Shares of what is left of the budget that a section may take. */
-const shares = { columns: 0.15, lut: 0.15, dispatch: 0.35, kernels: 1 };
+/** Parts of the budget: a section may take as much of what is left as its part is of those to come. */
+const shares = { columns: 1, lut: 1, dispatch: 3, kernels: 5 };
 type TimedSection = keyof typeof shares;
 
 const defaultBudgetMs = 480_000;
 
 interface Run extends BenchDevice {
+  readonly sections: readonly string[];
   readonly filter: KernelFilter;
   readonly formats: readonly WeightFormat[];
   readonly precisions: readonly Precision[];
@@ -93,6 +94,13 @@ async function chooseFormats(names: readonly string[] | undefined): Promise<Weig
   return all.filter(({ name }) => names?.includes(name) ?? true).toSorted((a, b) => rank(a) - rank(b));
 }
 
+/** What a section may take of the time that is left, when those before it are done. */
+export function shareOf(section: TimedSection, asked: readonly string[]): number {
+  const names = Object.keys(shares) as TimedSection[];
+  const coming = names.slice(names.indexOf(section)).filter((name) => asked.includes(name));
+  return shares[section] / coming.reduce((sum, name) => sum + shares[name], 0);
+}
+
 /** Goes through `items` until the section's share of the time is over. */
 async function each<I, R>(
   run: Run,
@@ -100,7 +108,7 @@ async function each<I, R>(
   { items, measure }: { items: readonly I[]; measure: (item: I) => Promise<R | undefined> },
 ): Promise<R[]> {
   const start = performance.now();
-  const until = start + (run.end - start) * shares[section];
+  const until = start + (run.end - start) * shareOf(section, run.sections);
   const found: R[] = [];
   let [index, said] = [0, start];
   for (; index < items.length && performance.now() < until; index++) {
@@ -144,8 +152,8 @@ function productSpecs(run: Run, types: readonly string[] | undefined, shapes: Re
   );
 }
 
-async function measureByRows(run: Run, sections: readonly string[]): Promise<KernelSections> {
-  const { filter, byRows } = run;
+async function measureByRows(run: Run): Promise<KernelSections> {
+  const { filter, byRows, sections } = run;
   const types = filter.types ?? fewTypes;
   const square: ReadonlyArray<readonly [number, number]> = filter.shapes ?? [[4096, 4096]];
   const columns = sections.includes("columns")
@@ -201,6 +209,7 @@ export async function measureKernelSections(
   const precisions = filter.precisions ?? (["f32", "f16", "int8"] as const);
   const run: Run = {
     ...bench,
+    sections,
     filter,
     formats: await chooseFormats(filter.types),
     precisions: precisions.filter((precision) => precision !== "f16" || caps.f16),
@@ -210,7 +219,7 @@ export async function measureKernelSections(
     skipped: [],
     faults: new Set(),
   };
-  const tables = await measureByRows(run, sections);
+  const tables = await measureByRows(run);
   const kernels = sections.includes("kernels") ? await measureKernels(run) : undefined;
   return { ...tables, ...(kernels && { kernels }), skipped: run.skipped, faults: [...run.faults] };
 }
