@@ -6,6 +6,7 @@ import type { BufferLedger } from "../gpu/buffers.ts";
 import type { PipelineCache, Pipeline } from "../gpu/pipelines.ts";
 import type { ShaderRequest } from "../gpu/shader.ts";
 import type { Grid, KernelBinding, KernelTarget, StepShape, Variant } from "../kernels/kernel.ts";
+import { rowTiers } from "../kernels/product_order.ts";
 import type { KernelCall } from "./call.ts";
 import type { Value } from "./ir.ts";
 import type { SlabRange, WeightLayout } from "./layout.ts";
@@ -213,16 +214,13 @@ export function rowsOver({ inputs, outputs }: KernelCall): "rows" | "outputRows"
   return (outputs[0] ?? inputs[0])?.rows ?? "rows";
 }
 
-/** Row tiers of products, until the dispatcher names them. */
-function rowTiers(target: KernelTarget): readonly number[] {
-  return [target.maxRows];
-}
-
 /** The targets that a call of a program is compiled for, fewest rows first. */
 export function callTargets(call: KernelCall, options: Pick<ProgramOptions, "target" | "maxOutputRows">): KernelTarget[] {
-  const maxRows = rowsOver(call) === "outputRows" ? options.maxOutputRows : options.target.maxRows;
-  const target = { ...options.target, maxRows };
-  return call.kernel === "linear" ? rowTiers(target).map((rows) => ({ ...target, maxRows: rows })) : [target];
+  const over = rowsOver(call);
+  const target = { ...options.target, maxRows: over === "outputRows" ? options.maxOutputRows : options.target.maxRows };
+  // GPU programs on CPU drivers are for tests: a pipeline takes seconds to compile there.
+  const tiered = call.kernel === "linear" && (over === "outputRows" || !target.caps.software || target.deviceClass === "cpu");
+  return tiered ? rowTiers(target).map((maxRows) => ({ ...target, maxRows })) : [target];
 }
 
 /** The variant of a call that is right everywhere. */

@@ -17,9 +17,9 @@ export interface Dropped {
   readonly reason: string;
 }
 
-/** Whether a variant needs nothing exotic, so that it may run without a record of the attempt. */
-export function isSafe({ variants }: KernelClass, variant: Variant): boolean {
-  return variant === variants[0] || variant.header.enables?.includes("subgroups") !== true;
+/** Whether a variant needs nothing exotic: such ones are tried first when the default fails. */
+function isPlain({ header }: Variant): boolean {
+  return header.enables?.includes("subgroups") !== true;
 }
 
 export class Contest {
@@ -62,14 +62,14 @@ export class Contest {
   }
 
   /**
-   * Takes a variant out; when it was the chosen one, the next takes its place, safe ones first.
+   * Takes a variant out; when it was the chosen one, the next takes its place, plain ones first.
    * @throws {ShaderloomError} GPU.selftest when none is left
    */
   drop(variant: Variant, reason: string): void {
     this.#dropped.set(variant, reason);
     if (variant !== this.#chosen) return;
     const left = this.cls.variants.filter((one) => !this.#dropped.has(one));
-    const next = left.find((one) => isSafe(this.cls, one)) ?? left[0];
+    const next = left.find((one) => isPlain(one)) ?? left[0];
     if (!next) throw noneLeft(this.cls, this.dropped);
     this.choose(next, "fallback");
     this.checked = false;

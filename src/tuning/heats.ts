@@ -6,10 +6,10 @@ import { clamp } from "../base/math.ts";
 import type { Caps } from "../gpu/caps.ts";
 import type { BufferLedger } from "../gpu/buffers.ts";
 import type { Variant } from "../kernels/kernel.ts";
-import { trialName } from "./choices.ts";
+import { trialsOf } from "./choices.ts";
 import { type KernelClass, workOf } from "./classes.ts";
 import { type Clock, openClock } from "./clock.ts";
-import { type Contest, isSafe } from "./contest.ts";
+import type { Contest } from "./contest.ts";
 import type { KeptRows } from "./kept_rows.ts";
 import type { Memory } from "./memory.ts";
 import { checkCount, readyCheck } from "./product_check.ts";
@@ -75,11 +75,7 @@ export async function raceContests(contests: readonly Contest[], heats: Heats): 
   const entered = contests.filter((contest) => contest.entered);
   if (entered.length === 0) return null;
   // Nothing that may lose the device runs before that is written down.
-  const trials = entered.flatMap((contest) =>
-    rivalsOf(contest)
-      .filter((variant) => !isSafe(contest.cls, variant))
-      .map((variant) => trialName(contest.cls, variant.key)),
-  );
+  const trials = entered.flatMap((contest) => rivalsOf(contest).flatMap((variant) => trialsOf(contest.cls, variant)));
   if (!(await memory.attempt(trials))) return null;
   let clock: Clock | undefined;
   try {

@@ -5,7 +5,7 @@ import { assert } from "../base/errors.ts";
 import { bindAlignment, rowStride } from "../base/layout.ts";
 import { alignUp } from "../base/math.ts";
 import { type Rng, seededRng } from "../base/rng.ts";
-import { type BufferLedger, readbackUsage, storageUsage, uniformUsage } from "../gpu/buffers.ts";
+import { type BufferLedger, readbackUsage, storageUsage, uniformUsage, withMemoryCheck } from "../gpu/buffers.ts";
 import type { Pipeline } from "../gpu/pipelines.ts";
 import type { WeightRange } from "../graph/call.ts";
 import { rowsOver } from "../graph/program.ts";
@@ -70,15 +70,19 @@ export class ProductBench {
     for (const { cls, count } of wanted) {
       for (const [name, size] of operandSizes(cls, count)) sizes.set(name, Math.max(size, sizes.get(name) ?? 0));
     }
-    await scoped(this.#options.device, "the buffers of a check", () => {
-      for (const [name, size] of sizes) {
-        const old = this.#buffers.get(name);
-        if (old && old.size >= size) continue;
-        if (old) this.#options.ledger.destroy(old);
-        const usage = name === "state" ? storageUsage | uniformUsage : storageUsage;
-        this.#buffers.set(name, this.#options.ledger.create("other", { label: `tuning ${name}`, size, usage }));
-      }
-    });
+    await withMemoryCheck(
+      this.#options.device,
+      () => "Close other tabs that use the GPU.",
+      () => {
+        for (const [name, size] of sizes) {
+          const old = this.#buffers.get(name);
+          if (old && old.size >= size) continue;
+          if (old) this.#options.ledger.destroy(old);
+          const usage = name === "state" ? storageUsage | uniformUsage : storageUsage;
+          this.#buffers.set(name, this.#options.ledger.create("other", { label: `tuning ${name}`, size, usage }));
+        }
+      },
+    );
   }
 
   /** Fills the buffers for a class; everything before the call has been submitted. */

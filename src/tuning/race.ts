@@ -79,11 +79,11 @@ export function medianOf(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** Half of what lies between the quartiles, as a share of the median. */
+/** Half of what lies between the quartiles. */
 function noiseOf(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const at = (share: number): number => sorted[Math.round(share * (sorted.length - 1))];
-  return (at(0.75) - at(0.25)) / 2 / medianOf(values);
+  return (at(0.75) - at(0.25)) / 2;
 }
 
 /** The fastest whose lead over the default is more than noise; else the default, 0. Whoever fell behind is out. */
@@ -93,8 +93,8 @@ export function decide(times: readonly (readonly number[])[]): number {
   let winner = 0;
   for (const [rival, own] of times.entries()) {
     if (own.length < standard.length || medianOf(own) >= medianOf(times[winner])) continue;
-    const gain = 1 - medianOf(own) / medianOf(standard);
-    if (gain > Math.max(leastGain, noiseOf(own) + noiseOf(standard))) winner = rival;
+    const lead = medianOf(standard) - medianOf(own);
+    if (lead > Math.max(leastGain * medianOf(standard), noiseOf(own) + noiseOf(standard))) winner = rival;
   }
   return winner;
 }

@@ -8,8 +8,8 @@ import type { PipelineCache } from "../gpu/pipelines.ts";
 import type { KernelCall, WeightRange } from "../graph/call.ts";
 import type { Choose } from "../graph/program.ts";
 import { classKey, type KernelClass } from "./classes.ts";
-import { trialName } from "./choices.ts";
-import { Contest, isSafe } from "./contest.ts";
+import { trialsOf } from "./choices.ts";
+import { Contest } from "./contest.ts";
 import { readyKernelCheck } from "./kernel_check.ts";
 import { KeptRows } from "./kept_rows.ts";
 import { checkCount, readyCheck, type Verdict } from "./product_check.ts";
@@ -81,7 +81,7 @@ export class Tuner {
     const start = performance.now();
     try {
       const contests = [...this.#contests.values()];
-      const trials = contests.filter(({ cls, chosen }) => !isSafe(cls, chosen)).map(({ cls, chosen }) => trialName(cls, chosen.key));
+      const trials = contests.flatMap(({ cls, chosen }) => trialsOf(cls, chosen));
       await this.#memory?.attempt(trials);
       await this.#checkAll(contests);
       await this.#memory?.settle();
