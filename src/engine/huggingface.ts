@@ -7,7 +7,7 @@ import { fromHuggingFace } from "../models/index.ts";
 import { canonicalTensors } from "../weights/safetensors/canonical.ts";
 import { type ModelFolder, openFolder, type OpenFolderOptions } from "../weights/safetensors/folder.ts";
 import type { FolderPlaces } from "../weights/safetensors/places.ts";
-import type { FolderText, OpenedModel } from "./model_files.ts";
+import type { FolderText, OpenedModel } from "./opened_model.ts";
 
 /**
  * @throws {ShaderloomError} as `openFolder`; UNSUPPORTED.architecture, .config, .rope, .tensor, .type; MODEL.*. On failure all that was opened

@@ -2,27 +2,11 @@
 // on: metadata and tensors by canonical names, one source over all files.
 
 import type { ModelStore } from "../store/model_store.ts";
-import { type ModelFile, type OpenShard, openModelFile } from "../weights/gguf/split.ts";
+import { type OpenShard, openModelFile } from "../weights/gguf/split.ts";
 import { type QuantizeType, quantizedHeader } from "../weights/quantize_rule.ts";
 import { folderPlaces } from "../weights/safetensors/places.ts";
 import type { ModelLocation } from "../weights/source.ts";
-
-/** What a Hugging Face folder says of text, read when it is wanted. */
-export interface FolderText {
-  /** Parsed tokenizer.json and tokenizer_config.json. */
-  readonly tokenizer: unknown;
-  readonly tokenizerConfig: unknown;
-  readonly chatTemplate: string | undefined;
-  /** Ids that end an answer, beside those that the tokenizer knows. */
-  readonly endIds: readonly number[];
-}
-
-export interface OpenedModel extends ModelFile {
-  /** Files that hold weights: those that hashes are promised for. */
-  readonly weightFiles: number;
-  /** Undefined where the metadata has the vocabulary. */
-  readonly readText?: (() => Promise<FolderText>) | undefined;
-}
+import type { OpenedModel } from "./opened_model.ts";
 
 export interface OpenModelOptions {
   readonly open: OpenShard;

@@ -48,7 +48,7 @@ export function randomTensor(name: string, dtype: "F32" | "F16" | "BF16", shape:
 }
 
 /** config.json of the small llama whose tensors `tinyTensors` gives. */
-export const tinyConfig = {
+export const tinyConfig: Readonly<Record<string, unknown>> = {
   architectures: ["LlamaForCausalLM"],
   model_type: "llama",
   hidden_size: 64,

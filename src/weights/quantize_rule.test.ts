@@ -31,7 +31,8 @@ describe("the type that weights are computed with", () => {
     ["quantized weights stay", matrix, [64, 256], Q6_K, "q4_0", Q6_K],
     ["quantized weights of more bits stay too", matrix, [64, 256], Q8_0, "q4_0", Q8_0],
     ["a matrix without weights stays", matrix, [0, 256], BF16, "q8_0", BF16],
-  ])("%s", (_, name, shape, dtype, wanted, type) => {
+  ])("%s", (...row) => {
+    const [, name, shape, dtype, wanted, type] = row;
     expect(gpuType({ name, shape, dtype }, wanted)).toBe(type);
   });
 });

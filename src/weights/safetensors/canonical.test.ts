@@ -10,7 +10,7 @@ const Q8_0 = 8;
 const up = "model.layers.0.mlp.up_proj.weight";
 
 function table(
-  ...tensors: ReadonlyArray<readonly [name: string, dtype: string, shape: number[], bytes?: number]>
+  ...tensors: ReadonlyArray<readonly [name: string, dtype: string, shape: readonly number[], bytes?: number]>
 ): Map<string, StoredTensor> {
   let offset = 0;
   return new Map(
@@ -52,7 +52,7 @@ describe("scales of 8-bit weights", () => {
   test("scales of activations and KV change nothing", () => {
     const layer = "model.layers.0.self_attn";
     const tensors = canonical(
-      table([up, "BF16", [4, 64]], [`${up.replace("weight", "input_scale")}`, "F32", [1]], [`${layer}.k_scale`, "F32", [1]]),
+      table([up, "BF16", [4, 64]], [up.replace("weight", "input_scale"), "F32", [1]], [`${layer}.k_scale`, "F32", [1]]),
     );
     expect([...tensors.keys()]).toEqual(["blk.0.ffn_up.weight"]);
   });

@@ -19,6 +19,11 @@ function one(fields: object): string {
   return JSON.stringify({ a: { dtype: "F32", shape: [2], data_offsets: [0, 8], ...fields } });
 }
 
+/** Tensors without weights. */
+function many(count: number): string {
+  return `{${Array.from({ length: count }, (_, i) => `"t${i}":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}`).join(",")}}`;
+}
+
 test("tensors, their places and the texts of a good file", async () => {
   const tensors = [randomTensor("b", "BF16", [3, 5]), randomTensor("a", "F32", [2]), { ...randomTensor("s", "F16", [1]), shape: [] }];
   const bytes = writeSafetensors(tensors);
@@ -132,8 +137,6 @@ describe("row 15 and 16: its tensors", () => {
   });
 
   test("row 17: as many tensors as the cap allows, and more, soon", async () => {
-    const many = (count: number): string =>
-      `{${Array.from({ length: count }, (_, i) => `"t${i}":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}`).join(",")}}`;
     const start = performance.now();
     expect((await open(many(65_536), new Uint8Array(0))).tensors.size).toBe(65_536);
     expect(await errorCode(open(many(65_537), new Uint8Array(0)))).toBe("LIMIT.count");
