@@ -3,6 +3,7 @@
 
 import { gemmVariants } from "./gemm.ts";
 import { gemvVariants } from "./gemv.ts";
+import { lutVariants } from "./gemv_lut.ts";
 import type { CpuArgs, CpuTensor, InputSpec, Kernel, KernelTarget, Variant } from "./kernel.ts";
 import type { LinearAttributes } from "./matrix.ts";
 import { type Family, productOrder } from "./product_order.ts";
@@ -21,7 +22,8 @@ const families: Readonly<Record<Family, (attributes: LinearAttributes, target: K
 
 function variants(attributes: LinearAttributes, target: KernelTarget): readonly Variant[] {
   if (!supports(target) || (target.precision === "int8") !== (attributes.activations === "int8")) return [];
-  return productOrder(attributes, target).flatMap((family) => families[family](attributes, target));
+  const products = productOrder(attributes, target).flatMap((family) => families[family](attributes, target));
+  return [...products, ...lutVariants(attributes, target)];
 }
 
 function reference({ n, k, outStart, outCols, bias, activations }: LinearAttributes, args: CpuArgs): readonly CpuTensor[] {
