@@ -1,11 +1,13 @@
 // y[t, OUT_START + i] = sum_k x[t, k] * w[i, k] (+ bias[i]) for 1 to COLS activation rows at a time, COLS <= 8.
 // x [rows, 32 * BLOCKS], w [N, 32 * BLOCKS], y [rows, Y_STRIDE].
-// Grid: (GRID_X, ceil(N / (ROWS * LANE_ROWS) / GRID_X), ceil(rows / COLS)), one workgroup per ROWS * LANE_ROWS weight rows.
+// Grid: (GRID_X, ceil(N / (ROWS * LANE_ROWS) / GRID_X), SPLITS * ceil(rows / COLS)), one workgroup per ROWS * LANE_ROWS weight rows.
 // Lane l takes rows l % ROWS + i * ROWS, i < LANE_ROWS (1 or 2), and every PARTS-th block of K from l / ROWS on, PARTS =
 // WG / ROWS: 8 lanes load 128 contiguous bytes, 16 each, and lanes of one block load the same 16 bytes of x. A block is decoded
 // once for all activation rows. Two loads of weights are under way at once where LANE_ROWS or UNROLL is 2.
+// With SPLITS > 1 a workgroup takes SPLIT_BLOCKS blocks of K, and y has N partial sums for each split (kernels/linear_split.ts).
 // Workgroup memory: that of parts/lanes, one barrier.
-// Consts: WG, ROWS, LANE_ROWS, UNROLL, COLS, N, BLOCKS, GRID_X, OVER_OUTPUT_ROWS. Parts: weight, dot, epilogue, loop, sums, lanes.
+// Consts: WG, ROWS, LANE_ROWS, UNROLL, COLS, N, BLOCKS, SPLITS, SPLIT_BLOCKS, GRID_X, OVER_OUTPUT_ROWS.
+// Parts: weight, dot, epilogue, loop, sums, lanes.
 
 const PARTS: u32 = WG / ROWS;
 const OWNED: u32 = ROWS * LANE_ROWS;
@@ -37,7 +39,8 @@ fn dot_pair(ws: Pair, t: u32, block: u32) -> vec2<f32> {
 @compute @workgroup_size(WG)
 fn main(group: Group, place: Place) {
   let first = (group.id.y * GRID_X + group.id.x) * OWNED;
-  let t = group.id.z * COLS;
+  let split = group.id.z % SPLITS;
+  let t = group.id.z / SPLITS * COLS;
   let count = select(step.rows, step.output_rows, OVER_OUTPUT_ROWS);
   if (first >= N || t >= count) {
     return;
@@ -46,16 +49,17 @@ fn main(group: Group, place: Place) {
   let last = count - 1u;
   let row = min(first + lane % ROWS, N - 1u);
   var sums = Sums();
-  var block = lane / ROWS;
+  var block = split * SPLIT_BLOCKS + lane / ROWS;
+  let end = min((split + 1u) * SPLIT_BLOCKS, BLOCKS);
   if (UNROLL == 2u) {
-    for (; block + PARTS < upto(BLOCKS); block += 2u * PARTS) {
+    for (; block + PARTS < upto(end); block += 2u * PARTS) {
       let ws = load_pair(row, block);
       let next = load_pair(row, block + PARTS);
       add_block(&sums, ws, t, last, block);
       add_block(&sums, next, t, last, block + PARTS);
     }
   }
-  for (; block < upto(BLOCKS); block += PARTS) {
+  for (; block < upto(end); block += PARTS) {
     add_block(&sums, load_pair(row, block), t, last, block);
   }
   keep_sums(group, place, &sums);
@@ -65,10 +69,10 @@ fn main(group: Group, place: Place) {
     let c = i / OWNED;
     let owned = i % OWNED;
     if (first + owned < N) {
-      finish(t + c, first + owned, total(group, c * LANE_ROWS + owned / ROWS, owned % ROWS));
+      finish(t + c, split * N + first + owned, total(group, c * LANE_ROWS + owned / ROWS, owned % ROWS));
     }
   }
-  if (first + OWNED >= N && lane < cols) {
+  if (first + OWNED >= N && split == SPLITS - 1u && lane < cols) {
     zero_tail(t + lane);
   }
 }

@@ -1,7 +1,7 @@
 // Variants of `linear` for few activation rows on GPUs: every weight is read once for up to 8 of them. gemv_cpu.ts has those of
 // CPU drivers. All are right for any number of rows; here is only which geometries are worth a race.
 
-import { rowGroupSize } from "../base/layout.ts";
+import { blockWidth, rowGroupSize, rowStride } from "../base/layout.ts";
 import { ceilDiv, clamp } from "../base/math.ts";
 import { gemvCpuVariants } from "./gemv_cpu.ts";
 import type { KernelTarget, Variant } from "./kernel.ts";
@@ -40,7 +40,7 @@ function detailsOf({ subgroup, rows, laneRows, lanes, unroll }: Required<Geometr
 function gemvGpu(attributes: LinearAttributes, target: KernelTarget, some: Geometry): Variant {
   const geometry = { laneRows: 1, unroll: 1, subgroup: false, packed: true, ...some } as const;
   const { lanes, rows, laneRows, unroll, subgroup } = geometry;
-  const { over, n } = attributes;
+  const { over, n, k, splits = 1 } = attributes;
   const cols = Math.min(target.maxRows, gemvColumns);
   const workgroups = ceilDiv(n, rows * laneRows);
   const gridX = Math.min(workgroups, maxGrid);
@@ -65,9 +65,12 @@ function gemvGpu(attributes: LinearAttributes, target: KernelTarget, some: Geome
       COLS: cols,
       SUMS: cols * laneRows,
       GRID_X: gridX,
+      SPLITS: splits,
+      SPLIT_BLOCKS: ceilDiv(rowStride(k) / blockWidth, splits),
+      ...(splits > 1 && { TAIL_START: attributes.outCols }),
       ...(subgroup && { SLOTS: slots }),
     },
-    grid: (step) => [gridX, ceilDiv(workgroups, gridX), ceilDiv(step[over], cols)],
+    grid: (step) => [gridX, ceilDiv(workgroups, gridX), ceilDiv(step[over], cols) * splits],
   });
 }
 
@@ -82,7 +85,8 @@ function lanesFor(rows: number, k: number, most: number): number {
  * lanes for a row. Several wait for loads of x too, which lanes over more rows share.
  */
 function gpuGeometries(attributes: LinearAttributes, target: KernelTarget): readonly Geometry[] {
-  const { n, k } = attributes;
+  const { n, splits = 1 } = attributes;
+  const k = ceilDiv(attributes.k, splits);
   const most = clamp(2 ** Math.floor(Math.log2(target.caps.maxWorkgroupInvocations)), 64, 256);
   const many = n / 32 >= plenty;
   const lanes = lanesFor(rowGroupSize, k, most);

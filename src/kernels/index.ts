@@ -12,6 +12,8 @@ import { glu } from "./glu.ts";
 import type { Kernel } from "./kernel.ts";
 import { kvStore } from "./kv_store.ts";
 import { linear } from "./linear.ts";
+import { linearMerge } from "./linear_merge.ts";
+import { linearSplit } from "./linear_split.ts";
 import { quantize } from "./quantize.ts";
 import { rmsNorm } from "./rms_norm.ts";
 import { rope } from "./rope.ts";
@@ -40,6 +42,8 @@ export const kernels: readonly ListedKernel[] = [
   listed(glu),
   listed(kvStore),
   listed(linear),
+  listed(linearMerge),
+  listed(linearSplit),
   listed(quantize),
   listed(rmsNorm),
   listed(rope),

@@ -23,6 +23,8 @@ export interface LinearAttributes {
   readonly out: "act" | "f32";
   /** In the int8 class the inputs are those that `quantize` makes; default `float`. */
   readonly activations?: "float" | "int8";
+  /** Parts of K whose sums lie side by side in the output, n columns each: for linear_split.ts alone. */
+  readonly splits?: number;
 }
 
 /** Shader files that decode a format, `decode32(row, block) -> Block32`. */
