@@ -160,6 +160,40 @@ async function interpreterState(model: LoadedModel, source: ByteSource): Promise
   };
 }
 
+/** Types as llama.cpp mixes them in one file; `ffn_down` has rows of 352, no multiple of 256, and falls back to a type of 32. */
+const mixes: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  q4_k_m: {
+    token_embd: "q6_k",
+    attn_q: "q4_k",
+    attn_k: "q4_k",
+    attn_v: "q6_k",
+    attn_output: "q4_k",
+    ffn_gate: "q4_k",
+    ffn_up: "q4_k",
+    ffn_down: "q5_0",
+  },
+  q2_k: {
+    token_embd: "q6_k",
+    attn_q: "q2_k",
+    attn_k: "q2_k",
+    attn_v: "q4_k",
+    attn_output: "q3_k",
+    ffn_gate: "q2_k",
+    ffn_up: "q3_k",
+    ffn_down: "iq4_nl",
+  },
+  iq2_m: {
+    token_embd: "q5_k",
+    attn_q: "iq2_s",
+    attn_k: "iq2_xs",
+    attn_v: "iq3_s",
+    attn_output: "iq4_xs",
+    ffn_gate: "tq2_0",
+    ffn_up: "iq1_s",
+    ffn_down: "q8_0",
+  },
+};
+
 describe("program equals interpreter", () => {
   const shape = { hidden: 256, heads: 4, kvHeads: 2, ffn: 172 } as const;
   for (const architecture of ["llama", "qwen2", "qwen3"] as const) {
@@ -179,6 +213,19 @@ describe("program equals interpreter", () => {
         await compare(gpu, { format: name, ...shape }, { phase, deviceClass: "cpu", precision: "f32" });
       }
     });
+  }
+  for (const [name, mix] of Object.entries(mixes)) {
+    // The GPU program takes minutes to compile on a busy machine, so it gets one of them.
+    for (const deviceClass of name === "q4_k_m" ? (["cpu", "gpu"] as const) : (["cpu"] as const)) {
+      test(`a mix of types in one file, ${name}, on the ${deviceClass} program`, async (context) => {
+        const gpu = await gpuOrSkip(context);
+        const model = { format: (matrix: string) => mix[matrix.replace(/^blk\.\d+\./, "")] ?? "f32", ...shape, ffn: 352 };
+        const file = await openGguf(bytesSource(tinyModel(model)));
+        const types = new Set([...file.tensors.values()].map(({ type }) => formatByGgufType.get(type)?.name));
+        expect(types).toEqual(new Set([...Object.values(mix), "f32"]));
+        for (const phase of ["prefill", "decode"] as const) await compare(gpu, model, { phase, deviceClass, precision: "f32" });
+      });
+    }
   }
   for (const phase of ["prefill", "decode"] as const) {
     test(`tensors split by rows, ${phase}`, async (context) => {
@@ -203,6 +250,13 @@ describe("program equals interpreter", () => {
         await compare(gpu, { format: "q4_0", ...shape }, { phase, deviceClass, precision: "int8" });
       }
     });
+    if (phase === "decode") {
+      test("products with few rows and a long K, decode", async (context) => {
+        const gpu = await gpuOrSkip(context);
+        const long = { architecture: "qwen2", hidden: 64, heads: 2, kvHeads: 1, ffn: 4096, layers: 1 } as const;
+        for (const precision of ["f32", "int8"] as const) await compare(gpu, long, { phase, deviceClass: "gpu", precision });
+      });
+    }
     test(`f16 storage, ${phase}`, async (context) => {
       const gpu = await gpuOrSkip(context);
       const adapter = await gpu.requestAdapter();

@@ -57,6 +57,8 @@ export interface FaultServer extends AsyncDisposable {
   readonly faults: Fault[];
   /** Bytes served at any path that does not redirect. */
   content: Uint8Array;
+  /** By path. Where there are any, they are served instead of `content`, and no other path is there. */
+  readonly files: Map<string, Uint8Array>;
   /** Empty: none is sent. */
   etag: string;
   /** Sent with every answer that is a success. */
@@ -79,6 +81,7 @@ export async function startFaultServer(content: Uint8Array): Promise<FaultServer
     requests: [],
     faults: [],
     content,
+    files: new Map(),
     etag: '"1"',
     headers: new Map(),
     ranges: true,
@@ -110,24 +113,29 @@ function serve(state: FaultServer, request: IncomingMessage, response: ServerRes
     response.writeHead(302, { location: onward }).end();
     return;
   }
-  const match = /^bytes=(\d+)-(\d*)$/.exec(range ?? "");
-  const start = state.ranges ? Number(match?.[1] ?? 0) : 0;
-  const end = Math.min(match?.[2] && state.ranges ? Number(match[2]) + 1 : state.content.length, state.content.length);
-  if (start > 0 && start >= end) {
-    response.writeHead(416, { "content-range": `bytes */${state.content.length}` }).end();
+  const content = state.files.size > 0 ? state.files.get(path) : state.content;
+  if (content === undefined) {
+    response.writeHead(404, { "content-type": "text/plain" }).end("Entry not found");
     return;
   }
-  answer(state, response, { start, end, fault: state.faults.shift() });
+  const match = /^bytes=(\d+)-(\d*)$/.exec(range ?? "");
+  const start = state.ranges ? Number(match?.[1] ?? 0) : 0;
+  const end = Math.min(match?.[2] && state.ranges ? Number(match[2]) + 1 : content.length, content.length);
+  if (start > 0 && start >= end) {
+    response.writeHead(416, { "content-range": `bytes */${content.length}` }).end();
+    return;
+  }
+  answer(state, response, { content, start, end, fault: state.faults.shift() });
 }
 
 interface Asked {
+  readonly content: Uint8Array;
   readonly start: number;
   readonly end: number;
   readonly fault: Fault | undefined;
 }
 
-function answer(state: FaultServer, response: ServerResponse, { start, end, fault }: Asked): void {
-  const { content } = state;
+function answer(state: FaultServer, response: ServerResponse, { content, start, end, fault }: Asked): void {
   const shared = { ...(state.etag === "" ? {} : { etag: state.etag }), ...Object.fromEntries(state.headers) };
   const label = (from: number, to: number): Record<string, string> => ({
     ...(state.ranges ? { "content-range": `bytes ${from}-${to - 1}/${content.length}` } : {}),

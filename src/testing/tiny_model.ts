@@ -6,8 +6,8 @@ import { type GgufEntry, type GgufTensor, writeGguf } from "./gguf_writer.ts";
 
 export interface TinyModelOptions {
   readonly architecture?: "llama" | "qwen2" | "qwen3";
-  /** Format of the matrices; rows that do not fill its blocks are f32. */
-  readonly format?: string;
+  /** Format of the matrices, or of each by its name without `.weight`; rows that do not fill its blocks are f32. */
+  readonly format?: string | ((matrix: string) => string);
   readonly layers?: number;
   readonly hidden?: number;
   readonly heads?: number;
@@ -88,10 +88,14 @@ function tensorsOf(options: TinyModelOptions): GgufTensor[] {
   const headDim = hidden / heads;
   const rng = seededRng(seed);
   const matrix = (name: string, rows: number, cols: number): GgufTensor => {
-    const wanted = formats.find((candidate) => candidate.name === format);
-    const used = wanted?.quantize && cols % wanted.blockSize === 0 ? wanted : formats.find((candidate) => candidate.name === "f32");
-    const data = used?.quantize?.(values(rows * cols, () => rng.normal() / Math.sqrt(cols)));
-    if (!used || !data) throw new Error(`${format} cannot be written`);
+    const wanted = typeof format === "string" ? format : format(name);
+    const used = [wanted, "f32"]
+      .flatMap((one) => formats.find((candidate) => candidate.name === one) ?? [])
+      .find(({ blockSize }) => cols % blockSize === 0);
+    if (!used) throw new Error(`${wanted} cannot be written`);
+    // Formats that nothing is quantized to hold whatever a file could.
+    const normal = values(rows * cols, () => rng.normal() / Math.sqrt(cols));
+    const data = used.quantize?.(normal) ?? used.sample(rng, (rows * cols) / used.blockSize);
     return { name: `${name}.weight`, shape: [rows, cols], type: used.ggufType, data };
   };
   const norm = (name: string, length = hidden): GgufTensor => vector(`${name}.weight`, length, () => 1 + 0.1 * rng.normal());
