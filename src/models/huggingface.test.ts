@@ -1,0 +1,106 @@
+// What a config.json becomes, against what GGUF would say of the same model; and which settings are refused.
+
+import { describe, expect, test } from "vitest";
+import { refusal } from "../testing/refusal.ts";
+import { tinyConfig } from "../testing/safetensors_writer.ts";
+import { asConfig, decoderTensorName } from "./huggingface.ts";
+import { architectureOf, fromHuggingFace } from "./index.ts";
+import type { ModelConfig } from "./config.ts";
+
+/** What the architecture makes of a config.json with some values replaced. */
+function read(changes: object = {}, vocabSize = 80): ModelConfig {
+  const config = asConfig({ ...tinyConfig, ...changes });
+  const metadata = fromHuggingFace(config).metadata(config);
+  return architectureOf(metadata.get("general.architecture")).config(metadata, vocabSize);
+}
+
+describe("config.json", () => {
+  test("sizes, RoPE and epsilon of a llama", () => {
+    expect(read()).toMatchObject({
+      numLayers: 2,
+      contextLength: 128,
+      numHeads: 4,
+      numKvHeads: 2,
+      headDim: 16,
+      rotaryDim: 16,
+      normEps: 1e-5,
+      ropeTheta: 10000,
+    });
+  });
+
+  test.each([
+    ["LlamaForCausalLM", "llama"],
+    ["MistralForCausalLM", "llama"],
+    ["Qwen2ForCausalLM", "qwen2"],
+    ["Qwen3ForCausalLM", "qwen3"],
+  ])("%s is a %s", (name, architecture) => {
+    const config = asConfig({ ...tinyConfig, architectures: [name] });
+    expect(fromHuggingFace(config).metadata(config).get("general.architecture")).toBe(architecture);
+  });
+
+  test("the model type where no class is named", () => {
+    const config = asConfig({ ...tinyConfig, architectures: undefined, model_type: "qwen3" });
+    expect(fromHuggingFace(config).metadata(config).get("general.architecture")).toBe("qwen3");
+  });
+
+  test("a head size of its own, and a sliding window that is switched off", () => {
+    expect(read({ head_dim: 32 }).headDim).toBe(32);
+    expect(read({ sliding_window: 64, use_sliding_window: false }).headDim).toBe(16);
+    expect(read({ sliding_window: 128 }).headDim).toBe(16);
+    expect(read({ sliding_window: null }).headDim).toBe(16);
+  });
+
+  test("RoPE scaling of old and of new files", () => {
+    const llama3 = { rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 64 };
+    const scaling = { type: "llama3", factor: 8, lowFreqFactor: 1, highFreqFactor: 4, originalContextLength: 64 };
+    expect(read({ rope_scaling: llama3 })).toMatchObject({ ropeTheta: 10000, ropeScaling: scaling });
+    expect(read({ rope_theta: undefined, rope_parameters: { ...llama3, rope_theta: 5e5 } })).toMatchObject({
+      ropeTheta: 5e5,
+      ropeScaling: scaling,
+    });
+    expect(read({ rope_scaling: { type: "linear", factor: 2 } }).ropeScaling).toEqual({ type: "linear", factor: 2 });
+    expect(read({ rope_scaling: { rope_type: "default" } }).ropeScaling).toBeUndefined();
+    const yarn = { type: "yarn", factor: 4, original_max_position_embeddings: 32, attention_factor: 1.1 };
+    expect(read({ rope_scaling: yarn }).ropeScaling).toMatchObject({
+      type: "yarn",
+      factor: 4,
+      originalContextLength: 32,
+      attentionFactor: 1.1,
+    });
+  });
+});
+
+describe("what would change the forward pass is refused", () => {
+  test.each<[string, object, string]>([
+    ["another architecture", { architectures: ["MambaForCausalLM"] }, "UNSUPPORTED.architecture"],
+    ["a class that is a prototype's", { architectures: ["constructor"] }, "UNSUPPORTED.architecture"],
+    ["nothing that names it", { architectures: undefined, model_type: undefined }, "UNSUPPORTED.architecture"],
+    ["another activation", { hidden_act: "gelu" }, "UNSUPPORTED.config"],
+    ["a sliding window", { sliding_window: 64 }, "UNSUPPORTED.config"],
+    ["layers that slide", { layer_types: ["full_attention", "sliding_attention"] }, "UNSUPPORTED.config"],
+    ["weights of GPTQ", { quantization_config: { quant_method: "gptq", bits: 4 } }, "UNSUPPORTED.config"],
+    ["squares of another size", { quantization_config: { quant_method: "fp8", weight_block_size: [64, 64] } }, "UNSUPPORTED.config"],
+    ["RoPE scaling that is not known", { rope_scaling: { rope_type: "longrope", factor: 2 } }, "UNSUPPORTED.rope"],
+    ["YaRN with settings of its own", { rope_scaling: { rope_type: "yarn", factor: 2, mscale: 0.7 } }, "UNSUPPORTED.rope"],
+    ["no layers", { num_hidden_layers: 0 }, "MODEL.config"],
+    ["no hidden size", { hidden_size: undefined }, "MODEL.config"],
+    ["heads that do not divide it", { num_attention_heads: 5 }, "MODEL.config"],
+    ["a context of 2^40", { max_position_embeddings: 2 ** 40 }, "MODEL.config"],
+    ["sizes as text", { hidden_size: "64" }, "MODEL.config"],
+  ])("%s", (_, changes, code) => {
+    expect(refusal(() => read(changes)).code).toBe(code);
+  });
+
+  test("a config.json that is no object", () => {
+    for (const value of [null, [], "x", 5]) expect(refusal(() => asConfig(value)).code).toBe("MODEL.config");
+  });
+});
+
+test("names of tensors", () => {
+  expect(decoderTensorName("model.layers.12.self_attn.q_proj.bias")).toBe("blk.12.attn_q.bias");
+  expect(decoderTensorName("model.layers.0.post_attention_layernorm.weight")).toBe("blk.0.ffn_norm.weight");
+  expect(decoderTensorName("model.layers.0.self_attn.rotary_emb.inv_freq")).toBeNull();
+  for (const name of ["model.layers.-1.mlp.up_proj.weight", "model.layers.0.mlp.up_proj", "transformer.h.0.weight", "toString", ""]) {
+    expect(decoderTensorName(name)).toBeUndefined();
+  }
+});
