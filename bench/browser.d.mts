@@ -6,7 +6,9 @@ export type BrowserModelSpec =
   | Extract<ModelSpec, { kind: "random" }>
   | { readonly kind: "file"; readonly name: string; readonly path: string };
 
-export type BrowserSuiteOptions = Omit<SuiteOptions, "models" | "gpu" | "onProgress"> & { readonly models: readonly BrowserModelSpec[] };
+export type BrowserSuiteOptions = Omit<SuiteOptions, "models" | "gpu" | "onProgress" | "clock"> & {
+  readonly models: readonly BrowserModelSpec[];
+};
 
 export declare function runInBrowser(
   options: BrowserSuiteOptions,

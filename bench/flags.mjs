@@ -29,6 +29,7 @@ const options = {
   past: { type: "string" },
   budget: { type: "string", default: "480" },
   least: { type: "string" },
+  clock: { type: "string", default: "wall" },
   rounds: { type: "string" },
   llama: { type: "string" },
   "no-build": { type: "boolean", default: false },

@@ -59,6 +59,7 @@ export interface BenchDevice {
   readonly device: GPUDevice;
   readonly caps: Caps;
   readonly say: (line: string) => void;
+  readonly clock: TimingOptions["clock"];
 }
 
 /** Types that most files have come first, so that a budget that ends early has measured what matters. */
@@ -205,7 +206,7 @@ export async function measureKernelSections(
 ): Promise<KernelSections> {
   if (!sections.some((section) => section in shares)) return {};
   const { device, caps } = bench;
-  const timing = filter.timing ?? { leastMs: caps.software ? 30 : 12, rounds: 3 };
+  const timing = { leastMs: caps.software ? 30 : 12, rounds: 3, ...filter.timing, clock: bench.clock };
   const precisions = filter.precisions ?? (["f32", "f16", "int8"] as const);
   const run: Run = {
     ...bench,

@@ -11,25 +11,36 @@ export interface TimingOptions {
   readonly leastMs?: number;
   /** Timed submits of each work, after one that is dropped. */
   readonly rounds?: number;
+  /** Milliseconds since some moment; default the wall clock. */
+  readonly clock?: (() => number) | undefined;
 }
 
-async function submit(device: GPUDevice, work: Work, repetitions: number): Promise<number> {
-  const start = performance.now();
+interface Bench {
+  readonly device: GPUDevice;
+  readonly clock: () => number;
+}
+
+function wallClock(): number {
+  return performance.now();
+}
+
+async function submit({ device, clock }: Bench, work: Work, repetitions: number): Promise<number> {
+  const start = clock();
   const encoder = device.createCommandEncoder({ label: "bench" });
   const pass = encoder.beginComputePass();
   for (let repetition = 0; repetition < repetitions; repetition++) work(pass, repetition);
   pass.end();
   device.queue.submit([encoder.finish()]);
   await device.queue.onSubmittedWorkDone();
-  return performance.now() - start;
+  return clock() - start;
 }
 
 /** Repetitions that last `leastMs`, found by doubling. */
-async function calibrate(device: GPUDevice, work: Work, leastMs: number): Promise<number> {
-  await submit(device, work, 1); // compiles and touches the memory
+async function calibrate(bench: Bench, work: Work, leastMs: number): Promise<number> {
+  await submit(bench, work, 1); // compiles and touches the memory
   let repetitions = 1;
   for (;;) {
-    const ms = await submit(device, work, repetitions);
+    const ms = await submit(bench, work, repetitions);
     if (ms >= leastMs || repetitions >= 16384) return repetitions;
     const factor = ms > 0 ? Math.ceil((leastMs * 1.1) / ms) : 16;
     repetitions *= Math.min(16, Math.max(2, factor));
@@ -37,9 +48,9 @@ async function calibrate(device: GPUDevice, work: Work, leastMs: number): Promis
 }
 
 /** Milliseconds from submitting nothing to hearing of its end. */
-async function measureIdle(device: GPUDevice): Promise<number> {
+async function measureIdle(bench: Bench): Promise<number> {
   const times: number[] = [];
-  for (let index = 0; index < 5; index++) times.push(await submit(device, () => undefined, 0));
+  for (let index = 0; index < 5; index++) times.push(await submit(bench, () => undefined, 0));
   return median(times);
 }
 
@@ -48,14 +59,15 @@ async function measureIdle(device: GPUDevice): Promise<number> {
  * first round is dropped.
  */
 export async function timeRounds(device: GPUDevice, works: readonly Work[], options: TimingOptions = {}): Promise<number[][]> {
-  const { leastMs = 100, rounds = 5 } = options;
-  const idleMs = await measureIdle(device);
+  const { leastMs = 100, rounds = 5, clock = wallClock } = options;
+  const bench = { device, clock };
+  const idleMs = await measureIdle(bench);
   const repetitions: number[] = [];
-  for (const work of works) repetitions.push(await calibrate(device, work, leastMs));
+  for (const work of works) repetitions.push(await calibrate(bench, work, leastMs));
   const times: number[][] = works.map(() => []);
   for (let round = 0; round <= rounds; round++) {
     for (const [index, work] of works.entries()) {
-      const ms = await submit(device, work, repetitions[index]);
+      const ms = await submit(bench, work, repetitions[index]);
       if (round > 0) times[index].push(Math.max(ms - idleMs, ms / 2) / repetitions[index]);
     }
   }

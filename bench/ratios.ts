@@ -64,6 +64,7 @@ const mostRivals = 8;
 
 /** One product's contest. */
 interface Contest {
+  readonly clock: TimingOptions["clock"];
   readonly software: boolean;
   readonly label: string;
   readonly device: GPUDevice;
@@ -88,13 +89,13 @@ interface Raced {
 
 /** Times all variants of a precision over weights in a layout. */
 async function race(contest: Contest, precision: Precision, layout: Layout = "repacked"): Promise<Raced> {
-  const { device, products, times, label } = contest;
+  const { device, products, times, label, clock } = contest;
   const variants = products.variants(precision, layout);
   assert(variants.length > 0, `linear has no ${precision} variant here`);
   const rivals: Product[] = [];
   for (const variant of variants) rivals.push(await products.make(variant, layout));
   const works = rivals.map(({ work }) => work);
-  const found = (await timeRounds(device, works, raceTiming)).map((one) => Math.min(...one));
+  const found = (await timeRounds(device, works, { ...raceTiming, clock })).map((one) => Math.min(...one));
   for (const [index, product] of rivals.entries()) {
     const nmse = await checked(contest, product, bounds[precision]);
     times.push({ product: label, name: product.name, ms: found[index], nmse, race: true });
@@ -135,10 +136,10 @@ interface Pair {
 
 /** Times the finalists in turns, each one against the reference it is paired with. */
 async function final(contest: Contest, pairs: readonly Pair[]): Promise<Ratio[]> {
-  const { device, label, times } = contest;
+  const { device, label, times, clock } = contest;
   const all = [...new Set(pairs.flatMap(({ ours, reference }) => [ours, reference]))];
   const works = all.map(({ work }) => work);
-  const rounds = new Map((await timeRounds(device, works, finalTiming)).map((one, index) => [all[index], one]));
+  const rounds = new Map((await timeRounds(device, works, { ...finalTiming, clock })).map((one, index) => [all[index], one]));
   for (const product of all) {
     const bound = Math.max(...pairs.filter(({ ours, reference }) => ours === product || reference === product).map((pair) => pair.bound));
     times.push({
@@ -192,7 +193,7 @@ async function gemmRatios(contest: Contest): Promise<Ratio[]> {
 }
 
 /** @throws when a product is wrong */
-export async function measureRatios(device: GPUDevice, caps: Caps): Promise<RatiosResult> {
+export async function measureRatios(device: GPUDevice, caps: Caps, { clock }: Pick<TimingOptions, "clock"> = {}): Promise<RatiosResult> {
   const times: ProductTime[] = [];
   const ratios: Ratio[] = [];
   const least = goals.find(({ adapter }) => adapter.test(`${caps.architecture} ${caps.description}`))?.least;
@@ -203,7 +204,7 @@ export async function measureRatios(device: GPUDevice, caps: Caps): Promise<Rati
   for (const { label, shape, run } of contests) {
     const products = new Products(device, caps, shape);
     try {
-      for (const ratio of await run({ label, device, software: caps.software, products, times })) {
+      for (const ratio of await run({ clock, label, device, software: caps.software, products, times })) {
         const name = ratio.name.slice(label.length + 2);
         const goal = name.startsWith("tuned") ? tunedGoal : least?.[name];
         ratios.push(goal === undefined ? ratio : { ...ratio, goal });

@@ -60,10 +60,11 @@ async function measurePeers(options) {
 
 async function main() {
   const options = suiteOptions(flags, bundledModel);
+  if (flags.clock !== "wall" && (flags.clock !== "cpu" || flags.node === undefined)) throw new Error("--clock=wall, or in Node cpu");
   if (!flags["no-build"]) await buildBench();
   const host = { cores: cpus().length, cpu: cpus()[0]?.model ?? "", node: process.version, loadAverage: loadavg() };
   const runBench = flags.node === undefined ? (await import("./browser.mjs")).runInBrowser : runInNode;
-  const { result, browser } = await runBench(options, say);
+  const { result, browser } = await runBench({ ...options, ...(flags.clock === "wall" ? {} : { clock: flags.clock }) }, say);
   const peers = await measurePeers(options);
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const { adapter, ...measured } = result;

@@ -18,6 +18,8 @@ export interface SuiteOptions extends SpeedOptions {
   readonly sections: readonly Section[];
   readonly kernels?: KernelFilter;
   readonly models: readonly ModelSpec[];
+  /** What times are taken with, but for those of models; default the wall clock. */
+  readonly clock?: (() => number) | undefined;
   readonly onProgress?: (line: string) => void;
 }
 
@@ -41,7 +43,8 @@ export async function runSuite(gpu: GPU, options: SuiteOptions): Promise<SuiteRe
   const { device, caps } = opened;
   const { vendor, architecture, description, deviceClass, software, f16, subgroups } = caps;
   const adapter = { vendor, architecture, description, deviceClass, software, f16, subgroups };
-  const bench = { device, caps, say };
+  const { clock } = options;
+  const bench = { device, caps, say, clock };
   const measure = async <R>(section: Section, run: () => Promise<R>): Promise<R | undefined> => {
     if (!has(section)) return undefined;
     say(section);
@@ -49,9 +52,9 @@ export async function runSuite(gpu: GPU, options: SuiteOptions): Promise<SuiteRe
   };
   let kernels: Omit<SuiteResult, "models" | "estimates">;
   try {
-    const copy = await measure("copy", () => measureCopy(device, caps));
-    const peaks = await measure("peaks", () => measurePeaks(device, caps));
-    const ratios = await measure("ratios", () => measureRatios(device, caps));
+    const copy = await measure("copy", () => measureCopy(device, caps, { clock }));
+    const peaks = await measure("peaks", () => measurePeaks(device, caps, { clock }));
+    const ratios = await measure("ratios", () => measureRatios(device, caps, { clock }));
     const sections = await measureKernelSections(bench, options.sections, options.kernels);
     kernels = { adapter, ...(copy && { copy }), ...(peaks && { peaks }), ...(ratios && { ratios }), ...sections };
   } finally {
