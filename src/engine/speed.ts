@@ -42,7 +42,8 @@ export interface Speed {
 export function productFormats(plan: RunnerPlan): string[] {
   const weights = new Map<string, number>();
   for (const call of plan.decode.calls) {
-    if (call.kernel === "linear") weights.set(formatOf(call), (weights.get(formatOf(call)) ?? 0) + weightsOf(call));
+    if (call.kernel === "linear" || call.kernel === "linear_split")
+      weights.set(formatOf(call), (weights.get(formatOf(call)) ?? 0) + weightsOf(call));
   }
   return [...weights].toSorted(([, a], [, b]) => b - a).map(([name]) => name);
 }
@@ -75,6 +76,7 @@ function callMs(call: KernelCall, step: Step): number {
   const { probe } = step;
   switch (call.kernel) {
     case "linear":
+    case "linear_split":
       return productMs(call, step);
     case "attention_prefill": {
       const { rows, contextTokens } = step;
@@ -101,7 +103,7 @@ function productMs(call: KernelCall, { target, rows, outputRows, probe }: Step):
   const used = overHead ? outputRows : rows;
   const format = formatOf(call);
   const weights = weightsOf(call);
-  if (variant.key.startsWith("gemv/")) {
+  if (/^gemv(_split)?\//.test(variant.key)) {
     const passes = target.deviceClass === "cpu" ? used : ceilDiv(used, Math.min(maxRows, gemvColumns));
     return probe.productStartMs.decode + (passes * weights * 1000) / probe.decodeWeights[format];
   }

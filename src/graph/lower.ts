@@ -40,7 +40,7 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
   let nextId = 1 + Math.max(...graph.nodes.map((node) => node.output.id));
   const values: ValueSource = { make: (name, like) => ({ id: nextId++, name, ...like }) };
   const codes = createCodes(graph, options, values);
-  const linear = createLinearLowering(options, codes);
+  const linear = createLinearLowering(options, values, codes);
   const calls: KernelCall[] = [];
   const sections: Section[] = [];
   const section = (name: string, add_: () => void): void => {

@@ -5,6 +5,7 @@ import { blockWidth, rowGroupSize, rowStride } from "../base/layout.ts";
 import { ceilDiv, clamp } from "../base/math.ts";
 import { bf16, f32 } from "../formats/float.ts";
 import type { WeightFormat } from "../formats/format.ts";
+import { dequantizeRows } from "./codes.ts";
 import { gemvColumns, gemvVariants } from "./gemv.ts";
 import type { CpuArgs, CpuTensor, Kernel, KernelCase, KernelTarget, Variant } from "./kernel.ts";
 import { linear, type LinearAttributes } from "./linear.ts";
@@ -54,19 +55,21 @@ function variants(attributes: LinearSplitAttributes, target: KernelTarget): read
   return gemvVariants(productOf(attributes), target).map((variant) => ({ ...variant, key: variant.key.replace("gemv/", "gemv_split/") }));
 }
 
-/** The products of each part of K, by `linear`'s own reference. */
-function reference(attributes: LinearSplitAttributes, args: CpuArgs): readonly CpuTensor[] {
-  const { k, n, splits } = attributes;
-  const [{ rows, cols }] = linear.reference(productOf(attributes), args);
-  const data = new Float32Array(rows * cols);
+function reference({ k, n, splits, activations }: LinearSplitAttributes, args: CpuArgs): readonly CpuTensor[] {
+  const x = activations === "int8" ? dequantizeRows(args.inputs, k) : args.inputs[0];
+  const [w] = args.weights;
   const part = blockWidth * ceilDiv(rowStride(k) / blockWidth, splits);
-  for (let split = 0; split < splits; split++) {
-    const [w] = args.weights;
-    const mine = w.data.map((value, index) => (Math.floor((index % k) / part) === split ? value : 0));
-    const [sums] = linear.reference({ ...productOf(attributes), outCols: n }, { ...args, weights: [{ ...w, data: mine }] });
-    for (let row = 0; row < rows; row++) data.set(sums.data.subarray(row * n, (row + 1) * n), row * cols + split * n);
+  const data = new Float32Array(x.rows * splits * n);
+  for (let row = 0; row < x.rows; row++) {
+    for (let split = 0; split < splits; split++) {
+      for (let col = 0; col < n; col++) {
+        let sum = 0;
+        for (let i = split * part; i < Math.min(k, (split + 1) * part); i++) sum += x.data[row * k + i] * w.data[col * k + i];
+        data[(row * splits + split) * n + col] = sum;
+      }
+    }
   }
-  return [{ rows, cols, data }];
+  return [{ rows: x.rows, cols: splits * n, data }];
 }
 
 function caseOf(
