@@ -2,6 +2,7 @@
 
 import { type DeviceClass } from "../gpu/caps.ts";
 import { cpuTile } from "./gemm_cpu.ts";
+import { subgroupMatrixVariants } from "./gemm_subgroup_matrix.ts";
 import { fits, type Tile, tileVariant, tileWorkgroups } from "./gemm_tile.ts";
 import type { KernelTarget, Variant } from "./kernel.ts";
 import { canPack, type LinearAttributes } from "./matrix.ts";
@@ -41,5 +42,6 @@ export function gemmVariants(attributes: LinearAttributes, target: KernelTarget)
     return canPack(attributes, target) ? [converted, cpuTile(attributes, target, { columns: 8, packed: true })] : [converted];
   }
   const tiles = gpuTiles(attributes, target).filter((tile) => fits(tile, target.caps));
-  return tiles.map((tile) => tileVariant(attributes, target, { name: "gemm", tile }));
+  const variants = tiles.map((tile) => tileVariant(attributes, target, { name: "gemm", tile }));
+  return [...variants, ...subgroupMatrixVariants(attributes, target)];
 }

@@ -15,7 +15,7 @@ const caps: Caps = {
   software: false,
   f16: true,
   subgroups: { min: 4, max: 128 },
-  subgroupMatrix: [],
+  subgroupMatrix: [{ component: "f16", result: "f32", m: 8, n: 8, k: 8 }],
   packedDot: true,
   maxWorkgroupInvocations: 256,
   maxWorkgroupStorageBytes: 16384,
@@ -28,7 +28,11 @@ const caps: Caps = {
 function choicesOf<A>(kernel: Kernel<A>): (readonly Variant[])[] {
   const targets = (["cpu", "gpu"] as const).flatMap((deviceClass) =>
     (["f32", "f16", "int8"] satisfies Precision[]).flatMap((precision) =>
-      [true, false].map((plain) => ({ caps: { ...caps, packedDot: plain, software: !plain }, deviceClass, precision })),
+      [true, false].map((plain) => ({
+        caps: { ...caps, packedDot: plain, software: !plain, ...(plain && { subgroups: { min: 32, max: 32 } }) },
+        deviceClass,
+        precision,
+      })),
     ),
   );
   return kernel.cases.flatMap(({ attributes, rows }) => targets.map((target) => kernel.variants(attributes, { ...target, maxRows: rows })));
