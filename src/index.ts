@@ -24,6 +24,7 @@ export type {
   EstimateOptions,
   FinishReason,
   HubOptions,
+  KernelReport,
   LoadProgress,
   ModelLibrary,
   ModelLocation,
@@ -36,5 +37,8 @@ export type {
   StoreOptions,
   TokenLogprob,
   TopToken,
+  TuneOptions,
+  TuneProgress,
+  TuneReport,
   Usage,
 } from "./api/types.ts";

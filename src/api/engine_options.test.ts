@@ -23,6 +23,8 @@ describe("engine options", () => {
     ["contextLength", "4096"],
     ["activations", "f64"],
     ["deviceClass", "tpu"],
+    ["tuning", true],
+    ["tuning", "always"],
     ["onProgress", 5],
     ["signal", {}],
     ["hub", "token"],

@@ -3,7 +3,7 @@
 import { ShaderloomError } from "../base/errors.ts";
 import { checkNumber, checkString, isRecord, readFields, requestError } from "./fields.ts";
 import type { Fields } from "./fields.ts";
-import type { CallOptions, EngineOptions, EstimateOptions, ProbeOptions } from "./types.ts";
+import type { CallOptions, EngineOptions, EstimateOptions, ProbeOptions, TuneOptions } from "./types.ts";
 
 const OPTION_NAMES = [
   "model",
@@ -17,6 +17,7 @@ const OPTION_NAMES = [
   "hub",
   "sha256",
   "store",
+  "tuning",
   "quantize",
   "checkWeights",
 ];
@@ -71,6 +72,18 @@ export function readCallOptions(options: CallOptions | undefined): CallOptions {
 }
 
 /**
+ * The options of `tune`, checked.
+ *
+ * @throws {ShaderloomError} REQUEST.signal, REQUEST.onProgress, REQUEST.options
+ */
+export function readTuneOptions(options: TuneOptions | undefined): TuneOptions {
+  const call = readCallOptions(options);
+  const onProgress = options?.onProgress;
+  if (onProgress !== undefined && typeof onProgress !== "function") throw requestError("onProgress", "a function", onProgress);
+  return onProgress === undefined ? call : { ...call, onProgress };
+}
+
+/**
  * The same options, checked.
  *
  * @throws {ShaderloomError} REQUEST.<option>
@@ -81,6 +94,7 @@ export function checkEngineOptions(options: EngineOptions): EngineOptions {
   if (fields.get("onProgress") !== undefined && typeof fields.get("onProgress") !== "function") {
     throw requestError("onProgress", "a function", fields.get("onProgress"));
   }
+  checkChoice(fields, "tuning", ["auto", "race", "off"]);
   if (fields.get("sha256") !== undefined) checkHashes(fields.get("sha256"));
   checkFlag(fields, "checkWeights");
   return { ...options };

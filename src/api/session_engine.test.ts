@@ -54,6 +54,31 @@ describe.each(["here", "behind a port"])("an engine %s", (kind) => {
     expect(session.ran.map(({ promptIds }) => String.fromCharCode(promptIds.at(-1) ?? 0))).toEqual(letters);
   });
 
+  test("tuning waits its turn, tells how far it is, and ends with its signal or the engine", async () => {
+    const { engine, session } = await subject(kind);
+    const moments: unknown[] = [];
+    const answer = engine.completions.create(prompt("a"));
+    const report = await engine.tune({ onProgress: (moment) => moments.push(moment) });
+    expect(report).toMatchObject({ stored: false, variants: [] });
+    expect(moments).toEqual([
+      { done: 0, total: 1, class: "x" },
+      { done: 1, total: 1, class: "" },
+    ]);
+    expect(textOf(await answer)).toBe("aaaaaa");
+    expect(session.running).toBe(false);
+    const stuck = (await subject(kind, { pause: untilAborted })).engine;
+    const stop = new AbortController();
+    const aborted = stuck.tune({ signal: stop.signal });
+    await settle();
+    stop.abort();
+    await expect(aborted).rejects.toMatchObject({ code: "AbortError" });
+    const left = expect(stuck.tune()).rejects.toMatchObject({ code: expect.stringMatching(/AbortError|REQUEST.unloaded/) });
+    await settle();
+    await stuck.unload();
+    await left;
+    await expect(engine.tune({ onProgress: "loud" } as never)).rejects.toMatchObject({ code: "REQUEST.onProgress" });
+  });
+
   test("a stream decided at run time gives what was decided", async () => {
     const chatTemplate: ChatTemplate = { source: "", render: () => "a", renderMarked: () => ({ text: "a", untrusted: [] }) };
     const { engine } = await subject(kind, { chatTemplate });

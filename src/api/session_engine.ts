@@ -7,7 +7,7 @@ import { createChatCompletion } from "./chat.ts";
 import { promptOf } from "./chat_prompt.ts";
 import { parseMessages, parseTemplateKwargs } from "./chat_request.ts";
 import { createCompletion } from "./completions.ts";
-import { readCallOptions, unloadedError } from "./engine_options.ts";
+import { readCallOptions, readTuneOptions, unloadedError } from "./engine_options.ts";
 import { checkArray, checkNumber, checkString } from "./fields.ts";
 import { createTurnQueue } from "./queue.ts";
 import { MAX_TEXT_LENGTH } from "./sampling_request.ts";
@@ -20,6 +20,8 @@ import type {
   CompletionRequest,
   Engine,
   EngineInfo,
+  TuneOptions,
+  TuneReport,
 } from "./types.ts";
 
 /** How long a running call may take to notice that the engine is going. */
@@ -69,6 +71,19 @@ function checkIds(ids: unknown, vocabSize: number): number[] {
   return checkArray(ids, "ids", MAX_IDS).map((id, i) => checkNumber(id, `ids[${i}]`, { min: 0, max: vocabSize - 1, integer: true }));
 }
 
+async function tuneInTurn({ session, queue, closers }: EngineParts, { signal, onProgress }: TuneOptions): Promise<TuneReport> {
+  const release = await queue.take(signal);
+  const closing = new AbortController();
+  const close = (): void => closing.abort();
+  closers.add(close);
+  try {
+    return await session.tune({ signal: signal ? AbortSignal.any([signal, closing.signal]) : closing.signal, onProgress });
+  } finally {
+    closers.delete(close);
+    release();
+  }
+}
+
 async function closeSession({ session, queue, closers }: EngineParts): Promise<void> {
   queue.close(abortError());
   for (const close of closers) close();
@@ -98,6 +113,7 @@ export function createSessionEngine(session: Session): Engine {
     detokenize: (ids) => guard(() => session.tokenizer.decode(checkIds(ids, session.info().vocabSize))),
     applyChatTemplate: (messages, kwargs) => guard(() => promptOf(session, parseMessages(messages), parseTemplateKwargs(kwargs)).text),
     info: () => guard(() => engineInfo(session)),
+    tune: (options) => guard(() => tuneInTurn(parts, readTuneOptions(options))),
     stats: () => guard(() => ({ ...session.stats(), queued: parts.queue.waiting })),
     unload,
     [Symbol.asyncDispose]: unload,

@@ -1,68 +1,22 @@
 // The shapes of requests and responses: OpenAI's field names, exactly, and the few fields beside them that this engine adds.
 
-import type { LoadProgress } from "../engine/progress.ts";
-import type { HubOptions, ModelLocation, ModelStore, SessionStats, SessionStorage, StoreOptions } from "../engine/session.ts";
-import type { AdapterProbe } from "../engine/verdict.ts";
+import type { ModelStore, SessionStats, SessionStorage, TuneProgress, TuneReport } from "../engine/session.ts";
 
+export type { EngineOptions, EstimateOptions, ProbeOptions } from "./option_types.ts";
 export type { LoadProgress } from "../engine/progress.ts";
 export type {
   HubOptions,
+  KernelReport,
   ModelLocation,
   SessionStorage,
   StoreDiagnostics,
   StorageSpace,
   StoredModel,
   StoreOptions,
+  TuneProgress,
+  TuneReport,
 } from "../engine/session.ts";
 export type { AdapterProbe, Estimate } from "../engine/verdict.ts";
-
-/** Options of `createEngine`. */
-export interface EngineOptions {
-  /**
-   * A URL, `hf:owner/repo/file.gguf[@revision]`, `stored:<id>`, a File or Blob, or the bytes of a GGUF file. Of a split model the first
-   * shard's address, or all files; of a safetensors folder `hf:owner/repo`, its config.json's address, or all files.
-   */
-  readonly model: ModelLocation;
-  /** Run in a worker of its own (default true in pages whose workers have WebGPU). */
-  readonly worker?: boolean;
-  /** Most tokens of prompt and answer together; default min(the model's, 4096). */
-  readonly contextLength?: number;
-  readonly onProgress?: (progress: LoadProgress) => void;
-  /** Aborts the load. */
-  readonly signal?: AbortSignal;
-  /** A WebGPU implementation, where `navigator.gpu` is not it (Node). Implies `worker: false`. */
-  readonly gpu?: GPU;
-  /**
-   * Precision class: `f32` (default), `f16` stores activations and KV in half precision where the adapter can, `int8`
-   * quantizes the inputs of matrix products to 8 bit. Text differs between classes, never inside one.
-   */
-  readonly activations?: "f32" | "f16" | "int8";
-  /** Forces the GPU or the CPU-driver program; chosen from the adapter by default. */
-  readonly deviceClass?: "gpu" | "cpu";
-  readonly hub?: HubOptions;
-  /** sha256 of the file, 64 hex digits; of a model in several files one for each with weights. A file that is something else is refused. */
-  readonly sha256?: string | readonly string[];
-  /** How the model store is used. */
-  readonly store?: StoreOptions;
-  /** What float matrices become while they are loaded, embedding and head 8 bits at least; left out, only FP8 changes, to Q8_0. */
-  readonly quantize?: "q8_0" | "q4_0" | "q4_k";
-  /** Looks for NaN and infinity in every weight, not only in scales, vectors and what is converted. */
-  readonly checkWeights?: boolean;
-}
-
-/** Options of `estimate`. */
-export interface EstimateOptions extends Pick<
-  EngineOptions,
-  "model" | "contextLength" | "activations" | "deviceClass" | "hub" | "gpu" | "store" | "signal" | "quantize"
-> {
-  /** A probe of before, to skip measuring. */
-  readonly probe?: AdapterProbe;
-  /** Run in a worker of its own, as for `createEngine`. */
-  readonly worker?: boolean;
-}
-
-/** Options of `probe`. */
-export type ProbeOptions = Pick<EngineOptions, "gpu" | "deviceClass" | "activations" | "worker" | "signal">;
 
 /** One message of a conversation. `content` is null only beside tool calls of the assistant; text parts are joined by newlines. */
 export interface ChatCompletionMessageParam {
@@ -287,9 +241,19 @@ export interface Engine extends AsyncDisposable {
   /** The prompt the model's own template makes of the messages. */
   applyChatTemplate(messages: readonly ChatCompletionMessageParam[], kwargs?: Readonly<Record<string, unknown>>): Promise<string>;
   info(): Promise<EngineInfo>;
+  /**
+   * Checks and times every variant of every matrix product on this adapter, which takes from seconds to minutes. Waits its turn like a
+   * request. The engine goes on as it is; the next load runs the winners.
+   */
+  tune(options?: TuneOptions): Promise<TuneReport>;
   stats(): Promise<EngineStats>;
   /** Ends running calls with an AbortError and frees everything. */
   unload(): Promise<void>;
+}
+
+/** Options of `tune`. */
+export interface TuneOptions extends CallOptions {
+  readonly onProgress?: (progress: TuneProgress) => void;
 }
 
 /** The stored models of this origin (or folder), without loading any. */

@@ -57,6 +57,15 @@ export function createSession(parts: SessionParts): Session {
         throw error;
       }
     },
+    async tune(options) {
+      check();
+      try {
+        return await parts.tune(options);
+      } catch (error) {
+        check();
+        throw error;
+      }
+    },
     info: () => ({ ...sessionInfo(model, opened), storage: parts.storage }),
     stats: () => sessionStats(parts, tokensGenerated),
     destroy() {

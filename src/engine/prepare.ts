@@ -21,6 +21,7 @@ import type { LoadedModel } from "./model.ts";
 import { placeRunner, planRunner } from "./placement.ts";
 import type { LoadReport } from "./progress.ts";
 import { Runner } from "./runner.ts";
+import type { Session } from "./session.ts";
 
 export interface PrepareOptions {
   readonly source: ByteSource;
@@ -43,6 +44,8 @@ export interface Prepared {
   readonly pipelines: number;
   readonly dispatches: { readonly decode: number; readonly prefill: number };
   readonly kernels: KernelReport;
+  /** See `Session.tune`. */
+  readonly tune: Session["tune"];
 }
 
 /** @throws {ShaderloomError} GPU.oom, GPU.shader, AbortError, what reading the weights throws; the caller frees the ledger */
@@ -91,7 +94,15 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
     scoreTopK,
   });
   const dispatches = { decode: decode.dispatchCount(), prefill: prefill.dispatchCount(["body", "head", "pick"]) };
-  return { runner, cache: made.cache, layout, pipelines: pipelines.size, dispatches, kernels };
+  return {
+    runner,
+    cache: made.cache,
+    layout,
+    pipelines: pipelines.size,
+    dispatches,
+    kernels,
+    tune: ({ signal, onProgress } = {}) => tuner.sweep({ signal, onProgress }),
+  };
 }
 
 /** What was asked for, and what would ask for less. */

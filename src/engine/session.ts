@@ -5,10 +5,14 @@ import type { Tokenizer } from "../text/tokenizer.ts";
 import type { ChatTemplate } from "../text/chat_template.ts";
 import type { SamplingParams } from "../sampling/params.ts";
 import type { KernelReport } from "../tuning/report.ts";
+import type { TuneProgress, TuneReport } from "../tuning/tune.ts";
+
 import type { StoreTier } from "../store/chunk_store.ts";
 import type { StoreDiagnostics } from "../store/diagnostics.ts";
 import type { PlainError } from "../base/errors.ts";
 
+export type { TuneProgress, TuneReport } from "../tuning/tune.ts";
+export type { KernelReport, TuningMode } from "../tuning/report.ts";
 export type { StoreDiagnostics } from "../store/diagnostics.ts";
 export type { ModelStore, StorageSpace, StoredModel } from "../store/model_store.ts";
 export type { HubOptions, ModelLocation } from "../weights/source.ts";
@@ -135,6 +139,15 @@ export interface Session {
   readonly chatTemplate: ChatTemplate | undefined;
   /** @throws {ShaderloomError} CONTEXT when the prompt does not fit, AbortError, GPU.lost, GPU.numeric */
   generate(request: GenerateRequest): AsyncGenerator<GenerateEvent, void, undefined>;
+  /**
+   * Checks and times every variant of every product on this adapter. The session runs on as it is; the next load finds the winners. Not
+   * while a `generate` runs.
+   * @throws {ShaderloomError} AbortError, GPU.lost, GPU.oom
+   */
+  tune(options?: {
+    readonly signal?: AbortSignal | undefined;
+    readonly onProgress?: ((progress: TuneProgress) => void) | undefined;
+  }): Promise<TuneReport>;
   info(): SessionInfo;
   stats(): SessionStats;
   /** Frees the device and all memory. Idempotent. */

@@ -132,6 +132,19 @@ export function fakeSession(options: FakeOptions): FakeSession {
         state.running = false;
       }
     },
+    async tune({ signal, onProgress } = {}) {
+      assert(!state.running, "nothing else runs meanwhile");
+      state.running = true;
+      try {
+        onProgress?.({ done: 0, total: 1, class: "x" });
+        await pause(signal);
+        throwIfAborted(signal);
+        onProgress?.({ done: 1, total: 1, class: "" });
+        return { clock: "wall", totalMs: 1, stored: false, variants: [], dropped: [] };
+      } finally {
+        state.running = false;
+      }
+    },
     info: () => ({
       name: "fake",
       architecture: "none",

@@ -60,6 +60,11 @@ function describeValue(value: unknown): string {
   return `(${describe(value)})`;
 }
 
+/** Whether a class multiplies with a weight matrix: those are checked in the model's weights, and race. */
+export function isProduct({ kernel }: Pick<KernelClass, "kernel">): boolean {
+  return kernel === "linear" || kernel === "linear_split";
+}
+
 /** What a class's pipeline is asked for with. */
 export function requestOf({ stepRows }: Pick<KernelClass, "stepRows">, variant: Variant): ShaderRequest {
   return programRequest(variant, stepRows);

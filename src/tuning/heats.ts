@@ -28,9 +28,9 @@ const budgetMs = { gpu: 300, cpu: 2000 };
 const softwareMacs = 5e8;
 
 /** What may race in a class: what runs now, then the others. */
-function rivalsOf(contest: Contest): readonly Variant[] {
+function rivalsOf(contest: Contest, most: number = mostRivals): readonly Variant[] {
   const others = contest.cls.variants.filter((variant) => variant !== contest.chosen && !contest.isDropped(variant));
-  return [contest.chosen, ...others].slice(0, mostRivals);
+  return [contest.chosen, ...others].slice(0, most);
 }
 
 /**
@@ -82,7 +82,7 @@ export async function raceContests(contests: readonly Contest[], heats: Heats): 
     await bench.reserve(entered.map(({ cls }) => ({ cls, count: Math.max(raceCount(cls), checkCount(cls)) })));
     const ready = new Map<Contest, readonly Compiled[]>();
     const wrong = new Set<string>();
-    for (const contest of entered) ready.set(contest, await checkRivals(contest, heats, wrong));
+    for (const contest of entered) ready.set(contest, await checkRivals(contest, heats, { wrong }));
     clock = await openClock(device, ledger);
     const end = performance.now() + (caps.software ? budgetMs.cpu : budgetMs.gpu);
     for (const [index, contest] of entered.entries()) {
@@ -105,10 +105,14 @@ export async function raceContests(contests: readonly Contest[], heats: Heats): 
 }
 
 /** The first is what runs now, which was checked before; a variant that was wrong once is not tried again. */
-async function checkRivals(contest: Contest, { bench, kept, signal }: Heats, wrong: Set<string>): Promise<readonly Compiled[]> {
+export async function checkRivals(
+  contest: Contest,
+  { bench, kept, signal }: Heats,
+  { wrong, most }: { readonly wrong: Set<string>; readonly most?: number },
+): Promise<readonly Compiled[]> {
   const { cls } = contest;
   const right: Compiled[] = [];
-  for (const variant of rivalsOf(contest)) {
+  for (const variant of rivalsOf(contest, most)) {
     throwIfAborted(signal);
     if (wrong.has(variant.key)) contest.drop(variant, "its results were wrong in another class");
     const compiled = contest.isDropped(variant) ? undefined : await contest.compile(variant);
@@ -130,12 +134,18 @@ interface OneRace {
   readonly heats: Pick<Heats, "bench" | "memory" | "signal">;
   readonly clock: Clock;
   readonly budgetMs: number;
+  /** Whether a class with nothing to race is timed. */
+  readonly alone?: boolean;
 }
 
-async function raceOne(contest: Contest, rivals: readonly Compiled[], { heats, clock, budgetMs: budget }: OneRace): Promise<void> {
+export async function raceOne(
+  contest: Contest,
+  rivals: readonly Compiled[],
+  { heats, clock, budgetMs: budget, alone }: OneRace,
+): Promise<void> {
   const { cls } = contest;
   const { bench, memory, signal } = heats;
-  if (rivals.length < 2) return;
+  if (rivals.length < (alone ? 1 : 2)) return;
   const count = raceCount(cls);
   bench.fill(cls, count);
   const bound = rivals.map((compiled) => ({ compiled, groups: bench.bind(cls, compiled) }));
@@ -153,7 +163,7 @@ async function raceOne(contest: Contest, rivals: readonly Compiled[], { heats, c
 }
 
 /** Rows of a race: a whole tier, unless a dispatch would take too long. */
-function raceCount(cls: KernelClass): number {
+export function raceCount(cls: KernelClass): number {
   const { maxRows, caps } = cls.target;
   if (!caps.software) return maxRows;
   return clamp(Math.floor((softwareMacs * maxRows) / Math.max(1, workOf(cls).macs)), 1, maxRows);

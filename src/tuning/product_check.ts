@@ -89,17 +89,17 @@ interface Expecting<A> {
 }
 
 function expected<A>({ kernel, attributes, cls, weights, activations }: Expecting<A>): Wanted {
-  const full = kernel.narrow?.(attributes, Number.MAX_SAFE_INTEGER);
-  const narrowed = kernel.narrow?.(attributes, weights.rows.length);
-  const { spec } = outputOf(cls);
+  const { count, attributes: narrowed, rowOf } = narrow(kernel, attributes, weights.rows.length);
   const place = new Map(weights.rows.map((row, index) => [row, index]));
-  const columns = Int32Array.from({ length: spec.cols }, (_, col) => {
-    const row = full?.weightRow ? full.weightRow(col) : col;
-    return row === undefined ? leftAlone : (place.get(row) ?? someNumber);
+  const columns = Int32Array.from({ length: outputOf(cls).spec.cols }, (_, col) => {
+    const found = rowOf(col);
+    if (!found) return leftAlone;
+    const index = place.get(found.row);
+    return index === undefined ? someNumber : found.part * count + index;
   });
   const rowCount = activations.inputs[0].rows;
   const rows = Array.from({ length: rowCount }, (_, position) => ({ token: 0, position, slot: 0 }));
-  const [values] = kernel.reference(narrowed?.attributes ?? attributes, {
+  const [values] = kernel.reference(narrowed, {
     inputs: activations.inputs,
     weights: [weights.weights],
     vectors: activations.vectors.map((vector) => Float32Array.from(weights.rows, (row) => vector[row])),
@@ -108,6 +108,31 @@ function expected<A>({ kernel, attributes, cls, weights, activations }: Expectin
     outputRows: rows.map(({ position }) => position),
   });
   return { cls, values, columns };
+}
+
+/** A product over few weight rows, and which row (of which part of K) a column of the whole one is; undefined: a column that is another's. */
+interface Narrow<A> {
+  readonly attributes: A;
+  readonly count: number;
+  readonly rowOf: (col: number) => { readonly row: number; readonly part: number } | undefined;
+}
+
+function narrow<A>(kernel: Kernel<A>, attributes: A, count: number): Narrow<A> {
+  if (hasParts(attributes)) {
+    const { n } = attributes;
+    return { attributes: { ...attributes, n: count }, count, rowOf: (col) => ({ row: col % n, part: Math.floor(col / n) }) };
+  }
+  const whole = kernel.narrow?.(attributes, Number.MAX_SAFE_INTEGER);
+  const rowOf = (col: number): { row: number; part: number } | undefined => {
+    const row = whole?.weightRow ? whole.weightRow(col) : col;
+    return row === undefined ? undefined : { row, part: 0 };
+  };
+  return { attributes: kernel.narrow?.(attributes, count).attributes ?? attributes, count, rowOf };
+}
+
+/** Whether a product writes the sums over parts of K side by side, `[part][weight row]`. */
+function hasParts<A>(attributes: A): attributes is A & { readonly n: number; readonly splits: number } {
+  return typeof attributes === "object" && attributes !== null && "splits" in attributes && "n" in attributes;
 }
 
 function judge(found: readonly WrittenRow[], { cls, values, columns }: Wanted): Verdict {

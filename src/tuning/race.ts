@@ -41,12 +41,12 @@ export async function race(sample: Sample, count: number, options: RaceOptions):
   const left = end - performance.now();
   // Three rounds have to fit: first shorter samples, then fewer rivals, the last ones first.
   const affordable = Math.floor(left / (alone * fewestRounds));
-  if (affordable < 2) return undefined;
+  if (affordable < Math.min(count, 2)) return undefined;
   const entered = Math.min(count, affordable);
   const repeats = clamp(Math.ceil(sampleMs / alone), 1, Math.min(mostRepeats, Math.floor(affordable / entered)));
   const times: number[][] = Array.from({ length: count }, () => []);
   let active = Array.from({ length: entered }, (_, rival) => rival);
-  for (let round = 0; round < mostRounds && active.length > 1; round++) {
+  for (let round = 0; round < mostRounds && (active.length > 1 || round < fewestRounds); round++) {
     if (round >= fewestRounds && performance.now() >= end) break;
     throwIfAborted(signal);
     const taken = await sample(active, repeats);

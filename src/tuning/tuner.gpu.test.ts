@@ -17,6 +17,7 @@ import { gpuOrSkip } from "../testing/gpu.ts";
 import { collectClasses } from "./classes.ts";
 import type { Shelf } from "./memory.ts";
 import type { KernelReport, TuningMode } from "./report.ts";
+import type { TuneProgress } from "./tune.ts";
 import { Tuner } from "./tuner.ts";
 
 const [n, k] = [72, 64];
@@ -77,8 +78,13 @@ interface Running {
   readonly signal?: AbortSignal;
 }
 
+interface Tuned extends KernelReport {
+  readonly bytesLeft: number;
+  readonly tuner: Tuner;
+}
+
 /** Tunes a program of one call in weights of its own. */
-async function tune({ device, caps }: OpenDevice, running: Running): Promise<KernelReport & { readonly bytesLeft: number }> {
+async function tune({ device, caps }: OpenDevice, running: Running): Promise<Tuned> {
   const { call, mode = "race", shelf, ledger = new BufferLedger(device), signal = new AbortController().signal } = running;
   const target = { caps, deviceClass: caps.deviceClass, precision: "f32", maxRows: 1 } as const;
   const classes = collectClasses([{ label: "decode", calls: [call], target, maxRows: 1, maxOutputRows: 1 }]);
@@ -93,7 +99,7 @@ async function tune({ device, caps }: OpenDevice, running: Running): Promise<Ker
   tuner.kept.pass({ tensor: "w", tensorRow: 0, rows: n, cols: k, format: q8_0, bytes: file });
   await tuner.compile(Promise.resolve());
   const report = await tuner.finish();
-  return { ...report, bytesLeft: ledger.bytes().total };
+  return { ...report, bytesLeft: ledger.bytes().total, tuner };
 }
 
 function shelfOf(held: { value?: unknown }): Shelf {
@@ -154,6 +160,34 @@ test("the faster of two wins, is remembered, and runs without a race in the next
   // The default has no rival to try.
   const off = await tune(opened, { call, mode: "off", shelf: shelfOf(held) });
   expect(off.chosen).toMatchObject([{ variant: "slow", how: "default", checked: true }]);
+  opened.destroy();
+});
+
+test("a sweep times every variant, changes nothing, and leaves its winner to the next load", async (context) => {
+  const opened = await openDevice(await gpuOrSkip(context), { deviceClass: "cpu" });
+  const held: { value?: unknown } = {};
+  const call = productOf((standard) => [slow(standard), wrong(standard), storing(standard, "fast", right)]);
+  const ledger = new BufferLedger(opened.device);
+  const { tuner, chosen } = await tune(opened, { call, mode: "auto", shelf: shelfOf(held), ledger });
+  expect(chosen).toMatchObject([{ variant: "slow", how: "default", checked: true }]);
+  const moments: TuneProgress[] = [];
+  const { variants, dropped, stored } = await tuner.sweep({ signal: undefined, onProgress: (moment) => moments.push(moment) });
+  expect(stored).toBe(true);
+  expect(variants.map(({ variant, isDefault, chosen: won }) => [variant, isDefault, won])).toEqual([
+    ["slow", true, false],
+    ["fast", false, true],
+  ]);
+  for (const { ms, predictedMs } of variants) expect(ms).toBeGreaterThanOrEqual(predictedMs);
+  expect(dropped).toMatchObject([{ variant: "wrong" }]);
+  expect(moments).toMatchObject([{ done: 0, total: 1 }, { done: 1 }]);
+  expect(ledger.bytes().total).toBe(0);
+  await expect(tuner.sweep({ signal: AbortSignal.abort(), onProgress: undefined })).rejects.toMatchObject({ code: "AbortError" });
+  expect(ledger.bytes().total).toBe(0);
+  const choose = tuner.chooseFor("decode");
+  const target = { caps: opened.caps, deviceClass: "cpu", precision: "f32", maxRows: 1 } as const;
+  expect(await choose(call, target)).toMatchObject({ key: "slow" });
+  const next = await tune(opened, { call, shelf: shelfOf(held) });
+  expect(next.chosen).toMatchObject([{ variant: "fast", how: "stored" }]);
   opened.destroy();
 });
 

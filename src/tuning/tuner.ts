@@ -7,7 +7,7 @@ import type { BufferLedger } from "../gpu/buffers.ts";
 import type { PipelineCache } from "../gpu/pipelines.ts";
 import type { KernelCall, WeightRange } from "../graph/call.ts";
 import type { Choose } from "../graph/program.ts";
-import { classKey, type KernelClass } from "./classes.ts";
+import { classKey, isProduct, type KernelClass } from "./classes.ts";
 import { trialsOf } from "./choices.ts";
 import { Contest } from "./contest.ts";
 import { readyKernelCheck } from "./kernel_check.ts";
@@ -16,6 +16,7 @@ import { checkCount, readyCheck, type Verdict } from "./product_check.ts";
 import { ProductBench } from "./product_bench.ts";
 import { describeKernels, type KernelReport, type TuningMode, type TuningTimes } from "./report.ts";
 import { compileRivals, raceContests } from "./heats.ts";
+import type { TuneOptions, TuneReport } from "./tune.ts";
 import { type Memory, openMemory, type Shelf } from "./memory.ts";
 import { defaultWorth, type WorthLimits, worthRacing } from "./worth.ts";
 
@@ -95,6 +96,18 @@ export class Tuner {
     }
   }
 
+  /** The long sweep, after the load: changes nothing here, only what the next load finds. */
+  async sweep(wish: Pick<TuneOptions, "signal" | "onProgress">): Promise<TuneReport> {
+    const { device, caps, ledger, pipelines, classes, openShelf } = this.#options;
+    const shared = { device, caps, ledger, pipelines, classes, openShelf, bench: this.#bench, kept: this.kept };
+    try {
+      const { sweep } = await import("./tune.ts");
+      return await sweep({ ...shared, ...wish });
+    } finally {
+      this.#bench.destroy();
+    }
+  }
+
   /** What the calls of a program run. */
   chooseFor(label: string): Choose {
     return async (call: KernelCall, target) => {
@@ -122,11 +135,11 @@ export class Tuner {
 
   async #checkAll(contests: readonly Contest[]): Promise<void> {
     const { device, signal } = this.#options;
-    const products = contests.filter(({ cls }) => cls.kernel === "linear");
+    const products = contests.filter(({ cls }) => isProduct(cls));
     const room = await this.#reserve(products);
     for (let at = 0; at < contests.length; at += checksAtOnce) {
       throwIfAborted(signal);
-      const some = contests.slice(at, at + checksAtOnce).filter(({ cls }) => room || cls.kernel !== "linear");
+      const some = contests.slice(at, at + checksAtOnce).filter(({ cls }) => room || !isProduct(cls));
       const checks = some.map((contest) => this.#check(contest, device));
       // Every check ends before an error of one is told, so that none outlives the load.
       const ended = await Promise.allSettled(checks);
@@ -150,7 +163,7 @@ export class Tuner {
     for (;;) {
       const compiled = await contest.compileChosen();
       const { cls } = contest;
-      const ready = cls.kernel === "linear" ? readyCheck(this.#bench, cls, this.kept) : readyKernelCheck(device, cls);
+      const ready = isProduct(cls) ? readyCheck(this.#bench, cls, this.kept) : readyKernelCheck(device, cls);
       const verdict: Verdict = await ready.run(compiled);
       if (verdict.kind !== "wrong") {
         contest.checked = verdict.kind === "right";

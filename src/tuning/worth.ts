@@ -1,6 +1,6 @@
 // Which classes deserve a race, by their share of a step's work: a race over what takes a hundredth of the time gains nothing.
 
-import { type KernelClass, workOf } from "./classes.ts";
+import { isProduct, type KernelClass, workOf } from "./classes.ts";
 
 /** What a class is worth; 0: no race. */
 export interface Worth {
@@ -27,7 +27,7 @@ const manyRows = 8;
 
 /** Products with rivals, most work first; single rows before many, as most steps have one. */
 export function worthRacing(classes: readonly KernelClass[], limits: WorthLimits): readonly Worth[] {
-  const products = classes.filter(({ kernel }) => kernel === "linear");
+  const products = classes.filter((cls) => isProduct(cls));
   const tiers = [...new Set(products.map(({ target }) => target.maxRows))].toSorted((a, b) => a - b);
   return tiers.flatMap((maxRows) => {
     const many = maxRows > manyRows;

@@ -1,7 +1,7 @@
 // The engine of a worker with the interface of an engine here. Owns the worker: when the engine is unloaded or the worker
 // fails, the worker is terminated and every open call is told.
 
-import { readCallOptions, unloadedError } from "../api/engine_options.ts";
+import { readCallOptions, readTuneOptions, unloadedError } from "../api/engine_options.ts";
 import type {
   CallOptions,
   ChatCompletion,
@@ -11,7 +11,9 @@ import type {
   CompletionRequest,
   Engine,
   EngineOptions,
+  LoadProgress,
   ModelLocation,
+  TuneProgress,
 } from "../api/types.ts";
 import { ShaderloomError, abortError, asShaderloomError } from "../base/errors.ts";
 import { ask, connect, malformedError } from "./connection.ts";
@@ -107,6 +109,15 @@ function remoteEngine(connection: Connection): Engine {
       callWorker(connection, "applyChatTemplate", (id) => ({ kind: "call", id, method: "applyChatTemplate", args: [messages, kwargs] })),
     info: () => callWorker(connection, "info", (id) => ({ kind: "call", id, method: "info", args: [] })),
     stats: () => callWorker(connection, "stats", (id) => ({ kind: "call", id, method: "stats", args: [] })),
+    tune: async (options) => {
+      const { signal, onProgress } = readTuneOptions(options);
+      const value = await ask(connection, (id) => ({ kind: "call", id, method: "tune", args: [] }), {
+        signal,
+        onProgress: (progress) => "done" in progress && onProgress?.(progress),
+      });
+      if (!isAnswer("tune", value)) throw malformedError();
+      return value;
+    },
     unload,
     [Symbol.asyncDispose]: unload,
   };
@@ -140,7 +151,10 @@ export async function createRemoteEngine(worker: WorkerLike, options: EngineOpti
     const { model, transfer } = packModel(options.model);
     const load = wireOptions(options, model);
     const { signal, onProgress } = options;
-    await ask(connection, (id) => ({ kind: "load", id, options: load }), { signal, onProgress, transfer });
+    const onMoment = (progress: LoadProgress | TuneProgress): void => {
+      if ("phase" in progress) onProgress?.(progress);
+    };
+    await ask(connection, (id) => ({ kind: "load", id, options: load }), { signal, onProgress: onMoment, transfer });
   } catch (error) {
     // Ends the worker too: a half-loaded engine holds GPU memory.
     connection.end(asShaderloomError(error));

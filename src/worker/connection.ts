@@ -1,7 +1,7 @@
 // The page's end of the port: calls out, answers back, and the verdict that a worker is dead. A worker that was terminated
 // or hangs gives no event at all, so while an answer is outstanding a heartbeat asks whether anyone is there.
 
-import type { LoadProgress } from "../api/types.ts";
+import type { LoadProgress, TuneProgress } from "../api/types.ts";
 import { ShaderloomError, abortError, throwIfAborted } from "../base/errors.ts";
 import { parseFromWorker, wrap } from "./protocol.ts";
 import type { FromWorker, Port, ToWorker } from "./protocol.ts";
@@ -14,7 +14,7 @@ export interface OpenCall {
   readonly onError: (error: ShaderloomError) => void;
   readonly onChunk?: (value: unknown) => void;
   readonly onEnd?: () => void;
-  readonly onProgress?: (progress: LoadProgress) => void;
+  readonly onProgress?: (progress: LoadProgress | TuneProgress) => void;
 }
 
 export interface HeartbeatOptions {
@@ -187,7 +187,7 @@ export function connect(port: Port, onEnd: (error: ShaderloomError) => void, hea
 /** Options of one call. */
 export interface AskOptions {
   readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  readonly onProgress?: ((progress: LoadProgress | TuneProgress) => void) | undefined;
   readonly transfer?: Transferable[];
 }
 

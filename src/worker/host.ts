@@ -63,7 +63,8 @@ function runTask(host: Host, message: Extract<ToWorker, { kind: "task" }>, signa
 }
 
 /** The arguments are whatever came over the wire; the engine checks them as it checks any caller's. */
-async function call(engine: Engine, message: Extract<ToWorker, { kind: "call" }>, signal: AbortSignal): Promise<unknown> {
+async function call(host: Host, message: Extract<ToWorker, { kind: "call" }>, signal: AbortSignal): Promise<unknown> {
+  const engine = engineOf(host);
   switch (message.method) {
     case "chat":
       return engine.chat.completions.create(message.args[0], { signal });
@@ -79,6 +80,8 @@ async function call(engine: Engine, message: Extract<ToWorker, { kind: "call" }>
       return { ...(await engine.info()), worker: true };
     case "stats":
       return engine.stats();
+    case "tune":
+      return engine.tune({ signal, onProgress: (progress) => post(host, { kind: "progress", id: message.id, progress }) });
     case "unload":
       await engine.unload();
   }
@@ -152,7 +155,7 @@ async function answer(host: Host, message: Extract<ToWorker, { kind: "load" | "t
 
 async function valueOf(host: Host, message: Extract<ToWorker, { kind: "load" | "task" | "call" }>, signal: AbortSignal): Promise<unknown> {
   if (message.kind === "load") return load(host, message, signal);
-  return message.kind === "task" ? runTask(host, message, signal) : call(engineOf(host), message, signal);
+  return message.kind === "task" ? runTask(host, message, signal) : call(host, message, signal);
 }
 
 function abort(host: Host, id: number): void {

@@ -17,12 +17,14 @@ import type {
   EstimateOptions,
   LoadProgress,
   ProbeOptions,
+  TuneProgress,
+  TuneReport,
 } from "../api/types.ts";
 import { isErrorCode } from "../base/errors.ts";
 import type { PlainError } from "../base/errors.ts";
 
 /** Raised when a message changes: a page may hold a cached worker script of another release. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /** Chunks the worker may be ahead of the consumer; with none left, generation pauses. */
 export const STREAM_WINDOW = 8;
@@ -52,6 +54,7 @@ export interface Calls {
   };
   readonly info: { readonly args: readonly []; readonly value: EngineInfo };
   readonly stats: { readonly args: readonly []; readonly value: EngineStats };
+  readonly tune: { readonly args: readonly []; readonly value: TuneReport };
   readonly unload: { readonly args: readonly []; readonly value: undefined };
 }
 export type CallMethod = keyof Calls;
@@ -90,7 +93,7 @@ export type ToWorker =
 /** Worker to page. A call ends with `result` or `error`; a stream opens with `result` and ends with `end` or `error`. */
 export type FromWorker =
   | { readonly kind: "hello"; readonly webgpu: boolean }
-  | { readonly kind: "progress"; readonly id: number; readonly progress: LoadProgress }
+  | { readonly kind: "progress"; readonly id: number; readonly progress: LoadProgress | TuneProgress }
   | { readonly kind: "result"; readonly id: number; readonly value: unknown }
   | { readonly kind: "chunk"; readonly id: number; readonly value: unknown }
   | { readonly kind: "end"; readonly id: number }
@@ -150,6 +153,7 @@ const answerChecks: Readonly<Record<CallMethod, (value: unknown) => boolean>> = 
   applyChatTemplate: isString,
   info: (value) => isObject(value) && isObject(value["model"]),
   stats: (value) => isObject(value) && isObject(value["gpuBytes"]),
+  tune: (value) => isObject(value) && Array.isArray(value["variants"]),
   unload: (value) => value === undefined,
 };
 
