@@ -226,7 +226,7 @@ test("a file of this computer is read in place, again on the next visit, and cop
   };
   await stub();
   await chat.modelButton.click();
-  await page.getByRole("button", { name: "Choose a .gguf file" }).click();
+  await page.getByRole("button", { name: "Choose model files" }).click();
   await loaded(chat, "mine.gguf");
   await visitAgain(chat);
   await chat.modelButton.click();

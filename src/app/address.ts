@@ -16,7 +16,7 @@ function fileName(path: string): string {
 }
 
 /**
- * @param typed an https address, a path beside this page, or `hf:owner/repository/file.gguf[@revision]`
+ * @param typed an https address, a path beside this page, `hf:owner/repository/file.gguf[@revision]`, or a repository with safetensors
  * @param base the page's own address: a worker would resolve a relative path against itself
  */
 export function readAddress(typed: string, base: string): AddressResult {
@@ -33,6 +33,11 @@ export function readAddress(typed: string, base: string): AddressResult {
   }
   // The hub's page about a file and the file itself differ by one word, and people copy the page's address.
   if (url.hostname === "huggingface.co") url.pathname = url.pathname.replace(/^(\/[^/]+\/[^/]+)\/blob\//, "$1/resolve/");
+  const repository = url.hostname === "huggingface.co" ? /^\/([^/]+\/[^/]+)(?:\/tree\/([^/]+))?\/?$/.exec(url.pathname) : null;
+  if (repository !== null) {
+    const [, path, revision] = repository;
+    return { ok: true, address: `hf:${path}${revision === undefined ? "" : `@${revision}`}`, name: fileName(path) };
+  }
   return { ok: true, address: url.href, name: fileName(url.pathname) };
 }
 
@@ -48,7 +53,7 @@ export function plainAddress(location: string): string {
       .slice(3, at < 0 ? undefined : at)
       .split("/")
       .map(encodeURIComponent);
-    return `https://huggingface.co/${owner}/${repository}/resolve/${encodeURIComponent(revision)}/${path.join("/")}`;
+    return `https://huggingface.co/${owner}/${repository}/resolve/${encodeURIComponent(revision)}/${path.join("/") || "config.json"}`;
   }
   if (!URL.canParse(location)) return location;
   const { origin, pathname, protocol } = new URL(location);

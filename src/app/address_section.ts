@@ -45,7 +45,7 @@ export function createAddressSection(onPick: (source: ModelSource) => void): Add
   const token = tokenField();
   const problem = element("p", { class: "field-problem", id: "model-address-problem", role: "alert" });
   const hint = element("p", { class: "hint", id: "model-address-hint" }, [
-    "An https address or an hf: path. What it takes is shown before it is downloaded; nothing that you type in the chat is sent anywhere.",
+    "An https address or an hf: path, hf:owner/repository for safetensors. What it takes is shown before it is downloaded; nothing that you type in the chat is sent anywhere.",
   ]);
   const form = element("form", { novalidate: true, "aria-label": "Address of a model" }, [
     element("div", { class: "address" }, [input, element("button", { type: "submit", class: "plain" }, ["Load"])]),

@@ -252,7 +252,7 @@ test("a picked file is read in place, remembered, and copied when asked", async 
   Object.defineProperty(window, "showOpenFilePicker", { configurable: true, value: async () => [handle] });
   cleanUp.push(() => original && Object.defineProperty(window, "showOpenFilePicker", original));
   document.querySelector<HTMLButtonElement>("button.model")?.click();
-  await press("Choose a .gguf file");
+  await press("Choose model files");
   await vi.waitFor(() => expect(page.loads).toHaveLength(2));
   expect(page.loads[1].model).toBeInstanceOf(File);
   await vi.waitFor(() => expect(page.library.calls).toEqual(["remember mine.gguf"]));
@@ -289,4 +289,8 @@ test("the parts of a split model are dropped together; a dropped file without a 
   await see("Copying one.gguf: 25 % of 4 B");
   await press("Cancel copying");
   await see("Copying one.gguf was cancelled; it goes on where it stopped.");
+  const weights = document.querySelector<HTMLSelectElement>("#model-quantize");
+  if (weights) weights.value = "q4_k";
+  drop("config.json", "model.safetensors");
+  await vi.waitFor(() => expect(page.loads[3]).toMatchObject({ quantize: "q4_k" }));
 });

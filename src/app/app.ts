@@ -176,7 +176,11 @@ interface Welcome {
 function welcome(model: LoadedModel | undefined, loading: ModelSource | undefined): Welcome {
   if (!model) {
     if (loading) return { title: "One moment", text: `${loading.name} is being loaded.`, prompts: [] };
-    return { title: "No model is loaded", text: "Choose one above, or drop a .gguf file on this page.", prompts: [] };
+    return {
+      title: "No model is loaded",
+      text: "Choose one above, or drop a .gguf file or a safetensors folder on this page.",
+      prompts: [],
+    };
   }
   const { name, prompts = [] } = model.source;
   const place = model.info.adapter.deviceClass === "gpu" ? "on your own GPU" : "on your own processor";

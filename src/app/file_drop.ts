@@ -9,7 +9,7 @@ function carriesFiles(event: DragEvent): boolean {
 
 /** @returns the sheet shown over the page while a file is dragged over it */
 export function acceptDrops(onFiles: (picked: PickedFiles) => void): HTMLElement {
-  const sheet = element("div", { class: "drop-sheet", hidden: true }, [element("p", {}, [icon("file"), "Drop the .gguf file to load it"])]);
+  const sheet = element("div", { class: "drop-sheet", hidden: true }, [element("p", {}, [icon("file"), "Drop the model to load it"])]);
   // Every element entered is left again; the sheet goes when all are.
   let depth = 0;
   const track = (change: number): void => {

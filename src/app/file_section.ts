@@ -1,7 +1,7 @@
 // The part of the model dialog about files of this computer: picking them, and keeping a copy of the one in use.
 
 import { button, element, icon, setProgress } from "./dom.ts";
-import { canPickHandles, pickFiles, type PickedFiles } from "./file_access.ts";
+import { canPickHandles, modelFileEndings, pickFiles, type PickedFiles } from "./file_access.ts";
 import { formatBytes, formatShare } from "./figures.ts";
 import type { ShelfState } from "./shelf.ts";
 
@@ -20,7 +20,7 @@ function fileInput(onFiles: FileEvents["onFiles"]): HTMLInputElement {
   const input = element("input", {
     type: "file",
     id: "model-file",
-    accept: ".gguf",
+    accept: modelFileEndings.join(","),
     multiple: true,
     "aria-label": "Model file",
     class: "unseen",
@@ -70,9 +70,9 @@ export function createFileSection({ onFiles, onCopy }: FileEvents): FileSection 
       input.click();
     }
   };
-  const choose = button({ class: "plain" }, [icon("file"), "Choose a .gguf file"], () => (canPickHandles() ? void pick() : input.click()));
+  const choose = button({ class: "plain" }, [icon("file"), "Choose model files"], () => (canPickHandles() ? void pick() : input.click()));
   const hint = element("p", { class: "hint" }, [
-    "Or drop one anywhere on this page; of a split model all its parts. It is read in place and sent nowhere.",
+    "A .gguf file, all parts of a split one, or all files of a safetensors folder. Or drop them, or the folder, anywhere on this page. They are read in place and sent nowhere.",
   ]);
   const keepText = element("span");
   const keep = element("div", { class: "keep" }, [

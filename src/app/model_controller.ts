@@ -63,8 +63,8 @@ export class ModelController {
     });
     this.picker = createModelPicker({
       onOpen: () => void this.#shelf.refresh(),
-      onPick: (source) => void this.#choice.pick(source),
-      onStored: (source) => this.load(source),
+      onPick: (source) => void this.#choice.pick(this.#asChosen(source)),
+      onStored: (source) => this.load(this.#asChosen(source)),
       onFiles: (picked) => this.openFiles(picked),
       onCopy: (file) => void this.#shelf.copy(file),
       onCheck: (model) => void this.#shelf.check(model),
@@ -101,10 +101,11 @@ export class ModelController {
   }
 
   /** Files of this computer are read in place, so nothing is asked first. */
-  openFiles({ files, handle }: PickedFiles): void {
-    const source = sourceOfFiles(files);
+  openFiles(picked: PickedFiles): void {
+    const source = sourceOfFiles(picked);
     if (!source) return;
-    this.load(source);
+    this.load(this.#asChosen(source));
+    const { handle } = picked;
     if (handle) void this.#remember(source, handle);
   }
 
@@ -123,6 +124,12 @@ export class ModelController {
   /** What the model in use holds of the GPU's memory, for the verdict on the next one. */
   noteMemory(bytes: number): void {
     this.#heldBytes = bytes;
+  }
+
+  /** With what the dialog says of float weights. */
+  #asChosen(source: ModelSource): ModelSource {
+    const quantize = this.picker.quantize();
+    return quantize === undefined ? source : { ...source, quantize };
   }
 
   #createHost(create: CreateEngine): ModelHost {

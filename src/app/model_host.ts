@@ -3,10 +3,11 @@
 
 import type { Engine, EngineInfo, EngineOptions, LoadProgress } from "../index.ts";
 import { asProblem, isAbort, isOutOfMemory, type Problem } from "./problem.ts";
+import type { Quantize } from "./quantize_field.ts";
 
 export type CreateEngine = (options: EngineOptions) => Promise<Engine>;
 
-/** What a person picked: an absolute address, an `hf:` path, a stored model, a file or the files of a split one, and how to call it. */
+/** What a person picked: an absolute address, an `hf:` path, a stored model, a file or the files of one model, and how to call it. */
 export interface ModelSource {
   readonly location: string | File | readonly File[];
   readonly name: string;
@@ -18,6 +19,8 @@ export interface ModelSource {
   readonly contextLength?: number;
   /** Neither looked for in the model store nor put there. */
   readonly unstored?: boolean;
+  /** What float weights become; as they are stored when absent. */
+  readonly quantize?: Quantize;
   /** Questions that this model is good for, to start with. */
   readonly prompts?: readonly string[];
 }
@@ -38,16 +41,17 @@ export interface ModelEvents {
 }
 
 /** The engine's options for a source; loading and estimating take the same. */
-export function sourceOptions({ location, token, contextLength, unstored }: ModelSource): Pick<EngineOptions, SourceOption> {
+export function sourceOptions({ location, token, contextLength, unstored, quantize }: ModelSource): Pick<EngineOptions, SourceOption> {
   return {
     model: location,
     ...(token === undefined ? {} : { hub: { token } }),
     ...(contextLength === undefined ? {} : { contextLength }),
     ...(unstored ? { store: { mode: "off" } } : {}),
+    ...(quantize === undefined ? {} : { quantize }),
   };
 }
 
-type SourceOption = "model" | "hub" | "contextLength" | "store";
+type SourceOption = "model" | "hub" | "contextLength" | "store" | "quantize";
 
 interface Load {
   readonly controller: AbortController;

@@ -9,6 +9,7 @@ import { createCatalogueView } from "./catalogue_view.ts";
 import { dialog, element } from "./dom.ts";
 import { createFileSection, type FileEvents } from "./file_section.ts";
 import type { ModelSource } from "./model_host.ts";
+import { createQuantizeField, type Quantize } from "./quantize_field.ts";
 import type { ShelfState } from "./shelf.ts";
 import { createStorageView, type StorageEvents, type Unkept } from "./storage_view.ts";
 
@@ -29,6 +30,8 @@ export interface ModelPicker {
   readonly open: (at?: "storage" | { readonly token: string }) => void;
   readonly setCatalogue: (entries: readonly CatalogueEntry[]) => void;
   readonly show: (state: PickerState) => void;
+  /** What float weights become. */
+  readonly quantize: () => Quantize | undefined;
 }
 
 export interface PickerEvents extends FileEvents, Omit<StorageEvents, "onLoad"> {
@@ -74,14 +77,16 @@ export function createModelPicker(events: PickerEvents): ModelPicker {
   });
   const files = createFileSection({ ...events, onFiles: closing(events.onFiles) });
   const address = createAddressSection(pick);
+  const quantize = createQuantizeField();
   const root = dialog({ id: "picker", class: "sheet picker" }, element("h2", {}, ["Choose a model"]));
   root.append(
     element("section", {}, [list.root]),
     storage.root,
     files.root,
     address.root,
+    quantize.root,
     element("p", { class: "hint" }, [
-      "GGUF files of Llama, Mistral, SmolLM, Qwen2 and Qwen3 models in F32, F16, BF16, Q8_0, Q4_0 or Q4_K_M.",
+      "GGUF files of any weight type, and Hugging Face folders with safetensors, of Llama, Mistral, SmolLM, Qwen2 and Qwen3 models.",
     ]),
   );
   const refresh = (): void => {
@@ -107,5 +112,6 @@ export function createModelPicker(events: PickerEvents): ModelPicker {
       state = next;
       refresh();
     },
+    quantize: quantize.value,
   };
 }
