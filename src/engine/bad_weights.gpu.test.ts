@@ -127,6 +127,6 @@ describe("tensors that are not what the header says", () => {
     const whole = tinyModel({ format: "q8_0" });
     const error = await refused(gpu, { model: whole.slice(0, whole.length - 1000) });
     expect(error).toMatchObject({ code: "FORMAT.truncated", made: 0 });
-    expect(error.message).toMatch(/the tensor blk\.1\.ffn_\w+\.weight \((Q8_0|F32)\)/);
+    expect(error.message).toMatch(/the tensor "blk\.1\.ffn_\w+\.weight" \((Q8_0|F32)\)/);
   });
 });

@@ -48,8 +48,11 @@ export interface WeightFormat {
   repack(source: Uint8Array, span: RowSpan, out: Uint8Array): void;
   /** File bytes of whole blocks to f32: the specification, bit for bit as ggml's. */
   dequantize(source: Uint8Array, out: Float32Array): void;
-  /** f32 to file bytes: for quantizing while loading, tests and synthetic models. `values.length` is a multiple of `blockSize`. */
-  quantize?(values: Float32Array): Uint8Array;
+  /**
+   * f32 to file bytes: for quantizing while loading, tests and synthetic models. `values.length` is a multiple of `blockSize`. `room` is as
+   * long as the result and may be taken for it.
+   */
+  quantize?(values: Float32Array, room?: Uint8Array): Uint8Array;
   /** File bytes of blocks that a file could hold: any code, weights of a standard deviation of 0.02 to 1. For checks and benches. */
   sample(rng: Rng, blocks: number): Uint8Array<ArrayBuffer>;
 }

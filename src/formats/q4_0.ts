@@ -22,9 +22,9 @@ function rowGroupBytes(cols: number): number {
 }
 
 /** Bit for bit as ggml's reference: code 0 is the weight farthest from zero. */
-function quantize(values: Float32Array): Uint8Array {
+function quantize(values: Float32Array, room?: Uint8Array): Uint8Array {
   const blocks = values.length / blockSize;
-  const bytes = new Uint8Array(blocks * bytesPerBlock);
+  const bytes = room ?? new Uint8Array(blocks * bytesPerBlock);
   for (let block = 0; block < blocks; block++) {
     const first = block * blockSize;
     const scale = scaleOf(values, first);

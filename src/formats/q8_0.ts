@@ -23,9 +23,10 @@ function rowGroupBytes(cols: number): number {
 const smallestNormal = 2 ** -14;
 
 /** Bit for bit as ggml's reference, but for scales that f16 holds badly: those are rounded up and pick the codes as they are stored. */
-function quantize(values: Float32Array): Uint8Array {
+function quantize(values: Float32Array, room?: Uint8Array): Uint8Array {
   const blocks = values.length / blockSize;
-  const codes = new Int8Array(blocks * bytesPerBlock);
+  const out = room ?? new Uint8Array(blocks * bytesPerBlock);
+  const codes = new Int8Array(out.buffer, out.byteOffset, out.length);
   for (let block = 0; block < blocks; block++) {
     const first = block * blockSize;
     let most = 0;
@@ -46,7 +47,7 @@ function quantize(values: Float32Array): Uint8Array {
       codes[file + 2 + index] = (halves + 1 + (halves >> 31)) >> 1;
     }
   }
-  return new Uint8Array(codes.buffer);
+  return out;
 }
 
 export const q8_0: WeightFormat = {

@@ -6,7 +6,7 @@ import { ShaderloomError, abortError, assert, throwIfAborted } from "../base/err
 import { rowGroupSize } from "../base/layout.ts";
 import type { LayoutPlan } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
-import { firstBadScale } from "../formats/format.ts";
+import { fileBytes, firstBadScale } from "../formats/format.ts";
 import type { WeightFormat } from "../formats/format.ts";
 import { chunkBytes as storeChunkBytes } from "../store/chunk_store.ts";
 import { shortRead } from "./byte_source.ts";
@@ -125,7 +125,7 @@ interface WorkOptions extends LoadWeightsOptions {
 /** Takes reads off the shared queue until it is empty. */
 async function work(options: WorkOptions, queue: Queue, meter: ProgressMeter): Promise<void> {
   const into = new Uint8Array(queue.largest);
-  const scratch: Scratch = { bytes: new Uint8Array(0), values: new Float32Array(0) };
+  const scratch: Scratch = { bytes: new Uint8Array(0), values: new Float32Array(0), quantized: new Uint8Array(0) };
   let breathed = performance.now();
   for (let next = queue.reads.next(); next.done !== true; next = queue.reads.next()) {
     const read = next.value;
@@ -186,10 +186,11 @@ async function readCounted({ source, signal }: LoadWeightsOptions, read: Read, {
   return bytes;
 }
 
-/** One worker's room for decoded weights and repacked bytes, kept from piece to piece. */
+/** One worker's room for decoded, quantized and repacked weights, kept from piece to piece. */
 interface Scratch {
   bytes: Uint8Array<ArrayBuffer>;
   values: Float32Array<ArrayBuffer>;
+  quantized: Uint8Array<ArrayBuffer>;
 }
 
 interface PieceBytes {
@@ -209,7 +210,7 @@ async function place(options: WorkOptions, { piece, packed, scratch }: PieceByte
     options.decoder.decode(piece, packed, values);
     checkFinite(values, { tensor: piece.tensor, type: storedTypeName(stored?.type ?? format.ggufType), first: piece.tensorRow * cols });
     if (piece.kind === "vector") return options.upload(piece.slab, piece.slabOffset, new Uint8Array(values.slice().buffer));
-    if (stored !== undefined) fileRows = quantized(piece, values);
+    if (stored !== undefined) fileRows = quantized(piece, values, scratch);
   }
   options.onRows?.(piece, fileRows);
   const length = ceilDiv(rows, rowGroupSize) * format.rowGroupBytes(cols);
@@ -219,10 +220,12 @@ async function place(options: WorkOptions, { piece, packed, scratch }: PieceByte
   await options.upload(piece.slab, piece.slabOffset, out);
 }
 
-function quantized(piece: Piece, values: Float32Array): Uint8Array {
+function quantized(piece: Piece, values: Float32Array, scratch: Scratch): Uint8Array {
   const { format } = piece;
   assert(format.quantize !== undefined, `weights cannot be converted to ${format.name}`);
-  const rows = format.quantize(values);
+  const length = fileBytes(format, values.length);
+  if (scratch.quantized.length < length) scratch.quantized = new Uint8Array(length);
+  const rows = format.quantize(values, scratch.quantized.subarray(0, length));
   checkScales(piece, rows, "Its weights are too large for that type: load it without quantizing.");
   return rows;
 }
