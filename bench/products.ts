@@ -15,6 +15,7 @@ import { quantize } from "../src/kernels/quantize.ts";
 import { shaderFiles } from "../src/kernels/shader_files.ts";
 import type { Work } from "./measure.ts";
 import filePart from "./reference/q4_0_file.wgsl?raw";
+import wordsPart from "./reference/q4_0_words.wgsl?raw";
 
 /** A work and the buffer [rows, n] that it leaves its result in. */
 export interface Product {
@@ -45,8 +46,13 @@ const fileLayout: WeightFormat = {
   repack: (source, _, out) => out.set(source),
 };
 
-/** Whether weights lie as the GPU wants them or as they are in the file. */
-export type Layout = "repacked" | "file";
+/** The same, read word by word. */
+const wordsLayout: WeightFormat = { ...fileLayout, name: "q4_0_words", part: wordsPart };
+
+/** Whether weights lie as the GPU wants them, or as they are in the file, read as a whole or word by word. */
+export type Layout = "repacked" | "file" | "words";
+
+const layouts: Readonly<Record<Layout, WeightFormat>> = { repacked: q4_0, file: fileLayout, words: wordsLayout };
 
 /** Operands of a reference kernel, in the order that its bindings name them. */
 export interface ReferenceKernel {
@@ -96,15 +102,14 @@ export class Products {
 
   /** Every variant that a program of this precision could choose from, over weights in that layout. */
   variants(precision: Precision, layout: Layout = "repacked"): readonly Variant[] {
-    const format = layout === "file" ? fileLayout : q4_0;
-    return linear.variants(this.#attributes(format, precision), this.#target(precision));
+    return linear.variants(this.#attributes(layouts[layout], precision), this.#target(precision));
   }
 
   async make(variant: Variant, layout: Layout = "repacked"): Promise<Product> {
     const { rows, n } = this.shape;
     const { key, header, files, usesStep, precision } = variant;
     const bindings = variant.bindings.map((binding) =>
-      layout === "file" && binding.from === "weight0" ? { ...binding, type: "array<u32>" } : binding,
+      layout !== "repacked" && binding.from === "weight0" ? { ...binding, type: "array<u32>" } : binding,
     );
     const request = { label: key, header, bindings, files, ...(usesStep ? { stepRows: rows } : {}) };
     const pipeline = await createPipelineCache(this.#device, shaderFiles).get(request);
@@ -179,7 +184,8 @@ export class Products {
 
   #matrix(layout: Layout): GPUBuffer[] {
     const { n, k } = this.shape;
-    return this.#rotate(layout, layout === "file" ? this.#file : packMatrix(q4_0, this.#file, { rows: n, cols: k }));
+    if (layout !== "repacked") return this.#rotate("file", this.#file);
+    return this.#rotate(layout, packMatrix(q4_0, this.#file, { rows: n, cols: k }));
   }
 
   #buffer(data: Uint8Array<ArrayBuffer>): GPUBuffer {
