@@ -1,16 +1,34 @@
 // The matrix-vector product as GPUs get it: software drivers are spared the unrolled columns, so the conformance test does not see
-// them. Few and small cases: they take seconds to compile, lavapipe many.
+// them; nor does it see shuffles, as lanes of one row are 8 apart and these drivers' subgroups no wider. Few and small cases: they take seconds to compile, lavapipe many.
 
 import { expect, test } from "vitest";
 import { openDevice } from "../gpu/device.ts";
 import { openTestGpu, skipReason } from "../testing/gpu.ts";
 import { runCase } from "../testing/kernel_harness.ts";
-import type { Kernel, KernelTarget, Precision } from "./kernel.ts";
+import type { Kernel, KernelTarget, Precision, Variant } from "./kernel.ts";
 import { gemvVariants } from "./gemv.ts";
 import { q4_0 } from "../formats/q4_0.ts";
 import { linear, type LinearAttributes } from "./linear.ts";
 
 const gpu = await openTestGpu();
+function attributesOf(precision: Precision): LinearAttributes {
+  const activations = precision === "int8" ? "int8" : "float";
+  return { format: q4_0, k: 96, n: 45, bias: false, outStart: 0, outCols: 45, over: "rows", out: "act", activations };
+}
+
+/** The subgroup variant with lanes of a row only two apart, so that the narrowest subgroups have something to exchange. */
+function closeLanes(attributes: LinearAttributes, target: KernelTarget): readonly Variant[] {
+  const rows = 2;
+  const gridX = Math.ceil(attributes.n / rows);
+  const found = gemvVariants(attributes, target).find(({ key }) => key.includes("/subgroup/rows8/"));
+  if (!found) return [];
+  const { consts } = found.header;
+  const lanes = Number(consts["WG"]);
+  const slots = (rows * lanes) / Math.max(rows, target.caps.subgroups?.min ?? 1);
+  const header = { ...found.header, consts: { ...consts, ROWS: rows, GRID_X: gridX, SLOTS: slots } };
+  return [{ ...found, key: found.key.replace("rows8", "rows2"), header, grid: () => [gridX, 1, 1] }];
+}
+
 /** Two weight rows to a lane, the more difficult; sums by workgroup memory and by subgroups. */
 const pairs: Kernel<LinearAttributes> = {
   ...linear,
@@ -30,19 +48,20 @@ if (gpu === undefined) {
   test.for(cases)("$rows rows in unrolled columns, $precision", async ({ precision, rows }, context) => {
     context.skip(slow, "lavapipe takes ten seconds to compile each");
     const target: KernelTarget = { caps: hardware, deviceClass: "gpu", precision, maxRows: rows };
-    const attributes: LinearAttributes = {
-      format: q4_0,
-      k: 96,
-      n: 45,
-      bias: false,
-      outStart: 0,
-      outCols: 45,
-      over: "rows",
-      out: "act",
-      activations: precision === "int8" ? "int8" : "float",
-    };
+    const attributes = attributesOf(precision);
     const results = await runCase(device, pairs, { name: "unrolled", attributes, rows }, target);
     expect(results.length).toBe(caps.subgroups ? 2 : 1);
+    for (const { key, nmse, problems } of results) {
+      expect(problems, key).toEqual([]);
+      expect(nmse, key).toBeLessThanOrEqual(1e-6);
+    }
+  });
+  test("sums over lanes of a subgroup, 5 rows", async (context) => {
+    context.skip(caps.subgroups === undefined, "this adapter has no subgroups");
+    const target: KernelTarget = { caps, deviceClass: "gpu", precision: "f32", maxRows: 5 };
+    const close: Kernel<LinearAttributes> = { ...linear, variants: closeLanes };
+    const results = await runCase(device, close, { name: "close lanes", attributes: attributesOf("f32"), rows: 5 }, target);
+    expect(results.length).toBe(1);
     for (const { key, nmse, problems } of results) {
       expect(problems, key).toEqual([]);
       expect(nmse, key).toBeLessThanOrEqual(1e-6);
