@@ -5,7 +5,7 @@ import { ceilDiv } from "../base/math.ts";
 import { codebookBytes, type WeightFormat } from "../formats/format.ts";
 import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { weightFiles } from "./matrix.ts";
-import { makeHeader, supports, variantKey } from "./target.ts";
+import { actType, makeHeader, supports, variantKey } from "./target.ts";
 
 export interface EmbedAttributes {
   readonly format: WeightFormat;
@@ -29,6 +29,7 @@ function variants({ format, cols, rowStart, rowCount }: EmbedAttributes, target:
         BLOCKS: blocks,
         ROW_START: rowStart,
         ROW_COUNT: rowCount,
+        Y_F16: actType(target) === "f16",
         ...format.constants(cols),
       }),
       files: ["embed.wgsl", ...weightFiles(format)],

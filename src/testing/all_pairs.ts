@@ -22,12 +22,14 @@ export function allPairs<F extends Factors>(factors: F, allowed: Allowed<F> = ()
   };
   const open = everyPair(sizes);
   const rows: FactorRow<F>[] = [];
+  const used = sizes.map((size) => new Uint32Array(size));
   for (let pair = first(open); pair !== undefined; pair = first(open)) {
-    const choice = complete(seed(pair, sizes.length), { sizes, open, fits: (partial) => allowed(rowOf(partial)) });
+    const choice = complete(seed(pair, sizes.length), { sizes, open, used, fits: (partial) => allowed(rowOf(partial)) });
     // No allowed row has this pair.
     open.delete(pair);
     if (choice === undefined) continue;
     for (const covered of pairsOf(choice)) open.delete(covered);
+    for (const [factor, value] of choice.entries()) used[factor][value] += 1;
     rows.push(rowOf(choice) as FactorRow<F>);
   }
   return rows;
@@ -65,6 +67,8 @@ function seed(pair: string, count: number): Choice {
 interface Search {
   readonly sizes: readonly number[];
   readonly open: ReadonlySet<string>;
+  /** How many rows have a value, by factor. */
+  readonly used: readonly Uint32Array[];
   readonly fits: (choice: Choice) => boolean;
 }
 
@@ -77,8 +81,9 @@ function complete(choice: Choice, search: Search): Choice | undefined {
     value,
     gain: gain(choice, { factor, value }, search.open),
   }));
-  // A stable sort: ties go to the first value, so that rows are the same on every run.
-  for (const { value } of values.toSorted((one, other) => other.gain - one.gain)) {
+  // Ties go to the value that fewest rows have, then to the first: values meet in threes as well, and rows are the same on every run.
+  const rare = search.used[factor];
+  for (const { value } of values.toSorted((one, other) => other.gain - one.gain || rare[one.value] - rare[other.value])) {
     const found = complete(choice.with(factor, value), search);
     if (found !== undefined) return found;
   }
