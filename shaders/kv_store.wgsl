@@ -15,7 +15,9 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   kv[to + KV_VALUES] = kv_clamped(vec4<f32>(v[row * STRIDE + col]));
 }
 
-// An infinity stored once would spoil every later token.
+// A number that the pages cannot hold would be an infinity to every later token; the largest they can stands for it. Infinity and
+// NaN stay what they are: clamped they would be numbers, and nobody would find them.
 fn kv_clamped(v: vec4<f32>) -> vec4<kv_t> {
-  return vec4<kv_t>(clamp(v, vec4<f32>(-KV_MAX), vec4<f32>(KV_MAX)));
+  let finite = (bitcast<vec4<u32>>(v) & vec4<u32>(0x7f800000u)) != vec4<u32>(0x7f800000u);
+  return vec4<kv_t>(select(v, clamp(v, vec4<f32>(-KV_MAX), vec4<f32>(KV_MAX)), finite));
 }
