@@ -12,7 +12,6 @@ import { scaleWord, sixBits, writeKScales } from "./k_scales.ts";
 import { joinHigh, joinLow } from "./nibbles.ts";
 import { blocksOf, eachRow, groupsOf, planeUnits, repackViews, unitBytes, unitStride } from "./row_groups.ts";
 import { sampleBlocks } from "./sample.ts";
-import { codeFor } from "./scaling.ts";
 
 const blockSize = 256;
 const bytesPerBlock = 144;
@@ -38,20 +37,29 @@ function rowGroupBytes(cols: number): number {
 
 function quantizeSuper(values: Float32Array, to: DataView, file: number): void {
   const { steps, floors } = writeKScales(values, { to, file, most: 15 });
-  for (const [index, value] of values.entries()) {
-    const j = index >> 5;
-    const code = codeFor(value, { step: steps[j], start: -floors[j], most: 15 });
-    const at = file + codesAt + (j >> 1) * 32 + (index & 31);
-    to.setUint8(at, to.getUint8(at) | (code << (4 * (j & 1))));
+  for (let pair = 0; pair < 4; pair++) {
+    const at = file + codesAt + pair * 32;
+    const [low, high] = [pair * 2, pair * 2 + 1];
+    for (let index = 0; index < 32; index++) {
+      const first = codeOf(values[low * 32 + index] + floors[low], steps[low]);
+      to.setUint8(at + index, first | (codeOf(values[high * 32 + index] + floors[high], steps[high]) << 4));
+    }
   }
 }
 
-function quantize(values: Float32Array): Uint8Array {
-  const view = new DataView(new ArrayBuffer((values.length / blockSize) * bytesPerBlock));
+/** A code from 0 to 15 for a weight above its floor. */
+function codeOf(height: number, step: number): number {
+  const code = step === 0 ? 0 : (height / step + 0.5) | 0;
+  return code > 15 ? 15 : code < 0 ? 0 : code;
+}
+
+function quantize(values: Float32Array, room?: Uint8Array): Uint8Array {
+  const bytes = room ?? new Uint8Array((values.length / blockSize) * bytesPerBlock);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   for (let index = 0; index < values.length / blockSize; index++) {
     quantizeSuper(values.subarray(index * blockSize, (index + 1) * blockSize), view, index * bytesPerBlock);
   }
-  return new Uint8Array(view.buffer);
+  return bytes;
 }
 
 export const q4_k: WeightFormat = {

@@ -11,12 +11,13 @@ export function farthest(list: Iterable<number>): number {
 }
 
 /** The least number up to zero, and the greatest from zero on. */
-export function rangeAroundZero(list: Iterable<number>): readonly [number, number] {
+export function rangeAroundZero(list: ArrayLike<number>): readonly [number, number] {
   let least = 0;
   let most = 0;
-  for (const value of list) {
-    least = Math.min(least, value);
-    most = Math.max(most, value);
+  for (let index = 0; index < list.length; index++) {
+    const value = list[index];
+    if (value < least) least = value;
+    if (value > most) most = value;
   }
   return [least, most];
 }
