@@ -44,7 +44,7 @@ describe("logits agree with llama.cpp", () => {
       const gpu = await gpuOrSkip(context);
       await llamacppOrSkip(context);
       const { gguf, ref } = await peerModelOrSkip(context, name);
-      const session = await loadSession({ model: gguf, gpu });
+      const session = await loadSession({ model: gguf, gpu, tuning: "off" });
       try {
         // With 8-bit activations another token may win.
         const sameIds = name.type === "f32" || name.type === "f16" ? 8 : 0;

@@ -31,7 +31,7 @@ describe("trained models equal their float64 forward", () => {
         const gguf = await sharedFileOrSkip(context, `data/models/${path}.gguf`);
         const expected = await readSharedFile(`data/models/${path}.expected.json`);
         const { cases } = JSON.parse(new TextDecoder().decode(expected)) as { cases: ExpectedCase[] };
-        const session = await loadSession({ model: gguf, gpu, deviceClass });
+        const session = await loadSession({ model: gguf, gpu, deviceClass, tuning: "off" });
         try {
           for (const { prompt_ids: promptIds, f64_dequant: reference } of cases) {
             expect(relativeRms(await lastLogprobs(session, promptIds), reference.logits_last)).toBeLessThanOrEqual(1e-4);
@@ -62,7 +62,7 @@ describe("the bundled model equals its float64 forward", () => {
       const gpu = await gpuOrSkip(context);
       const expected = await readRepoFile("scripts/bundled_model/expected.json");
       const { cases } = JSON.parse(new TextDecoder().decode(expected)) as { cases: BundledCase[] };
-      const session = await loadSession({ model: await readRepoFile("public/models/shaderloom-tiny.gguf"), gpu, deviceClass });
+      const session = await loadSession({ model: await readRepoFile("public/models/shaderloom-tiny.gguf"), gpu, deviceClass, tuning: "off" });
       try {
         for (const { text, prompt, logits, greedy, minTop1Margin } of cases) {
           expect(session.tokenizer.encodeWithSpecials(text)).toEqual(prompt);
@@ -90,7 +90,7 @@ async function checkPeer(
   model: { gguf: Uint8Array; ref: { prompt: number[]; logits: number[]; greedy: number[]; top: Array<[number, number]> } },
 ): Promise<void> {
   const { gpu, deviceClass, activations, bound } = options;
-  const session = await loadSession({ model: model.gguf, gpu, deviceClass, activations });
+  const session = await loadSession({ model: model.gguf, gpu, deviceClass, activations, tuning: "off" });
   try {
     const error = relativeRms(await lastLogprobs(session, model.ref.prompt), model.ref.logits);
     expect(error, `${name.shape} ${name.arch} ${name.type}`).toBeLessThanOrEqual(bound);

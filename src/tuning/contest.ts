@@ -32,6 +32,8 @@ export class Contest {
   /** Milliseconds of one dispatch by variant key, where timed. */
   readonly measured: Map<string, number> = new Map();
   checked = false;
+  /** What a race of it is worth, of all that matters. */
+  share = 0;
   /** Whether its rivals were compiled for a race. */
   entered = false;
 

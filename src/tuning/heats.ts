@@ -18,8 +18,8 @@ import { medianOf, race } from "./race.ts";
 
 /** Variants of a class in a race, the default among them. */
 const mostRivals = 8;
-/** Pipelines compiled for races in one load. */
-const mostPipelines = 24;
+/** Pipelines compiled for races in one load, by where shaders run: what finds no room races in a later load. */
+const mostPipelines = { gpu: 24, cpu: 8 };
 /** Rivals may be compiled this long after the weights are there. */
 const graceMs = 1000;
 /** Time of all races of a load, by where shaders run. */
@@ -45,7 +45,8 @@ export async function compileRivals(contests: readonly Contest[], weights: Promi
   void weights.then(over, over);
   let count = 0;
   for (const contest of contests) {
-    const rivals = rivalsOf(contest).slice(1, 1 + mostPipelines - count);
+    const most = contest.cls.target.caps.software ? mostPipelines.cpu : mostPipelines.gpu;
+    const rivals = rivalsOf(contest).slice(1, 1 + most - count);
     if (rivals.length === 0 || performance.now() > overAt + graceMs) break;
     throwIfAborted(signal);
     await Promise.all(rivals.map((variant) => contest.compile(variant)));
@@ -89,8 +90,9 @@ export async function raceContests(contests: readonly Contest[], heats: Heats): 
       throwIfAborted(signal);
       const left = end - performance.now();
       if (left <= 0) break;
-      // The most work is first and gets half of what is left.
-      await raceOne(contest, ready.get(contest) ?? [], { heats, clock, budgetMs: left / Math.min(2, entered.length - index) });
+      const shares = entered.slice(index).reduce((sum, { share }) => sum + share, 0);
+      // Whoever needs less than its part leaves more to the others.
+      await raceOne(contest, ready.get(contest) ?? [], { heats, clock, budgetMs: (left * contest.share) / shares });
     }
     await memory.settle();
     return clock.kind;

@@ -24,6 +24,8 @@ const mostRounds = 7;
 /** A median of fewer is no median. */
 const fewestRounds = 3;
 const mostRepeats = 1024;
+/** Of a wanted sample: below it a clock's ticks decide. */
+const shortSample = 0.6;
 /** After two rounds whoever is this much slower than the best is out. */
 const behind = 1.25;
 /** What a rival has to be faster by at the least. */
@@ -39,11 +41,13 @@ export async function race(sample: Sample, count: number, options: RaceOptions):
   const end = performance.now() + budgetMs;
   const alone = await calibrate(sample, sampleMs, { signal, end });
   const left = end - performance.now();
-  // Three rounds have to fit: first shorter samples, then fewer rivals, the last ones first.
-  const affordable = Math.floor(left / (alone * fewestRounds));
+  // Three rounds of samples that the clock can tell have to fit, of fewer rivals when there is little time: the last ones stay out.
+  const shortest = Math.ceil((sampleMs * shortSample) / alone);
+  const affordable = Math.floor(left / (alone * shortest * fewestRounds));
   if (affordable < Math.min(count, 2)) return undefined;
   const entered = Math.min(count, affordable);
-  const repeats = clamp(Math.ceil(sampleMs / alone), 1, Math.min(mostRepeats, Math.floor(affordable / entered)));
+  const longest = Math.floor((shortest * affordable) / entered);
+  const repeats = clamp(Math.ceil(sampleMs / alone), shortest, Math.max(shortest, Math.min(mostRepeats, longest)));
   const times: number[][] = Array.from({ length: count }, () => []);
   let active = Array.from({ length: entered }, (_, rival) => rival);
   for (let round = 0; round < mostRounds && (active.length > 1 || round < fewestRounds); round++) {

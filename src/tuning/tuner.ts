@@ -55,7 +55,11 @@ export class Tuner {
     this.#contests = new Map(classes.map((cls) => [cls.key, new Contest(cls, pipelines)]));
     const limits = mode === "race" ? { bytes: 0, macs: 0 } : worth;
     const racing = mode === "off" ? [] : worthRacing(classes, limits);
-    this.#worth = racing.flatMap(({ cls }) => this.#contests.get(cls.key) ?? []);
+    this.#worth = racing.flatMap(({ cls, share }) => {
+      const contest = this.#contests.get(cls.key);
+      if (contest) contest.share = share;
+      return contest ?? [];
+    });
     this.#bench = new ProductBench({ device, ledger, weights });
   }
 

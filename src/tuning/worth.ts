@@ -2,10 +2,10 @@
 
 import { isProduct, type KernelClass, workOf } from "./classes.ts";
 
-/** What a class is worth; 0: no race. */
+/** What a race of a class is worth. */
 export interface Worth {
   readonly cls: KernelClass;
-  /** Share of the work of its kind of step, from 0 to 1. */
+  /** Of all the work that matters, from 0 to 1. */
   readonly share: number;
 }
 
@@ -25,24 +25,32 @@ const covered = 0.9;
 /** Rows from which a step waits for multiply-adds rather than for memory. */
 const manyRows = 8;
 
-/** Products with rivals, most work first; single rows before many, as most steps have one. */
+/** Importance of steps of one row, of those of most rows, and of all between together. */
+const importance = { one: 0.6, most: 0.3, between: 0.1 };
+
+/** Products with rivals, the most important first. */
 export function worthRacing(classes: readonly KernelClass[], limits: WorthLimits): readonly Worth[] {
   const products = classes.filter((cls) => isProduct(cls));
-  const tiers = [...new Set(products.map(({ target }) => target.maxRows))].toSorted((a, b) => a - b);
-  return tiers.flatMap((maxRows) => {
-    const many = maxRows > manyRows;
-    const works = products
-      .filter(({ target }) => target.maxRows === maxRows)
-      .map((cls) => ({ cls, work: (many ? workOf(cls).macs : workOf(cls).bytes) * cls.calls.length }));
-    const total = works.reduce((sum, { work }) => sum + work, 0);
-    const least = many ? limits.macs : limits.bytes;
-    let done = 0;
-    const chosen: Worth[] = [];
-    for (const { cls, work } of works.toSorted((a, b) => b.work - a.work)) {
-      if (done >= covered * total || work < least) break;
-      done += work;
-      if (cls.variants.length > 1) chosen.push({ cls, share: work / total });
-    }
-    return chosen;
+  const tiers = [...new Set(products.map(({ target }) => target.maxRows))];
+  const most = Math.max(...tiers);
+  const found = tiers.flatMap((maxRows) => {
+    const weight = maxRows === 1 ? importance.one : maxRows === most ? importance.most : importance.between / tiers.length;
+    const tier = products.filter(({ target }) => target.maxRows === maxRows);
+    return worthOfTier(tier, maxRows, limits).map(({ cls, share }) => ({ cls, share: share * weight }));
   });
+  return found.toSorted((a, b) => b.share - a.share);
+}
+
+function worthOfTier(tier: readonly KernelClass[], maxRows: number, limits: WorthLimits): Worth[] {
+  const many = maxRows > manyRows;
+  const works = tier.map((cls) => ({ cls, work: (many ? workOf(cls).macs : workOf(cls).bytes) * cls.calls.length }));
+  const total = works.reduce((sum, { work }) => sum + work, 0);
+  let done = 0;
+  const chosen: Worth[] = [];
+  for (const { cls, work } of works.toSorted((a, b) => b.work - a.work)) {
+    if (done >= covered * total || work < (many ? limits.macs : limits.bytes)) break;
+    done += work;
+    if (cls.variants.length > 1) chosen.push({ cls, share: work / total });
+  }
+  return chosen;
 }
