@@ -6,6 +6,7 @@ import type { Caps } from "../src/gpu/caps.ts";
 import type { KernelTarget, Precision, Variant } from "../src/kernels/kernel.ts";
 import { gemmVariants } from "../src/kernels/gemm.ts";
 import { gemvVariants } from "../src/kernels/gemv.ts";
+import { lutVariants } from "../src/kernels/gemv_lut.ts";
 import { linear } from "../src/kernels/linear.ts";
 import type { LinearAttributes } from "../src/kernels/matrix.ts";
 import { type Family, productOrder, rowTiers } from "../src/kernels/product_order.ts";
@@ -100,6 +101,12 @@ function offeredBy(attributes: LinearAttributes, target: KernelTarget): readonly
   return linear.variants(attributes, target);
 }
 
+/** The same and lookups, whether or not programs race them. */
+function withLookups(attributes: LinearAttributes, target: KernelTarget): readonly Variant[] {
+  const offered = offeredBy(attributes, target);
+  return [...offered, ...lutVariants(attributes, target).filter(({ key }) => !offered.some((variant) => variant.key === key))];
+}
+
 function attributesOf({ format, n, k, precision }: ProductSpec): LinearAttributes {
   const activations = precision === "int8" ? "int8" : "float";
   return { format, k, n, bias: false, outStart: 0, outCols: n, over: "rows", out: "act", activations };
@@ -181,7 +188,7 @@ export async function measureColumns(bench: ByRows, spec: ProductSpec): Promise<
 export async function measureLut(bench: ByRows, spec: ProductSpec): Promise<LutRow | undefined> {
   const { format } = spec;
   if (format.codeBits === undefined) return undefined;
-  const times = await timeProduct(bench, spec, { rows: 1, variantsOf: offeredBy });
+  const times = await timeProduct(bench, spec, { rows: 1, variantsOf: withLookups });
   const lut = fastest(times.filter(({ key }) => isLut(key)));
   const dequant = fastest(times.filter(({ key }) => !isLut(key)));
   if (lut === undefined || dequant === undefined) return undefined;

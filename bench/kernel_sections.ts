@@ -70,6 +70,9 @@ const fewTypes: readonly string[] = ["q4_0", "q4_k", "q8_0"];
 const shares = { columns: 1, lut: 1, dispatch: 3, kernels: 5 };
 type TimedSection = keyof typeof shares;
 
+/** Measurements that may fail one after another before a section ends. */
+const mostFailures = 3;
+
 const defaultBudgetMs = 480_000;
 
 interface Run extends BenchDevice {
@@ -111,15 +114,23 @@ async function each<I, R>(
   const start = performance.now();
   const until = start + (run.end - start) * shareOf(section, run.sections);
   const found: R[] = [];
-  let [index, said] = [0, start];
+  let [index, said, failures] = [0, start, 0];
   for (; index < items.length && performance.now() < until; index++) {
     const now = performance.now();
     if (now - said > 5000) {
       run.say(`${section} ${index} of ${items.length}, ${((now - start) / 1000).toFixed(0)} of ${((until - start) / 1000).toFixed(0)} s`);
       said = now;
     }
-    const row = await measure(items[index]);
-    if (row !== undefined) found.push(row);
+    try {
+      const row = await measure(items[index]);
+      if (row !== undefined) found.push(row);
+      failures = 0;
+    } catch (error) {
+      // A matrix may be too large for an adapter; one after another means that the device is gone.
+      run.faults.add(`${section}, measurement ${index + 1}: ${error instanceof Error ? error.message : String(error)}`);
+      failures += 1;
+      if (failures === mostFailures) break;
+    }
   }
   run.skipped.push({ section, measured: index, skipped: items.length - index });
   return found;

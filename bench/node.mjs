@@ -46,10 +46,21 @@ async function importDawn() {
  * Milliseconds that this process's threads but the main one were on a core: those of a software driver, whose times others on the machine do
  * not change. Linux only.
  */
-function driverClock() {
+function createDriverClock() {
   const tasks = "/proc/self/task";
-  const others = readdirSync(tasks).filter((task) => task !== String(process.pid));
-  return others.reduce((sum, task) => sum + Number(readFileSync(`${tasks}/${task}/schedstat`, "utf8").split(" ")[0]) / 1e6, 0);
+  // Of threads that have ended, what they had.
+  const times = new Map();
+  return () => {
+    for (const task of readdirSync(tasks)) {
+      if (task === String(process.pid)) continue;
+      try {
+        times.set(task, Number(readFileSync(`${tasks}/${task}/schedstat`, "utf8").split(" ")[0]) / 1e6);
+      } catch {
+        // It ended meanwhile.
+      }
+    }
+    return [...times.values()].reduce((sum, ms) => sum + ms, 0);
+  };
 }
 
 /** As `runInBrowser`; with `clock` "cpu" times are those of a software driver's threads. */
@@ -63,6 +74,11 @@ export async function runInNode(options, say) {
   const models = options.models.map((model) => {
     return model.kind === "file" ? { ...model, bytes: new Uint8Array(readFileSync(model.path)) } : model;
   });
-  const result = await runSuite(gpu, { ...options, models, onProgress: say, ...(options.clock === "cpu" ? { clock: driverClock } : {}) });
+  const result = await runSuite(gpu, {
+    ...options,
+    models,
+    onProgress: say,
+    ...(options.clock === "cpu" ? { clock: createDriverClock() } : {}),
+  });
   return { result, browser: null };
 }
