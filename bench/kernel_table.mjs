@@ -1,13 +1,18 @@
 // Tables of products and kernels: ratios, the dispatcher, columns, lookups, and everything that models run.
 import { align, number, percent } from "./align.mjs";
 
+/** Whether it is a product, of the whole of K or of parts of it. */
+function isProduct(kernel) {
+  return kernel === "linear" || kernel === "linear_split";
+}
+
 /** Measured rate over what the adapter can, as a share; undefined where one of both is not known. */
 export function shares({ kernel, precision, best, gigabytesPerSecond, gigamacsPerSecond }, { copy, peaks }) {
   const peak = peaks && (best?.includes("int8_packed") ? peaks.packedDot : precision === "f16" ? peaks.f16 : peaks.f32);
   return {
     copy: copy && gigabytesPerSecond !== undefined ? gigabytesPerSecond / copy.gigabytesPerSecond : undefined,
     // Other kernels than products multiply too little to be measured by it.
-    peak: peak && kernel === "linear" && gigamacsPerSecond !== undefined ? gigamacsPerSecond / peak : undefined,
+    peak: peak && isProduct(kernel) && gigamacsPerSecond !== undefined ? gigamacsPerSecond / peak : undefined,
   };
 }
 
@@ -54,7 +59,7 @@ export function kernelTable(rows, rates) {
 /** Best to worst share of the products that move more than they multiply, the goal's condition being K, N >= 2048. */
 export function matvecSummary(rows, rates) {
   const large = rows.filter(({ kernel, phase, shape, ms }) => {
-    return kernel === "linear" && phase === "decode" && ms !== undefined && shape.split(" x ").every((size) => Number(size) >= 2048);
+    return isProduct(kernel) && phase === "decode" && ms !== undefined && shape.split(" x ").every((size) => Number(size) >= 2048);
   });
   const lines = ["f32", "f16", "int8"].flatMap((precision) => {
     const own = large.filter((row) => row.precision === precision);

@@ -8,6 +8,7 @@ import { seededRng } from "../src/base/rng.ts";
 import { codebookBytes, matrixBytes, type WeightFormat } from "../src/formats/format.ts";
 import type { Caps } from "../src/gpu/caps.ts";
 import { type CpuTensor, type Kernel, type KernelTarget, operandStride, type OutputSpec } from "../src/kernels/kernel.ts";
+import { linearSplit } from "../src/kernels/linear_split.ts";
 import { elementType, makeOperands, type Operands } from "../src/tuning/operands.ts";
 
 /** A step of a kernel, as a program of `target` would run it. */
@@ -65,7 +66,7 @@ export class StepOperands<A> {
     this.step = step;
     const specs = kernel.operands(attributes);
     const made = Math.min(specs.weights?.[0]?.rows ?? 0, madeRows);
-    this.narrow = (made > 0 && kernel.narrow?.(attributes, made).attributes) || attributes;
+    this.narrow = made > 0 ? narrowed(kernel, attributes, made) : attributes;
     const kernelCase = { name: kernel.name, attributes: this.narrow, rows, outputRows, pastTokens };
     this.room = Math.max(rows, outputRows, target.maxRows);
     const limits = { rng: seededRng(rows + pastTokens), tokenCount: made > 0 ? made : undefined, kvTokens: pastTokens + rows };
@@ -106,9 +107,11 @@ export class StepOperands<A> {
     const { kernel, attributes } = this.step;
     const made = kernel.operands(this.narrow).weights?.[0];
     const [whole] = kernel.operands(attributes).weights ?? [];
-    const perRow = kernel.outputs(this.narrow)[0]?.cols !== kernel.outputs(attributes)[0]?.cols;
-    if (made === undefined || whole === undefined || !perRow) return col;
-    return col < whole.rows ? col % made.rows : undefined;
+    const cols = kernel.outputs(this.narrow)[0]?.cols ?? 0;
+    if (made === undefined || whole === undefined || cols === kernel.outputs(attributes)[0]?.cols) return col;
+    // A product that is split has its columns once for each part of K.
+    const index = Math.floor(col / whole.rows) * made.rows + ((col % whole.rows) % made.rows);
+    return index < cols ? index : undefined;
   }
 
   /** Makes everything as it was before the first step; outputs hold NaN, so that what nobody wrote shows. */
@@ -160,6 +163,12 @@ export class StepOperands<A> {
     const others = Array.from({ length: copies - 1 }, (_, copy) => ({ buffer: pool, offset: copy * slot, size }));
     return [{ buffer: matrix }, ...others];
   }
+}
+
+/** A kernel's attributes over its first rows of weights. */
+function narrowed<A>(kernel: Kernel<A>, attributes: A, rows: number): A {
+  if (kernel.narrow) return kernel.narrow(attributes, rows).attributes;
+  return kernel.name === linearSplit.name ? { ...attributes, n: rows } : attributes;
 }
 
 /** Copies of a matrix of that many bytes that take turns. */
