@@ -4,7 +4,7 @@
 import { asShaderloomError, ShaderloomError, throwIfAborted } from "../base/errors.ts";
 import { formatTypes } from "../formats/index.ts";
 import { BufferLedger } from "../gpu/buffers.ts";
-import { openDevice } from "../gpu/device.ts";
+import { type OpenDevice, openDevice } from "../gpu/device.ts";
 import type { Hold } from "../store/model_store.ts";
 import { type Tokenizer, tokenizerFromGguf, tokenizerFromJson } from "../text/tokenizer.ts";
 import { assertSupported, forgetVocabulary } from "../weights/gguf/gguf.ts";
@@ -18,9 +18,9 @@ import type { FolderText, OpenedModel } from "./opened_model.ts";
 import { createLoadReport, type LoadProgressListener, type LoadReport } from "./progress.ts";
 import type { Session, StoreOptions } from "./session.ts";
 import { createSession } from "./live_session.ts";
-import { prepareRunner } from "./prepare.ts";
+import { prepareRunner, type PrepareOptions } from "./prepare.ts";
 import type { TuningMode } from "../tuning/report.ts";
-import { openTuningShelf } from "./tuning_record.ts";
+import type { openTuningShelf } from "./tuning_record.ts";
 import { holdStored, type LoadStorage, openLoadStorage, sessionStorage } from "./storage.ts";
 
 export interface LoadSessionOptions {
@@ -81,17 +81,7 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
     const model = await buildModel(file, source, { ...options, caps: opened.caps });
     // A vocabulary or template that cannot be used ends the load at once, whatever is still being read or compiled.
     const text = loadText(model, files);
-    const runner = prepareRunner({
-      source,
-      model,
-      opened,
-      ledger,
-      signal: either,
-      report,
-      checkWeights: options.checkWeights,
-      tuning: options.tuning ?? "auto",
-      openShelf: (shaders) => openTuningShelf(opened, shaders, options.store),
-    });
+    const runner = prepareRunner({ source, model, opened, ledger, signal: either, report, ...howPrepared(options, opened) });
     void runner.then(
       () => report.phase("tokenizer"),
       () => undefined,
@@ -114,6 +104,19 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
   } finally {
     files?.source.close?.();
   }
+}
+
+function howPrepared(
+  { checkWeights, tuning = "auto", store }: LoadSessionOptions,
+  opened: OpenDevice,
+): Pick<PrepareOptions, "checkWeights" | "tuning" | "openShelf"> {
+  return { checkWeights, tuning, openShelf: (shaders) => openShelf(opened, shaders, store) };
+}
+
+/** Where races leave their results: a chunk of its own, as most loads have nothing to race. */
+async function openShelf(...[opened, shaders, store]: Parameters<typeof openTuningShelf>): ReturnType<typeof openTuningShelf> {
+  const record = await import("./tuning_record.ts");
+  return record.openTuningShelf(opened, shaders, store);
 }
 
 function checkHashCount(sha256: LoadSessionOptions["sha256"], count: number): void {

@@ -2,7 +2,6 @@
 // record that is not exactly what this file writes is as good as none.
 
 import type { Caps } from "../gpu/caps.ts";
-import type { Variant } from "../kernels/kernel.ts";
 import type { KernelClass } from "./classes.ts";
 
 /** The winner of a race. */
@@ -29,15 +28,6 @@ export const noChoices: Choices = { classes: new Map(), trying: [], lost: [] };
 const recordVersion = 1;
 const mostEntries = 512;
 const mostTextLength = 2048;
-
-export function trialName(cls: Pick<KernelClass, "key">, variant: string): string {
-  return `${variant} in ${cls.key}`;
-}
-
-/** What is written down before a variant runs: nothing for the default, which runs whatever happens. */
-export function trialsOf(cls: Pick<KernelClass, "key" | "variants">, variant: Variant): readonly string[] {
-  return variant === cls.variants[0] ? [] : [trialName(cls, variant.key)];
-}
 
 /** FNV-1a over UTF-16 units, twice with different starts: names things, keeps no secret. */
 export function hashText(...texts: readonly string[]): string {

@@ -22,6 +22,16 @@ function isPlain({ header }: Variant): boolean {
   return header.enables?.includes("subgroups") !== true;
 }
 
+/** Names a variant of a class in records. */
+export function trialName(cls: Pick<KernelClass, "key">, variant: string): string {
+  return `${variant} in ${cls.key}`;
+}
+
+/** What is written down before a variant runs: nothing for the default, which runs whatever happens. */
+export function trialsOf(cls: Pick<KernelClass, "key" | "variants">, variant: Variant): readonly string[] {
+  return variant === cls.variants[0] ? [] : [trialName(cls, variant.key)];
+}
+
 export class Contest {
   readonly cls: KernelClass;
   readonly #pipelines: PipelineCache;

@@ -1,8 +1,8 @@
 // The record of an adapter during one load: what it says of the classes, and what is written before and after something runs that may lose
 // the device. Knows no store: a shelf is one value that can be read and written.
 
-import { type Choice, type Choices, noChoices, readChoices, signatureOf, trialName, writeChoices } from "./choices.ts";
-import type { Contest } from "./contest.ts";
+import { type Choice, type Choices, noChoices, readChoices, signatureOf, writeChoices } from "./choices.ts";
+import { type Contest, trialName } from "./contest.ts";
 import type { KernelClass } from "./classes.ts";
 
 /** One value that outlives a load. */

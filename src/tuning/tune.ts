@@ -3,10 +3,9 @@
 
 import { throwIfAborted } from "../base/errors.ts";
 import type { PipelineCache } from "../gpu/pipelines.ts";
-import { trialsOf } from "./choices.ts";
 import { isProduct, type KernelClass, shapeOf } from "./classes.ts";
 import { openClock } from "./clock.ts";
-import { Contest } from "./contest.ts";
+import { Contest, trialsOf } from "./contest.ts";
 import { checkRivals, type Heats, raceCount, raceOne } from "./heats.ts";
 import { checkCount } from "./product_check.ts";
 import { openMemory, type Shelf } from "./memory.ts";

@@ -8,16 +8,14 @@ import type { PipelineCache } from "../gpu/pipelines.ts";
 import type { KernelCall, WeightRange } from "../graph/call.ts";
 import type { Choose } from "../graph/program.ts";
 import { classKey, isProduct, type KernelClass } from "./classes.ts";
-import { trialsOf } from "./choices.ts";
-import { Contest } from "./contest.ts";
+import { Contest, trialsOf } from "./contest.ts";
 import { readyKernelCheck } from "./kernel_check.ts";
 import { KeptRows } from "./kept_rows.ts";
 import { checkCount, readyCheck, type Verdict } from "./product_check.ts";
 import { ProductBench } from "./product_bench.ts";
 import { describeKernels, type KernelReport, type TuningMode, type TuningTimes } from "./report.ts";
-import { compileRivals, raceContests } from "./heats.ts";
 import type { TuneOptions, TuneReport } from "./tune.ts";
-import { type Memory, openMemory, type Shelf } from "./memory.ts";
+import type { Memory, Shelf } from "./memory.ts";
 import { defaultWorth, type WorthLimits, worthRacing } from "./worth.ts";
 
 export interface TunerOptions {
@@ -74,7 +72,10 @@ export class Tuner {
     throwIfAborted(this.#options.signal);
     this.times.compileMs = performance.now() - start;
     const racing = this.#racing();
-    if (racing.length > 0) this.times.rivals = await compileRivals(racing, weights, this.#options.signal);
+    if (racing.length > 0) {
+      const heats = await importHeats();
+      this.times.rivals = (await heats?.compileRivals(racing, weights, this.#options.signal)) ?? 0;
+    }
     this.times.compileMs = performance.now() - start;
   }
 
@@ -133,7 +134,10 @@ export class Tuner {
     if (mode === "auto" && caps.software && caps.deviceClass === "gpu") return;
     const shelf = await openShelf().catch(() => undefined);
     if (!shelf && mode === "auto") return;
-    this.#memory = await openMemory(shelf);
+    // A chunk of its own, like the races: most loads have nothing to race.
+    const memory = await import("./memory.ts").catch(() => undefined);
+    if (!memory) return;
+    this.#memory = await memory.openMemory(shelf);
     for (const contest of this.#contests.values()) this.#memory.apply(contest, this.#worth.includes(contest));
   }
 
@@ -181,8 +185,15 @@ export class Tuner {
     const { device, ledger, caps, signal } = this.#options;
     const memory = this.#memory;
     if (!memory) return;
+    const heats = await importHeats();
     const start = performance.now();
-    this.times.clock = await raceContests(racing, { device, ledger, bench: this.#bench, kept: this.kept, memory, caps, signal });
+    if (heats)
+      this.times.clock = await heats.raceContests(racing, { device, ledger, bench: this.#bench, kept: this.kept, memory, caps, signal });
     this.times.raceMs = performance.now() - start;
   }
+}
+
+/** A race is worth no failed load: without its script there is none. */
+function importHeats(): Promise<typeof import("./heats.ts") | undefined> {
+  return import("./heats.ts").catch(() => undefined);
 }
