@@ -46,7 +46,7 @@ async function openPage(models: Parameters<typeof fakeLibrary>[0] = []): Promise
       if (thrown) throw thrown;
       const engine = {
         info: async () => infoOf(page.warning, page.library.models.find(({ location: at }) => at === options.model)?.id ?? null),
-        stats: async () => ({ gpuBytes: { total: 1e7 } }),
+        stats: async () => ({ gpuBytes: { total: 1e7 }, kernels: { chosen: [], dropped: [] } }),
         unload: async () => undefined,
       };
       return engine as unknown as Engine;

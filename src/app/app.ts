@@ -140,10 +140,11 @@ export class App {
   async #showUsage(contextTokens: number, model: LoadedModel): Promise<void> {
     this.#stats.setContext(contextTokens);
     try {
-      const { gpuBytes } = await model.engine.stats();
+      const { gpuBytes, kernels } = await model.engine.stats();
       if (this.#models.current !== model) return;
       this.#stats.setMemory(gpuBytes.total);
       this.#models.noteMemory(gpuBytes.total);
+      this.#stats.setKernels(kernels);
     } catch {
       // Only a figure is missing; whatever is wrong with the engine shows at the next question.
     }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { bytesLine } from "./load_view.ts";
-import { adapterName, speedLine } from "./stats_view.ts";
+import { adapterName, kernelsLine, speedLine } from "./stats_view.ts";
 
 const progress = { phase: "weights", file: "m", progress: 0.5, text: "Reading" } as const;
 
@@ -25,6 +25,27 @@ test("an answer tells its speed, and what of the prompt was reused", () => {
     total_ms: 1700,
   };
   expect(speedLine(usage)).toBe("64 tokens · 43.2 tokens/s · prompt 42 (12 reused) at 312 tokens/s · first token 181 ms");
+});
+
+test("kernels are told by what became of them, and dropped ones with their reason", () => {
+  const chosen = {
+    kernel: "linear",
+    class: "c",
+    variant: "v",
+    calls: 1,
+    how: "default",
+    checked: true,
+    ms: null,
+    defaultMs: null,
+  } as const;
+  const times = { mode: "auto", compileMs: 1, checkMs: 1, raceMs: 0, clock: null, rivals: 0 } as const;
+  expect(kernelsLine({ ...times, chosen: [chosen, chosen], dropped: [] })).toEqual({ text: "2 checked", title: "" });
+  const dropped = [{ kernel: "linear", variant: "w", class: "c", reason: "its results are off" }];
+  const others = [chosen, { ...chosen, how: "stored", checked: false } as const];
+  expect(kernelsLine({ ...times, chosen: others, dropped })).toEqual({
+    text: "1 checked, 1 not checked, 1 chosen by a race, 1 dropped",
+    title: "w: its results are off",
+  });
 });
 
 test("an adapter is named by what it says of itself", () => {

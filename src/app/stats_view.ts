@@ -1,6 +1,6 @@
 // The line under the composer: which model on which adapter, how much of its context is used, what it takes.
 
-import type { EngineInfo, Usage } from "../index.ts";
+import type { EngineInfo, KernelReport, Usage } from "../index.ts";
 import { element } from "./dom.ts";
 import { formatBytes, formatCount, formatMilliseconds, formatParameters, formatRate } from "./figures.ts";
 
@@ -10,6 +10,7 @@ export interface StatsView {
   /** Tokens of the context in use; 0 for a new chat. */
   readonly setContext: (used: number) => void;
   readonly setMemory: (gpuBytes: number) => void;
+  readonly setKernels: (kernels: KernelReport) => void;
 }
 
 /** `64 tokens · 41.2 tokens/s · prompt 310 tokens/s · first token 180 ms`. */
@@ -30,13 +31,36 @@ export function adapterName({ description, vendor, architecture, deviceClass }: 
   return deviceClass === "cpu" ? `${name}, on the CPU` : name;
 }
 
+function counted(what: string, number: number): string[] {
+  return number > 0 ? [`${formatCount(number)} ${what}`] : [];
+}
+
+/** `41 checked, 3 chosen by a race, 1 dropped`; with what was dropped and why as its title. */
+export function kernelsLine({ chosen, dropped }: KernelReport): { readonly text: string; readonly title: string } {
+  const raced = chosen.filter(({ how }) => how === "raced" || how === "stored").length;
+  const unchecked = chosen.filter(({ checked }) => !checked).length;
+  const parts = [
+    ...counted("checked", chosen.length - unchecked),
+    ...counted("not checked", unchecked),
+    ...counted("chosen by a race", raced),
+    ...counted("dropped", dropped.length),
+  ];
+  return { text: parts.join(", "), title: dropped.map(({ variant, reason }) => `${variant}: ${reason}`).join("\n") };
+}
+
 function fact(label: string): { readonly root: HTMLElement; readonly value: HTMLElement } {
   const value = element("dd");
   return { value, root: element("div", { class: "fact", hidden: true }, [element("dt", {}, [label]), value]) };
 }
 
 export function createStatsView(): StatsView {
-  const facts = { model: fact("Model"), adapter: fact("Adapter"), context: fact("Context"), memory: fact("GPU memory") };
+  const facts = {
+    model: fact("Model"),
+    adapter: fact("Adapter"),
+    context: fact("Context"),
+    memory: fact("GPU memory"),
+    kernels: fact("Kernels"),
+  };
   let contextLength = 0;
   const show = (key: keyof typeof facts, text: string): void => {
     facts[key].value.textContent = text;
@@ -55,10 +79,16 @@ export function createStatsView(): StatsView {
       show("adapter", info ? adapterName(info.adapter) : "");
       show("context", info ? `0 of ${formatCount(contextLength)}` : "");
       show("memory", "");
+      show("kernels", "");
     },
     setContext(used) {
       if (contextLength > 0) show("context", `${formatCount(used)} of ${formatCount(contextLength)}`);
     },
     setMemory: (gpuBytes) => show("memory", formatBytes(gpuBytes)),
+    setKernels(kernels) {
+      const { text, title } = kernelsLine(kernels);
+      show("kernels", text);
+      facts.kernels.root.title = title;
+    },
   };
 }
