@@ -9,13 +9,21 @@ const bin = (name, file) => join("node_modules", name, file);
 const vitest = bin("vitest", "vitest.mjs");
 const names = process.argv.slice(2);
 
-function vitestPhase(project, seconds) {
+function vitestPhase(project, seconds, { name = project, files = [], env = {} } = {}) {
   return {
-    name: project,
+    name,
     run: runTests,
     seconds,
-    command: [vitest, "run", "--project", project, "--reporter=default", `--reporter=${join(root, "scripts", "vitest_report.mjs")}`],
-    env: (file) => ({ SHADERLOOM_REPORT: file }),
+    command: [
+      vitest,
+      "run",
+      "--project",
+      project,
+      ...files,
+      "--reporter=default",
+      `--reporter=${join(root, "scripts", "vitest_report.mjs")}`,
+    ],
+    env: (file) => ({ SHADERLOOM_REPORT: file, ...env }),
     read: (tally) => tally,
   };
 }
@@ -79,13 +87,24 @@ const build = [
 ];
 
 const unit = vitestPhase("unit", 420);
-const gpu = [vitestPhase("chromium", 1200), vitestPhase("lavapipe", 480)];
+const gpu = [vitestPhase("chromium", 1200), vitestPhase("lavapipe", 900)];
+/** Every variant of every weight type: hours on adapters that are programs. */
+const products = ["chromium", "lavapipe"].map((project) =>
+  vitestPhase(project, 6 * 3600, {
+    name: `products-${project}`,
+    files: ["src/kernels/products.gpu.test.ts"],
+    env: { VITE_SHADERLOOM_PRODUCTS: "full" },
+  }),
+);
 
 const groups = { check, unit: [unit], gpu, build, e2e: [e2e], campaign: [campaign] };
+const onRequest = { products };
 
 function choosePhases(wanted) {
   const all = Object.values(groups).flat();
-  const chosen = wanted.length === 0 ? all : wanted.flatMap((name) => groups[name] ?? all.filter((phase) => phase.name === name));
+  const known = [...all, ...Object.values(onRequest).flat()];
+  const named = { ...groups, ...onRequest };
+  const chosen = wanted.length === 0 ? all : wanted.flatMap((name) => named[name] ?? known.filter((phase) => phase.name === name));
   const specs = existsSync(join(root, "e2e")) ? readdirSync(join(root, "e2e")).filter((file) => /(?<!perf)\.spec\.ts$/.test(file)) : [];
   return chosen.filter((phase) => phase !== e2e || specs.length > 0);
 }
@@ -118,7 +137,7 @@ function printSkips(skips) {
   }
 }
 
-const needsMachine = names.length === 0 || names.some((name) => ["gpu", "chromium", "lavapipe", "e2e", "campaign"].includes(name));
+const needsMachine = names.length === 0 || names.some((name) => /^(gpu|chromium|lavapipe|e2e|campaign|products.*)$/.test(name));
 if (needsMachine) ensureTestMachine();
 else ensurePackages();
 

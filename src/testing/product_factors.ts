@@ -117,3 +117,33 @@ export function pairedCases(caps: Caps): readonly ProductCase[] {
     return productCase(choice, { target, variant: variants[variant % variants.length], kind });
   });
 }
+
+/** Shapes of the full product, as [n, length of rows]. */
+const fullShapes = [
+  [1, "some"],
+  [7, "long"],
+  [33, "short"],
+  [131, "some"],
+  [1031, "short"],
+] as const;
+
+/** Every variant that a program could run with a weight type, on every shape; tiers, biases and kinds take turns. */
+export function fullCases(caps: Caps, format: WeightFormat, build: ProductBuild): readonly ProductCase[] {
+  const cases = new Map<string, ProductCase>();
+  for (const [index, [n, length]] of fullShapes.entries()) {
+    // Whatever has the same key for several bounds of rows takes the first that comes.
+    const turned = [...tiers.slice(index + 1), ...tiers.slice(0, index + 1)];
+    for (const maxRows of turned.filter((rows) => cheap({ n, length, format, maxRows: rows }))) {
+      for (const family of productFamilies) {
+        const turn = index + cases.size;
+        const choice = { build, family, maxRows, n, length, format, bias: turn % 2 === 0, out: turn % 3 === 0 ? "f32" : "act" } as const;
+        const { target, variants } = familyVariants(caps, choice);
+        for (const variant of variants) {
+          const key = `${n} ${variant.key}`;
+          if (!cases.has(key)) cases.set(key, productCase(choice, { target, variant, kind: turn % 5 }));
+        }
+      }
+    }
+  }
+  return [...cases.values()];
+}
