@@ -62,7 +62,12 @@ describe("the bundled model equals its float64 forward", () => {
       const gpu = await gpuOrSkip(context);
       const expected = await readRepoFile("scripts/bundled_model/expected.json");
       const { cases } = JSON.parse(new TextDecoder().decode(expected)) as { cases: BundledCase[] };
-      const session = await loadSession({ model: await readRepoFile("public/models/shaderloom-tiny.gguf"), gpu, deviceClass, tuning: "off" });
+      const session = await loadSession({
+        model: await readRepoFile("public/models/shaderloom-tiny.gguf"),
+        gpu,
+        deviceClass,
+        tuning: "off",
+      });
       try {
         for (const { text, prompt, logits, greedy, minTop1Margin } of cases) {
           expect(session.tokenizer.encodeWithSpecials(text)).toEqual(prompt);

@@ -8,6 +8,7 @@ import { formatName } from "../formats/index.ts";
 import type { KernelCall } from "../graph/call.ts";
 import type { Value } from "../graph/ir.ts";
 import type { Lowered } from "../graph/lower.ts";
+import { callTargets } from "../graph/program.ts";
 import { cpuHeads } from "../kernels/attention_decode.ts";
 import { gemmTileRows } from "../kernels/gemm.ts";
 import { gemvColumns } from "../kernels/gemv.ts";
@@ -94,17 +95,22 @@ function callMs(call: KernelCall, step: Step): number {
   }
 }
 
-/** The kernel's own name for its variant tells which of the two products it is: `gemv/q4_k/f32/cpu`. */
+/**
+ * Of the pipelines that programs have for a call the one that this many rows run, by its first variant, which is what the probe timed.
+ * The kernel's own name for it tells which of the two products it is: `gemv/q4_k/f32/cpu`.
+ */
 function productMs(call: KernelCall, { target, rows, outputRows, probe }: Step): number {
   const overHead = call.outputs[0].rows === "outputRows";
-  const maxRows = overHead && target.maxRows > 1 ? headRows : target.maxRows;
-  const [variant] = call.variants({ ...target, maxRows });
-  assert(variant, "linear has a variant for every target");
   const used = overHead ? outputRows : rows;
+  const tiers = callTargets(call, { target, maxOutputRows: target.maxRows > 1 ? headRows : target.maxRows });
+  const tier = tiers.find(({ maxRows }) => maxRows >= used);
+  assert(tier, "the last tier holds every step");
+  const [variant] = call.variants(tier);
+  assert(variant, "linear has a variant for every target");
   const format = formatOf(call);
   const weights = weightsOf(call);
   if (/^gemv(_split)?\//.test(variant.key)) {
-    const passes = target.deviceClass === "cpu" ? used : ceilDiv(used, Math.min(maxRows, gemvColumns));
+    const passes = target.deviceClass === "cpu" ? used : ceilDiv(used, Math.min(tier.maxRows, gemvColumns));
     return probe.productStartMs.decode + (passes * weights * 1000) / probe.decodeWeights[format];
   }
   const products = alignUp(used, gemmTileRows(target.deviceClass)) * weights;
