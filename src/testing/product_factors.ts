@@ -8,6 +8,7 @@ import type { KernelTarget, Precision, Variant } from "../kernels/kernel.ts";
 import { linear } from "../kernels/linear.ts";
 import { allPairs, type FactorRow } from "./all_pairs.ts";
 import { formats } from "./formats.ts";
+import { weightKinds } from "./product_reference.ts";
 import type { ProductCase } from "./product_run.ts";
 
 /** The first word of a variant's key; `embed` is a kernel of its own. */
@@ -86,6 +87,11 @@ function cheap({ n, length, format, maxRows }: Pick<ProductChoice, "n" | "length
   return n * inputsOf(format, length) * maxRows <= mostMacs;
 }
 
+/** Whether a matrix has weights other than zero. */
+function telling(n: number, kind: number): boolean {
+  return n > 1 || weightKinds[kind] !== "zero";
+}
+
 /** Cases in which every two values of different factors meet that can. */
 export function pairedCases(caps: Caps): readonly ProductCase[] {
   const factors = {
@@ -97,13 +103,14 @@ export function pairedCases(caps: Caps): readonly ProductCase[] {
     format: formats,
     /** Which of the family's variants, as far as it has so many. */
     variant: [0, 1, 2, 3, 4, 5, 6],
-    kind: [0, 1, 2, 3, 4],
+    kind: weightKinds.map((_, index) => index),
     bias: [false, true],
     out: ["act", "f32"] as const,
   };
   const found = new Map<string, boolean>();
   const allowed = (row: Partial<FactorRow<typeof factors>>): boolean => {
-    const { build, family, maxRows, n, length, format } = row;
+    const { build, family, maxRows, n, length, format, kind } = row;
+    if (kind !== undefined && n !== undefined && !telling(n, kind)) return false;
     if (n !== undefined && length !== undefined && format && maxRows !== undefined && !cheap({ n, length, format, maxRows })) return false;
     if (!build || !family || maxRows === undefined || n === undefined || length === undefined || !format) return true;
     const key = [build.deviceClass, build.precision, family, maxRows, n, length, format.name].join();
@@ -136,11 +143,12 @@ export function fullCases(caps: Caps, format: WeightFormat, build: ProductBuild)
     for (const maxRows of turned.filter((rows) => cheap({ n, length, format, maxRows: rows }))) {
       for (const family of productFamilies) {
         const turn = index + cases.size;
+        const kind = telling(n, turn % weightKinds.length) ? turn % weightKinds.length : 0;
         const choice = { build, family, maxRows, n, length, format, bias: turn % 2 === 0, out: turn % 3 === 0 ? "f32" : "act" } as const;
         const { target, variants } = familyVariants(caps, choice);
         for (const variant of variants) {
           const key = `${n} ${variant.key}`;
-          if (!cases.has(key)) cases.set(key, productCase(choice, { target, variant, kind: turn % 5 }));
+          if (!cases.has(key)) cases.set(key, productCase(choice, { target, variant, kind }));
         }
       }
     }
