@@ -67,16 +67,19 @@ export interface Heats {
 
 /**
  * Races classes whose rivals are compiled, and remembers who won.
- * @returns the kind of clock; null when nothing raced
+ * @returns the kind of clock and what was spent with it; undefined when nothing raced
  * @throws {ShaderloomError} GPU.lost, AbortError
  */
-export async function raceContests(contests: readonly Contest[], heats: Heats): Promise<Clock["kind"] | null> {
+export async function raceContests(
+  contests: readonly Contest[],
+  heats: Heats,
+): Promise<{ readonly clock: Clock["kind"]; readonly raceMs: number } | undefined> {
   const { device, caps, ledger, bench, memory, signal } = heats;
   const entered = contests.filter((contest) => contest.entered);
-  if (entered.length === 0) return null;
+  if (entered.length === 0) return undefined;
   // Nothing that may lose the device runs before that is written down.
   const trials = entered.flatMap((contest) => rivalsOf(contest).flatMap((variant) => trialsOf(contest.cls, variant)));
-  if (!(await memory.attempt(trials))) return null;
+  if (!(await memory.attempt(trials))) return undefined;
   let clock: Clock | undefined;
   try {
     await bench.reserve(entered.map(({ cls }) => ({ cls, count: Math.max(raceCount(cls), checkCount(cls)) })));
@@ -84,7 +87,8 @@ export async function raceContests(contests: readonly Contest[], heats: Heats): 
     const wrong = new Set<string>();
     for (const contest of entered) ready.set(contest, await checkRivals(contest, heats, { wrong }));
     clock = await openClock(device, ledger);
-    const end = performance.now() + (caps.software ? budgetMs.cpu : budgetMs.gpu);
+    const start = performance.now();
+    const end = start + (caps.software ? budgetMs.cpu : budgetMs.gpu);
     for (const [index, contest] of entered.entries()) {
       throwIfAborted(signal);
       const left = end - performance.now();
@@ -93,13 +97,14 @@ export async function raceContests(contests: readonly Contest[], heats: Heats): 
       // Whoever needs less than its part leaves more to the others.
       await raceOne(contest, ready.get(contest) ?? [], { heats, clock, budgetMs: (left * contest.share) / shares });
     }
+    const raceMs = performance.now() - start;
     await memory.settle();
-    return clock.kind;
+    return { clock: clock.kind, raceMs };
   } catch (thrown) {
     // Without room for a race there is none.
     if (!(thrown instanceof ShaderloomError) || thrown.code !== "GPU.oom") throw thrown;
     await memory.settle();
-    return null;
+    return undefined;
   } finally {
     clock?.destroy();
   }

@@ -9,8 +9,11 @@ export type TuningMode = "auto" | "race" | "off";
 
 /** What a tuner took, in milliseconds of the wall clock. */
 export interface TuningTimes {
+  /** Pipelines made, and the first dispatches of rivals. */
   compileMs: number;
+  /** First dispatches of what runs, and comparing. */
   checkMs: number;
+  /** Samples alone. */
   raceMs: number;
   clock: "timestamps" | "wall" | null;
   /** Pipelines that were compiled for races alone. */
