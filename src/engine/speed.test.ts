@@ -61,8 +61,9 @@ test("a prompt takes whole tiles of rows, and half of its square", async () => {
   // On CPU drivers K and V, one row group of weights to a workgroup, are multiplied a row at a time, like the head's one row.
   expect(prefillMs(cpu, products)).toBeCloseTo((128 * 2 * (layerWeights - kvWeights)) / 1e3, 5);
   expect(prefillMs(cpu, { decodeWeights: { f32: 1e6 } })).toBeCloseTo((128 * 2 * kvWeights + headWeights) / 1e3, 5);
-  expect(prefillMs(gpu, products)).toBeCloseTo((128 * 2 * layerWeights) / 1e3, 5);
-  expect(prefillMs(gpu, { decodeWeights: { f32: 1e6 } })).toBeCloseTo(headWeights / 1e3, 5);
+  // On GPUs tiles of matrices this small would leave most lanes idle: vectors, eight at a time.
+  expect(prefillMs(gpu, products)).toBe(0);
+  expect(prefillMs(gpu, { decodeWeights: { f32: 1e6 } })).toBeCloseTo(((128 / 8) * 2 * layerWeights + headWeights) / 1e3, 5);
   expect(prefillMs(cpu, { attentionProducts: { decode: 1, prefill: 1e6 } })).toBeCloseTo((2 * 64 * 64.5 * 128) / 1e3, 5);
 });
 
