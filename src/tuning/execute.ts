@@ -9,8 +9,6 @@ import type { StepShape, Variant } from "../kernels/kernel.ts";
 /** What an operand's buffer is filled with. */
 export interface GpuOperand {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Where the buffer is longer: the bytes from `from` on, over and over, up to `size`. */
-  readonly repeat?: { readonly from: number; readonly size: number };
 }
 
 export interface Execution {
@@ -80,7 +78,7 @@ function submit(device: GPUDevice, ledger: BufferLedger, { variant, pipeline, sh
   const buffers = variant.bindings.map(({ from }) => {
     const operand = operands.get(from);
     assert(operand, `${variant.key} binds ${from}, which the kernel's operands lack`);
-    return fill(device, ledger, { label: from, operand, encoder });
+    return fill(device, ledger, from, operand);
   });
   const state = ledger.create("other", { label: "step", size: step.byteLength, usage: uniformUsage | storageUsage });
   device.queue.writeBuffer(state, 0, step);
@@ -104,25 +102,10 @@ function submit(device: GPUDevice, ledger: BufferLedger, { variant, pipeline, sh
   return reading;
 }
 
-function fill(
-  device: GPUDevice,
-  ledger: BufferLedger,
-  { label, operand, encoder }: { label: string; operand: GpuOperand; encoder: GPUCommandEncoder },
-): GPUBuffer {
-  const { bytes, repeat } = operand;
-  const size = Math.max(16, alignUp(repeat?.size ?? bytes.byteLength, 4));
-  const buffer = ledger.create("other", { label, size });
+function fill(device: GPUDevice, ledger: BufferLedger, label: string, { bytes }: GpuOperand): GPUBuffer {
   const padded = bytes.byteLength % 4 === 0 ? bytes : padTo4(bytes);
-  if (!repeat || size <= padded.byteLength) {
-    device.queue.writeBuffer(buffer, 0, padded, 0, Math.min(size, padded.byteLength));
-    return buffer;
-  }
+  const buffer = ledger.create("other", { label, size: Math.max(16, padded.byteLength) });
   device.queue.writeBuffer(buffer, 0, padded);
-  const pattern = ledger.create("other", { label: "pattern", size: padded.byteLength - repeat.from });
-  device.queue.writeBuffer(pattern, 0, padded, repeat.from);
-  for (let at = padded.byteLength; at < size; at += pattern.size) {
-    encoder.copyBufferToBuffer(pattern, 0, buffer, at, Math.min(pattern.size, size - at));
-  }
   return buffer;
 }
 
