@@ -22,7 +22,7 @@ export interface EngineOptions {
   readonly gpu?: GPU;
   /**
    * Precision class: `f32` (default), `f16` stores activations and KV in half precision where the adapter can, `int8`
-   * quantizes the inputs of matrix products to 8 bit. Text differs between classes, never inside one.
+   * quantizes the inputs of matrix products to 8 bit. Classes differ in text; what is chosen inside one (`tuning`) by rounding alone.
    */
   readonly activations?: "f32" | "f16" | "int8";
   /** Forces the GPU or the CPU-driver program; chosen from the adapter by default. */
