@@ -36,6 +36,7 @@ export interface ChosenKernel {
   readonly defaultMs: number | null;
 }
 
+/** `stats().kernels`. */
 export interface KernelReport extends Readonly<TuningTimes> {
   readonly mode: TuningMode;
   readonly chosen: readonly ChosenKernel[];
@@ -43,6 +44,7 @@ export interface KernelReport extends Readonly<TuningTimes> {
   readonly dropped: readonly Dropped[];
 }
 
+/** Of all classes of a model. */
 export function describeKernels(contests: readonly Contest[], { mode, times }: { mode: TuningMode; times: TuningTimes }): KernelReport {
   return {
     mode,

@@ -11,6 +11,7 @@ import { checkCount } from "./product_check.ts";
 import { openMemory, type Shelf } from "./memory.ts";
 import type { Dropped } from "./report.ts";
 
+/** How far `tune()` is, in classes. */
 export interface TuneProgress {
   readonly done: number;
   readonly total: number;
@@ -33,6 +34,7 @@ export interface TunedVariant {
   readonly chosen: boolean;
 }
 
+/** What `tune()` found; times on other adapters mean nothing. */
 export interface TuneReport {
   readonly clock: "timestamps" | "wall";
   readonly totalMs: number;
