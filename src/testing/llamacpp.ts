@@ -45,11 +45,16 @@ function plainEnvironment(root: string): Record<string, string | undefined> {
   return { ...Object.fromEntries(kept), PEERS_DIR: `${root}/${packages}` };
 }
 
+/** @param name  the canonical model, which `peerModelOrSkip` has made */
+export async function compareWithLlamacpp(name: PeerModelName, ours: LogitsToCompare): Promise<LlamacppComparison> {
+  return compareFileWithLlamacpp(`${process.cwd()}/.cache/peers/${name.shape}-${name.arch}-${name.type}.gguf`, ours);
+}
+
 /**
- * @param name  the canonical model, which `peerModelOrSkip` has made
+ * @param model  path of a GGUF file, or the file; of 932 tokens or more, because the runner takes a prompt of its own for speed
  * @throws when the runner fails
  */
-export async function compareWithLlamacpp(name: PeerModelName, ours: LogitsToCompare): Promise<LlamacppComparison> {
+export async function compareFileWithLlamacpp(model: string | Uint8Array, ours: LogitsToCompare): Promise<LlamacppComparison> {
   const [{ execFile }, { mkdtemp, rm, writeFile }, { tmpdir }, { promisify }] = await Promise.all([
     import("node:child_process"),
     import("node:fs/promises"),
@@ -61,9 +66,10 @@ export async function compareWithLlamacpp(name: PeerModelName, ours: LogitsToCom
   try {
     const reference = `${folder}/ours.json`;
     await writeFile(reference, JSON.stringify(ours));
-    const model = `${root}/.cache/peers/${name.shape}-${name.arch}-${name.type}.gguf`;
+    const path = typeof model === "string" ? model : `${folder}/model.gguf`;
+    if (typeof model !== "string") await writeFile(path, model);
     // The runner also measures speed; a token of each is the least it does.
-    const args = [`--model=${model}`, `--ref=${reference}`, "--prefill=2", "--decode=1", "--runs=1"];
+    const args = [`--model=${path}`, `--ref=${reference}`, "--prefill=2", "--decode=1", "--runs=1"];
     const { stdout } = await promisify(execFile)(process.execPath, [`${root}/../shared/peers/llamacpp_node.mjs`, ...args], {
       cwd: root,
       env: plainEnvironment(root),

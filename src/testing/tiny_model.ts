@@ -15,6 +15,8 @@ export interface TinyModelOptions {
   readonly ffn?: number;
   readonly contextLength?: number;
   readonly seed?: number;
+  /** Tokens beyond `tinyVocabSize`, for readers that want more. */
+  readonly extraTokens?: number;
   /** Entries added to the metadata, or replacing those of the same key. */
   readonly metadata?: readonly GgufEntry[];
 }
@@ -47,7 +49,8 @@ function sizes(options: TinyModelOptions): Required<Pick<TinyModelOptions, "laye
 function metadataOf(options: TinyModelOptions): GgufEntry[] {
   const { architecture = "llama", contextLength = 256 } = options;
   const { layers, hidden, heads, kvHeads, ffn } = sizes(options);
-  const tokens = [...byteAlphabet(), "th", "he", "an", "in", ...tinySpecials];
+  const extra = Array.from({ length: options.extraTokens ?? 0 }, (_, index) => `~extra${index}`);
+  const tokens = [...byteAlphabet(), "th", "he", "an", "in", ...extra, ...tinySpecials];
   const end = tokens.length - 1;
   const entries: GgufEntry[] = [
     ["general.architecture", "string", architecture],
@@ -117,5 +120,5 @@ function tensorsOf(options: TinyModelOptions): GgufTensor[] {
     ];
   };
   const layerTensors = Array.from({ length: layers }, (_, index) => layer(index)).flat();
-  return [matrix("token_embd", tinyVocabSize, hidden), ...layerTensors, norm("output_norm")];
+  return [matrix("token_embd", tinyVocabSize + (options.extraTokens ?? 0), hidden), ...layerTensors, norm("output_norm")];
 }
