@@ -74,7 +74,10 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
     openShelf: () => prepare.openShelf(shaderFiles),
   });
   const weights = readWeights(prepare, { layout, slabs: made.slabs, kept: tuner.kept });
-  await Promise.all([tuner.compile(weights), weights]);
+  await Promise.all([tuner.compile(weights), weights]).catch((thrown: unknown) => {
+    tuner.abandon();
+    throw thrown;
+  });
   const kernels = await tuner.finish();
   const [decode, prefill] = await Promise.all(
     [programs.decode, programs.prefill].map((program, index) => {

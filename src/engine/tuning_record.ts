@@ -3,6 +3,7 @@
 
 import { packageVersion } from "../base/version.ts";
 import type { OpenDevice } from "../gpu/device.ts";
+import { openLocks } from "../store/locks.ts";
 import { seal, unseal } from "../store/sealed.ts";
 import { recordKey } from "../tuning/choices.ts";
 import type { Shelf } from "../tuning/memory.ts";
@@ -24,10 +25,16 @@ export async function openTuningShelf(
   if (!values) return undefined;
   const { adapterInfo: info, features } = device;
   const browser = globalThis.navigator?.userAgent ?? "";
-  const key = `tuning/${recordKey({ caps, info, features, browser, version: packageVersion, shaders })}`;
+  const id = recordKey({ caps, info, features, browser, version: packageVersion, shaders });
+  const key = `tuning/${id}`;
+  const hold = await openLocks(`shaderloom-tuning:${store.folder ?? ""}:`).tryAcquire(id, "exclusive");
   return {
+    mine: hold !== undefined,
     read: async () => unseal(key, await values.get(key)),
     write: async (value, strict) => values.set([[key, await seal(key, value)]], strict ? "strict" : "relaxed"),
-    close: () => values.close(),
+    close: () => {
+      hold?.release();
+      values.close();
+    },
   };
 }

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { type Choices, noChoices, readChoices, recordKey, type RecordOwner, writeChoices } from "./choices.ts";
 
 const choice = { variant: "gemv/q4_0/rows8/f32/gpu", signature: "0011", ms: 0.25, defaultMs: 0.5 };
-const choices: Choices = { classes: new Map([["decode linear", choice]]), trying: ["a in b"], lost: ["c in d"] };
+const choices: Choices = { classes: new Map([["decode linear", choice]]), trying: ["a in b"], struck: ["e in f"], lost: ["c in d"] };
 
 test("a record comes back as it was written", () => {
   expect(readChoices(JSON.parse(JSON.stringify(writeChoices(choices))))).toEqual(choices);
@@ -12,8 +12,13 @@ test("a record comes back as it was written", () => {
 test("whatever is not a record is as good as none", () => {
   const good = writeChoices(choices) as Record<string, unknown>;
   const [entry] = good["classes"] as Record<string, unknown>[];
-  const bad: unknown[] = [undefined, null, 7, "x", [], {}, { ...good, version: 2 }, { ...good, classes: {} }, { ...good, trying: "a" }];
-  bad.push({ ...good, lost: [3] }, { ...good, trying: ["x".repeat(5000)] }, { ...good, lost: Array.from({ length: 600 }, () => "a") });
+  const bad: unknown[] = [undefined, null, 7, "x", [], {}, { ...good, version: 1 }, { ...good, classes: {} }, { ...good, trying: "a" }];
+  bad.push(
+    { ...good, lost: [3] },
+    { ...good, struck: "e" },
+    { ...good, trying: ["x".repeat(5000)] },
+    { ...good, lost: Array.from({ length: 600 }, () => "a") },
+  );
   bad.push({ ...good, classes: Array.from({ length: 600 }, () => entry) }, { ...good, classes: [null] });
   for (const [name, value] of [
     ["ms", "1"],

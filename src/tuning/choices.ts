@@ -17,15 +17,17 @@ export interface Choice {
 export interface Choices {
   /** By class key. */
   readonly classes: ReadonlyMap<string, Choice>;
-  /** Variants, as `trialName` names them, that run for the first time now: if the device is lost, it was one of these. */
+  /** Variants, as `trialName` names them, that run for the first time now: if that is never taken back, it may have been one of these. */
   readonly trying: readonly string[];
-  /** Variants under which the device was lost. */
+  /** Variants that were left in `trying` once: a killed tab does that, too. */
+  readonly struck: readonly string[];
+  /** Variants under which the device was lost, or that were left in `trying` twice. */
   readonly lost: readonly string[];
 }
 
-export const noChoices: Choices = { classes: new Map(), trying: [], lost: [] };
+export const noChoices: Choices = { classes: new Map(), trying: [], struck: [], lost: [] };
 
-const recordVersion = 1;
+const recordVersion = 2;
 const mostEntries = 512;
 const mostTextLength = 2048;
 
@@ -74,11 +76,12 @@ export function recordKey({ caps, info, features, browser, version, shaders }: R
 }
 
 /** The plain form. */
-export function writeChoices({ classes, trying, lost }: Choices): unknown {
+export function writeChoices({ classes, trying, struck, lost }: Choices): unknown {
   return {
     version: recordVersion,
     classes: [...classes].slice(-mostEntries).map(([key, choice]) => ({ key, ...choice })),
     trying: trying.slice(0, mostEntries),
+    struck: struck.slice(-mostEntries),
     lost: lost.slice(-mostEntries),
   };
 }
@@ -86,8 +89,8 @@ export function writeChoices({ classes, trying, lost }: Choices): unknown {
 /** @returns undefined for anything that `writeChoices` did not make */
 export function readChoices(stored: unknown): Choices | undefined {
   if (!isRecord(stored) || stored["version"] !== recordVersion) return undefined;
-  const { classes: list, trying, lost } = stored;
-  if (!Array.isArray(list) || list.length > mostEntries || !isTexts(trying) || !isTexts(lost)) return undefined;
+  const { classes: list, trying, struck, lost } = stored;
+  if (!Array.isArray(list) || list.length > mostEntries || !isTexts(trying) || !isTexts(struck) || !isTexts(lost)) return undefined;
   const classes = new Map<string, Choice>();
   for (const entry of list) {
     if (!isRecord(entry)) return undefined;
@@ -95,7 +98,7 @@ export function readChoices(stored: unknown): Choices | undefined {
     if (!isText(key) || !isText(variant) || !isText(signature) || !isTime(ms) || !isTime(defaultMs)) return undefined;
     classes.set(key, { variant, signature, ms, defaultMs });
   }
-  return { classes, trying, lost };
+  return { classes, trying, struck, lost };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -81,10 +81,12 @@ export async function sweep(options: TuneOptions): Promise<TuneReport> {
     }
     onProgress?.({ done: contests.length, total: contests.length, class: "" });
     const dropped = contests.flatMap((contest) => contest.dropped);
-    return { clock: clock.kind, totalMs: performance.now() - start, stored: shelf !== undefined, variants: tableOf(contests), dropped };
+    return { clock: clock.kind, totalMs: performance.now() - start, stored: shelf?.mine ?? false, variants: tableOf(contests), dropped };
+  } catch (thrown) {
+    await memory.conclude(thrown);
+    throw thrown;
   } finally {
     clock.destroy();
-    await memory.settle();
     memory.close();
   }
 }

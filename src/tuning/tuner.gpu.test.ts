@@ -103,7 +103,8 @@ async function tune({ device, caps }: OpenDevice, running: Running): Promise<Tun
 }
 
 function shelfOf(held: { value?: unknown }): Shelf {
-  return { read: async () => held.value, write: async (written) => void (held.value = structuredClone(written)), close: () => undefined };
+  const write = async (written: unknown): Promise<void> => void (held.value = structuredClone(written));
+  return { mine: true, read: async () => held.value, write, close: () => undefined };
 }
 
 test("a variant that is wrong or does not compile is dropped for the next and named, wherever it stands", async (context) => {
@@ -155,7 +156,7 @@ test("the faster of two wins, is remembered, and runs without a race in the next
     shelf: shelfOf(held),
   });
   expect(third.chosen).toMatchObject([{ variant: "fast", how: "raced" }]);
-  const fourth = await tune(opened, { call, shelf: shelfOf({ value: { version: 1, classes: "all" } }) });
+  const fourth = await tune(opened, { call, shelf: shelfOf({ value: { version: 2, classes: "all" } }) });
   expect(fourth.chosen).toMatchObject([{ how: "raced" }]);
   // The default has no rival to try.
   const off = await tune(opened, { call, mode: "off", shelf: shelfOf(held) });

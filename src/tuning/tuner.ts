@@ -45,6 +45,7 @@ export class Tuner {
   readonly #worth: readonly Contest[];
   readonly #bench: ProductBench;
   #memory: Memory | undefined;
+  #over = false;
 
   constructor(options: TunerOptions) {
     const { classes, pipelines, mode, worth = defaultWorth, device, ledger, weights } = options;
@@ -95,10 +96,20 @@ export class Tuner {
       const racing = this.#racing();
       if (racing.length > 0) await this.#race(racing);
       return describeKernels(contests, { mode: this.#options.mode, times: this.times });
+    } catch (thrown) {
+      await this.#memory?.conclude(thrown);
+      throw thrown;
     } finally {
-      this.#bench.destroy();
-      this.#memory?.close();
+      this.abandon();
     }
+  }
+
+  /** Lets go of everything, whatever is still under way. For loads that fail before `finish`. */
+  abandon(): void {
+    this.#over = true;
+    this.#memory?.close();
+    this.#memory = undefined;
+    this.#bench.destroy();
   }
 
   /** The long sweep, after the load: changes nothing here, only what the next load finds. */
@@ -136,8 +147,10 @@ export class Tuner {
     if (!shelf && mode === "auto") return;
     // A chunk of its own, like the races: most loads have nothing to race.
     const memory = await import("./memory.ts").catch(() => undefined);
-    if (!memory) return;
+    if (!memory || this.#over) return shelf?.close();
     this.#memory = await memory.openMemory(shelf);
+    // The load may have failed meanwhile.
+    if (this.#over) return this.abandon();
     for (const contest of this.#contests.values()) this.#memory.apply(contest, this.#worth.includes(contest));
   }
 
