@@ -3,6 +3,7 @@
 
 import { ShaderloomError } from "../base/errors.ts";
 import type { Metadata, MetaValue } from "../base/metadata.ts";
+import type { AddedToken } from "./added_tokens.ts";
 import { endOfGenerationSet, isEndText } from "./end_of_generation.ts";
 import { byteOfToken, tokenKind } from "./vocabulary.ts";
 import type { Vocabulary } from "./vocabulary.ts";
@@ -122,6 +123,21 @@ function readId(metadata: Metadata, key: string, options: { count: number; fallb
     throw vocabularyError(`${key} is ${String(value).slice(0, 30)}, and there are ${options.count} tokens`, { key });
   }
   return value;
+}
+
+/** GGUF says nothing of white space around added tokens; Phi-3's take what follows them, as in its tokenizer.json. */
+export function ggufAddedTokens(metadata: Metadata, { texts, kinds }: GgufVocabulary): AddedToken[] {
+  const name = metadata.get("general.name");
+  const phi3 = typeof name === "string" && /phi-?3/i.test(name);
+  const plain = ["<unk>", "<s>", "<|endoftext|>"];
+  const added: AddedToken[] = [];
+  for (let id = 0; id < texts.length; id++) {
+    const text = texts[id];
+    const control = kinds[id] === tokenKind.control || kinds[id] === tokenKind.unknown;
+    if (!control && kinds[id] !== tokenKind.userDefined) continue;
+    added.push({ id, text, control, stripRight: phi3 && !plain.includes(text) });
+  }
+  return added;
 }
 
 export function readFlag(metadata: Metadata, key: string, fallback: boolean): boolean {

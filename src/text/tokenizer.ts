@@ -1,18 +1,13 @@
 // Text to token ids and back, from the vocabulary of a GGUF file or from a tokenizer.json. This file owns the tokenizer's
-// contract and is the only one that imports web-tokenizers; templates and streaming are elsewhere.
+// contract and is the only one that imports web-tokenizers; templates and streaming are elsewhere. Each way to read and encode is a chunk of its
+// own, as a model has one of them.
 
 import type { Metadata } from "../base/metadata.ts";
 import { createFragmenter } from "./added_tokens.ts";
 import type { AddedToken, Spans } from "./added_tokens.ts";
-import { readByteLevelBpe } from "./byte_level_bpe.ts";
 import type { FragmentEncoder } from "./fragment_encoder.ts";
-import { ggufVocabularyKind, readGgufVocabulary } from "./gguf_vocabulary.ts";
-import type { GgufVocabulary } from "./gguf_vocabulary.ts";
-import { readTokenizerJson } from "./tokenizer_json.ts";
-import { createSpmEncoder } from "./spm_encoder.ts";
 import { createPieceDecoder, tokenKind } from "./vocabulary.ts";
 import type { PieceAlphabet, Vocabulary } from "./vocabulary.ts";
-import { createWasmEncoder } from "./wasm_encoder.ts";
 import type { TokenizerLibrary } from "./wasm_encoder.ts";
 
 export type { Spans } from "./added_tokens.ts";
@@ -66,12 +61,15 @@ async function loadWebTokenizers(): Promise<TokenizerLibrary> {
  * @throws {ShaderloomError} TOKENIZER.kind, .pre, .vocab, .bytes, .library
  */
 export async function tokenizerFromGguf(metadata: Metadata, load: LoadTokenizerLibrary = loadWebTokenizers): Promise<Tokenizer> {
+  const { ggufAddedTokens, ggufVocabularyKind, readGgufVocabulary } = await import("./gguf_vocabulary.ts");
   if (ggufVocabularyKind(metadata) === "llama") {
+    const { createSpmEncoder } = await import("./spm_encoder.ts");
     const defaults = { addBos: true, ids: { bos: 1, eos: 2, unknown: 0 }, isLearned: () => false };
     const vocabulary = readGgufVocabulary(metadata, defaults);
     const encoder = createSpmEncoder(metadata, vocabulary);
     return assemble({ vocabulary, encoder, alphabet: "sentencePiece", added: ggufAddedTokens(metadata, vocabulary) });
   }
+  const [{ readByteLevelBpe }, { createWasmEncoder }] = await Promise.all([import("./byte_level_bpe.ts"), import("./wasm_encoder.ts")]);
   const { vocabulary, json } = readByteLevelBpe(metadata);
   const encoder = await createWasmEncoder(load, json, { splitsAtLineBreaks: true, stripsLeadingSpace: false });
   return assemble({ vocabulary, encoder, alphabet: "byteLevel", added: ggufAddedTokens(metadata, vocabulary) });
@@ -89,23 +87,9 @@ export async function tokenizerFromJson(
   config?: unknown,
   load: LoadTokenizerLibrary = loadWebTokenizers,
 ): Promise<Tokenizer> {
+  const [{ readTokenizerJson }, { createWasmEncoder }] = await Promise.all([import("./tokenizer_json.ts"), import("./wasm_encoder.ts")]);
   const { vocabulary, alphabet, added, json, ...options } = readTokenizerJson(tokenizerJson, config);
   return assemble({ vocabulary, encoder: await createWasmEncoder(load, json, options), alphabet, added });
-}
-
-/** GGUF says nothing of white space around added tokens; Phi-3's take what follows them, as in its tokenizer.json. */
-function ggufAddedTokens(metadata: Metadata, { texts, kinds }: GgufVocabulary): AddedToken[] {
-  const name = metadata.get("general.name");
-  const phi3 = typeof name === "string" && /phi-?3/i.test(name);
-  const plain = ["<unk>", "<s>", "<|endoftext|>"];
-  const added: AddedToken[] = [];
-  for (let id = 0; id < texts.length; id++) {
-    const text = texts[id];
-    const control = kinds[id] === tokenKind.control || kinds[id] === tokenKind.unknown;
-    if (!control && kinds[id] !== tokenKind.userDefined) continue;
-    added.push({ id, text, control, stripRight: phi3 && !plain.includes(text) });
-  }
-  return added;
 }
 
 interface TokenizerParts {
