@@ -17,7 +17,7 @@ export async function openHuggingFace(places: FolderPlaces, options: OpenFolderO
   const folder = await openFolder(places, options);
   try {
     const config = asConfig(folder.config);
-    const mapping = fromHuggingFace(config);
+    const mapping = await fromHuggingFace(config);
     const { tie_word_embeddings: tied, quantization_config: quantization } = config;
     const tensors = canonicalTensors(folder.tensors, {
       tensorName: (name) => mapping.tensorName(name),

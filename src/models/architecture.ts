@@ -17,6 +17,16 @@ export interface ForwardInputs {
   readonly pairing: Pairing;
 }
 
+/** How Hugging Face names an architecture. */
+export interface HuggingFaceNames {
+  /** Values of `model_type`. */
+  readonly modelTypes: readonly string[];
+  /** Values of `architectures`. */
+  readonly classes: readonly string[];
+  /** What its folders hold: a chunk of its own, as GGUF files need none of it. */
+  readonly load: () => Promise<HuggingFaceMapping>;
+}
+
 export interface Architecture {
   /** `general.architecture` of GGUF. */
   readonly name: string;
@@ -26,7 +36,7 @@ export interface Architecture {
   /** Tensor with per-frequency RoPE divisors, read at load when the file has it. */
   readonly ropeFactors?: string;
   /** How a Hugging Face folder describes the same architecture; without it only GGUF files of it run. */
-  readonly fromHuggingFace?: HuggingFaceMapping;
+  readonly fromHuggingFace?: HuggingFaceNames;
   /** Logits of the output rows. */
   forward(g: GraphBuilder, inputs: ForwardInputs): Value;
 }

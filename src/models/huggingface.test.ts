@@ -3,20 +3,21 @@
 import { describe, expect, test } from "vitest";
 import { refusal } from "../testing/refusal.ts";
 import { tinyConfig } from "../testing/safetensors_writer.ts";
+import { errorCode } from "../testing/typed_error.ts";
 import { asConfig, decoderTensorName } from "./huggingface.ts";
 import { architectureOf, fromHuggingFace } from "./index.ts";
 import type { ModelConfig } from "./config.ts";
 
 /** What the architecture makes of a config.json with some values replaced. */
-function read(changes: object = {}, vocabSize = 80): ModelConfig {
+async function read(changes: object = {}, vocabSize = 80): Promise<ModelConfig> {
   const config = asConfig({ ...tinyConfig, ...changes });
-  const metadata = fromHuggingFace(config).metadata(config);
+  const metadata = (await fromHuggingFace(config)).metadata(config);
   return architectureOf(metadata.get("general.architecture")).config(metadata, vocabSize);
 }
 
 describe("config.json", () => {
-  test("sizes, RoPE and epsilon of a llama", () => {
-    expect(read()).toMatchObject({
+  test("sizes, RoPE and epsilon of a llama", async () => {
+    expect(await read()).toMatchObject({
       numLayers: 2,
       contextLength: 128,
       numHeads: 4,
@@ -33,35 +34,35 @@ describe("config.json", () => {
     ["MistralForCausalLM", "llama"],
     ["Qwen2ForCausalLM", "qwen2"],
     ["Qwen3ForCausalLM", "qwen3"],
-  ])("%s is a %s", (name, architecture) => {
+  ])("%s is a %s", async (name, architecture) => {
     const config = asConfig({ ...tinyConfig, architectures: [name] });
-    expect(fromHuggingFace(config).metadata(config).get("general.architecture")).toBe(architecture);
+    expect((await fromHuggingFace(config)).metadata(config).get("general.architecture")).toBe(architecture);
   });
 
-  test("the model type where no class is named", () => {
+  test("the model type where no class is named", async () => {
     const config = asConfig({ ...tinyConfig, architectures: undefined, model_type: "qwen3" });
-    expect(fromHuggingFace(config).metadata(config).get("general.architecture")).toBe("qwen3");
+    expect((await fromHuggingFace(config)).metadata(config).get("general.architecture")).toBe("qwen3");
   });
 
-  test("a head size of its own, and a sliding window that is switched off", () => {
-    expect(read({ head_dim: 32 }).headDim).toBe(32);
-    expect(read({ sliding_window: 64, use_sliding_window: false }).headDim).toBe(16);
-    expect(read({ sliding_window: 128 }).headDim).toBe(16);
-    expect(read({ sliding_window: null }).headDim).toBe(16);
+  test("a head size of its own, and a sliding window that is switched off", async () => {
+    expect((await read({ head_dim: 32 })).headDim).toBe(32);
+    expect((await read({ sliding_window: 64, use_sliding_window: false })).headDim).toBe(16);
+    expect((await read({ sliding_window: 128 })).headDim).toBe(16);
+    expect((await read({ sliding_window: null })).headDim).toBe(16);
   });
 
-  test("RoPE scaling of old and of new files", () => {
+  test("RoPE scaling of old and of new files", async () => {
     const llama3 = { rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 64 };
     const scaling = { type: "llama3", factor: 8, lowFreqFactor: 1, highFreqFactor: 4, originalContextLength: 64 };
-    expect(read({ rope_scaling: llama3 })).toMatchObject({ ropeTheta: 10000, ropeScaling: scaling });
-    expect(read({ rope_theta: undefined, rope_parameters: { ...llama3, rope_theta: 5e5 } })).toMatchObject({
+    expect(await read({ rope_scaling: llama3 })).toMatchObject({ ropeTheta: 10000, ropeScaling: scaling });
+    expect(await read({ rope_theta: undefined, rope_parameters: { ...llama3, rope_theta: 5e5 } })).toMatchObject({
       ropeTheta: 5e5,
       ropeScaling: scaling,
     });
-    expect(read({ rope_scaling: { type: "linear", factor: 2 } }).ropeScaling).toEqual({ type: "linear", factor: 2 });
-    expect(read({ rope_scaling: { rope_type: "default" } }).ropeScaling).toBeUndefined();
+    expect((await read({ rope_scaling: { type: "linear", factor: 2 } })).ropeScaling).toEqual({ type: "linear", factor: 2 });
+    expect((await read({ rope_scaling: { rope_type: "default" } })).ropeScaling).toBeUndefined();
     const yarn = { type: "yarn", factor: 4, original_max_position_embeddings: 32, attention_factor: 1.1 };
-    expect(read({ rope_scaling: yarn }).ropeScaling).toMatchObject({
+    expect((await read({ rope_scaling: yarn })).ropeScaling).toMatchObject({
       type: "yarn",
       factor: 4,
       originalContextLength: 32,
@@ -87,8 +88,8 @@ describe("what would change the forward pass is refused", () => {
     ["heads that do not divide it", { num_attention_heads: 5 }, "MODEL.config"],
     ["a context of 2^40", { max_position_embeddings: 2 ** 40 }, "MODEL.config"],
     ["sizes as text", { hidden_size: "64" }, "MODEL.config"],
-  ])("%s", (_, changes, code) => {
-    expect(refusal(() => read(changes)).code).toBe(code);
+  ])("%s", async (_, changes, code) => {
+    expect(await errorCode(read(changes))).toBe(code);
   });
 
   test("a config.json that is no object", () => {

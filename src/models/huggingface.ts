@@ -8,16 +8,17 @@ import type { Metadata, MetaValue } from "../base/metadata.ts";
 /** config.json, hostile until read. */
 export type HuggingFaceConfig = Readonly<Record<string, unknown>>;
 
-/** How Hugging Face describes an architecture. */
+/** How Hugging Face describes a model of an architecture. */
 export interface HuggingFaceMapping {
-  /** Values of `model_type`. */
-  readonly modelTypes: readonly string[];
-  /** Values of `architectures`. */
-  readonly classes: readonly string[];
   /** @throws {ShaderloomError} UNSUPPORTED.config, UNSUPPORTED.rope, MODEL.config */
   metadata(config: HuggingFaceConfig): Metadata;
   /** The canonical name; null for a tensor that changes nothing, undefined for one that is not known. */
   tensorName(name: string): string | null | undefined;
+}
+
+/** Of a pre-norm decoder with a gated MLP. */
+export function decoderMapping(architecture: string): HuggingFaceMapping {
+  return { metadata: (config) => decoderMetadata(config, architecture), tensorName: decoderTensorName };
 }
 
 /** @throws {ShaderloomError} MODEL.config when it is no object */
@@ -64,7 +65,7 @@ export function decoderTensorName(name: string): string | null | undefined {
  *
  * @throws {ShaderloomError} UNSUPPORTED.config, UNSUPPORTED.rope
  */
-export function decoderMetadata(config: HuggingFaceConfig, architecture: string): Map<string, MetaValue> {
+function decoderMetadata(config: HuggingFaceConfig, architecture: string): Map<string, MetaValue> {
   checkPlain(config);
   const metadata = new Map<string, MetaValue>([["general.architecture", architecture]]);
   const put = (key: string, value: unknown): void => {

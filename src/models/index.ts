@@ -21,14 +21,14 @@ export function architectureOf(name: unknown): Architecture {
  *
  * @throws {ShaderloomError} UNSUPPORTED.architecture naming the known ones
  */
-export function fromHuggingFace(config: HuggingFaceConfig): HuggingFaceMapping {
+export async function fromHuggingFace(config: HuggingFaceConfig): Promise<HuggingFaceMapping> {
   const { architectures: classes, model_type: type } = config;
   const named: unknown = Array.isArray(classes) && classes.length > 0 ? classes[0] : undefined;
-  const mappings = architectures.flatMap((architecture) => architecture.fromHuggingFace ?? []);
-  const found = mappings.find(({ classes: known, modelTypes }) =>
-    named === undefined ? modelTypes.some((one) => one === type) : known.some((one) => one === named),
+  const known = architectures.flatMap((architecture) => architecture.fromHuggingFace ?? []);
+  const found = known.find(({ classes: names, modelTypes }) =>
+    named === undefined ? modelTypes.some((one) => one === type) : names.some((one) => one === named),
   );
-  if (found) return found;
+  if (found) return found.load();
   throw unknownArchitecture(named ?? type);
 }
 

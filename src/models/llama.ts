@@ -3,7 +3,6 @@
 import { eachLayer, weightsOf } from "../graph/builder.ts";
 import type { Architecture } from "./architecture.ts";
 import { readConfig } from "./config.ts";
-import { decoderMetadata, decoderTensorName } from "./huggingface.ts";
 import { gatedMlp } from "./layers.ts";
 
 /**
@@ -19,8 +18,7 @@ export const llama: Architecture = {
   fromHuggingFace: {
     modelTypes: ["llama", "mistral"],
     classes: ["LlamaForCausalLM", "MistralForCausalLM"],
-    metadata: (config) => decoderMetadata(config, "llama"),
-    tensorName: decoderTensorName,
+    load: async () => (await import("./huggingface.ts")).decoderMapping("llama"),
   },
   forward(g, { config: c, tensors, rope, pairing }) {
     const w = weightsOf(tensors);

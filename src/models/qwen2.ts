@@ -3,7 +3,6 @@
 import { eachLayer, weightsOf } from "../graph/builder.ts";
 import type { Architecture } from "./architecture.ts";
 import { readConfig } from "./config.ts";
-import { decoderMetadata, decoderTensorName } from "./huggingface.ts";
 import { gatedMlp } from "./layers.ts";
 
 /** Qwen2: pre-norm decoder, grouped-query attention with biases on Q, K and V, SwiGLU. arXiv:2407.10671 */
@@ -14,8 +13,7 @@ export const qwen2: Architecture = {
   fromHuggingFace: {
     modelTypes: ["qwen2"],
     classes: ["Qwen2ForCausalLM"],
-    metadata: (config) => decoderMetadata(config, "qwen2"),
-    tensorName: decoderTensorName,
+    load: async () => (await import("./huggingface.ts")).decoderMapping("qwen2"),
   },
   forward(g, { config: c, tensors, rope, pairing }) {
     const w = weightsOf(tensors);

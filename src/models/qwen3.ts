@@ -3,7 +3,6 @@
 import { eachLayer, weightsOf } from "../graph/builder.ts";
 import type { Architecture } from "./architecture.ts";
 import { readConfig } from "./config.ts";
-import { decoderMetadata, decoderTensorName } from "./huggingface.ts";
 import { gatedMlp } from "./layers.ts";
 
 /** Qwen3: pre-norm decoder, grouped-query attention with RMS norm of each query and key head, SwiGLU. arXiv:2505.09388 */
@@ -14,8 +13,7 @@ export const qwen3: Architecture = {
   fromHuggingFace: {
     modelTypes: ["qwen3"],
     classes: ["Qwen3ForCausalLM"],
-    metadata: (config) => decoderMetadata(config, "qwen3"),
-    tensorName: decoderTensorName,
+    load: async () => (await import("./huggingface.ts")).decoderMapping("qwen3"),
   },
   forward(g, { config: c, tensors, rope, pairing }) {
     const w = weightsOf(tensors);
