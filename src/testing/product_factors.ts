@@ -56,13 +56,21 @@ export interface ProductChoice {
   readonly out: "act" | "f32";
 }
 
+/**
+ * Whether GPU programs take the loops that software drivers are given. lavapipe takes ten seconds to compile those that GPUs are, SwiftShader
+ * takes no longer.
+ */
+function rolled({ software, description }: Caps, { deviceClass }: ProductBuild): boolean {
+  return software && (deviceClass === "cpu" || /llvmpipe/i.test(description));
+}
+
 /** The variants of a family that a program could run. */
 export function familyVariants(
   caps: Caps,
   choice: ProductChoice,
 ): { readonly target: KernelTarget; readonly variants: readonly Variant[] } {
   const { build, family, maxRows, n, length, format, bias, out } = choice;
-  const target = { caps, ...build, maxRows };
+  const target = { caps: { ...caps, software: rolled(caps, build) }, ...build, maxRows };
   const k = inputsOf(format, length);
   // Embeddings of the int8 class are those of the f32 class.
   if (family === "embed") {
