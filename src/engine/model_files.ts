@@ -3,8 +3,9 @@
 
 import type { ModelStore } from "../store/model_store.ts";
 import { type OpenShard, openModelFile } from "../weights/gguf/split.ts";
-import { type QuantizeType, quantizedHeader } from "../weights/quantize_rule.ts";
+import type { QuantizeType } from "../weights/quantize_rule.ts";
 import { folderPlaces } from "../weights/safetensors/places.ts";
+import type { ModelHeader } from "../weights/tensor_info.ts";
 import type { ModelLocation } from "../weights/source.ts";
 import type { OpenedModel } from "./opened_model.ts";
 
@@ -28,7 +29,7 @@ export async function openModel(location: ModelLocation, options: OpenModelOptio
   const places = folderPlaces(location, await storedNames(location, options.models));
   if (places === undefined) {
     const model = await openModelFile(location, open, limits);
-    return { ...model, file: quantizedHeader(model.file, quantize), weightFiles: model.sources.length };
+    return { ...model, file: await asQuantized(model.file, quantize), weightFiles: model.sources.length };
   }
   // A chunk of its own: GGUF files need none of it.
   const { openHuggingFace } = await import("./huggingface.ts");
@@ -38,7 +39,11 @@ export async function openModel(location: ModelLocation, options: OpenModelOptio
     return files.every(({ state }) => state === "complete") ? files.map(({ name }) => name) : undefined;
   };
   const model = await openHuggingFace(places, { open, ...limits, ...(trusted ? { storedNames: names } : {}) });
-  return { ...model, file: quantizedHeader(model.file, quantize) };
+  return { ...model, file: await asQuantized(model.file, quantize) };
+}
+
+async function asQuantized(file: ModelHeader, wanted: QuantizeType | undefined): Promise<ModelHeader> {
+  return wanted === undefined ? file : (await import("../weights/quantize_rule.ts")).quantizedHeader(file, wanted);
 }
 
 /** Names of the files of a stored model, as the store counts them. */

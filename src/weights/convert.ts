@@ -1,12 +1,12 @@
 // Weights whose stored type is not the one that they are computed with: rows are decoded to f32, scaled, checked and quantized, a piece at a
 // time, on their way to the GPU. Their scales are small tensors of the same file and are read before. Decides nothing (quantize_rule.ts does).
 
-import { ShaderloomError, assert } from "../base/errors.ts";
+import { assert } from "../base/errors.ts";
 import type { WeightFormat } from "../formats/format.ts";
 import type { ByteRange, ByteSource } from "./byte_source.ts";
 import { shortRead } from "./byte_source.ts";
 import { float8Values } from "./float8.ts";
-import { ggmlTypeName } from "./gguf/ggml_types.ts";
+import { checkFinite, storedTypeName } from "./finite.ts";
 import type { Piece } from "./load_plan.ts";
 import type { Float8, TensorInfo, WeightScales } from "./tensor_info.ts";
 
@@ -58,7 +58,8 @@ export async function openDecoder({ source, tensors, formats, signal }: DecoderO
   };
   return {
     decode(piece, packed, values) {
-      const { type, scales: own } = piece.stored ?? { type: piece.format.ggufType };
+      assert(piece.stored, `${piece.tensor} is stored as it is computed with`);
+      const { type, scales: own } = piece.stored;
       if (typeof type === "string") lookUp(tableOf(type), packed, values);
       else formatOf(formats, type).dequantize(packed, values);
       const factors = own && scales.get(own.name);
@@ -116,30 +117,4 @@ function applyScales(values: Float32Array, { rows, cols, tensorRow }: Piece, { o
       for (let index = row * cols + block * own.blockCols; index < end; index++) values[index] *= factor;
     }
   }
-}
-
-export interface CheckedValues {
-  /** For messages. */
-  readonly tensor: string;
-  /** As stored, for messages. */
-  readonly type: string;
-  /** Place of the first value in the tensor. */
-  readonly first: number;
-}
-
-/** @throws {ShaderloomError} MODEL.values naming the tensor when a value is NaN or infinite */
-export function checkFinite(values: Float32Array, { tensor, type, first }: CheckedValues): void {
-  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  let carries = 0;
-  // An exponent of all ones, and nothing else, carries into the sign.
-  for (let index = 0; index < words.length; index++) carries |= (words[index] & 0x7fffffff) + 0x00800000;
-  if (carries >= 0) return;
-  const index = values.findIndex((value) => !Number.isFinite(value));
-  const message = `The tensor ${tensor} (${type}) has the value ${values[index]} at place ${first + index}. The file is damaged: get it again.`;
-  throw new ShaderloomError("MODEL.values", message, { detail: { tensor, type, index: first + index } });
-}
-
-/** For messages: GGML's or safetensors' name. */
-export function storedTypeName(type: number | Float8): string {
-  return typeof type === "number" ? ggmlTypeName(type) : type;
 }

@@ -11,8 +11,8 @@ import type { WeightFormat } from "../formats/format.ts";
 import { chunkBytes as storeChunkBytes } from "../store/chunk_store.ts";
 import { shortRead } from "./byte_source.ts";
 import type { ByteSource } from "./byte_source.ts";
-import { checkFinite, openDecoder, scaleRanges, storedTypeName } from "./convert.ts";
 import type { Decoder } from "./convert.ts";
+import { checkFinite, storedTypeName } from "./finite.ts";
 import type { TensorInfo } from "./tensor_info.ts";
 import { planReads } from "./load_plan.ts";
 import type { Piece, Read } from "./load_plan.ts";
@@ -60,7 +60,9 @@ export async function loadWeights(options: LoadWeightsOptions): Promise<void> {
   const reads = planReads(plan, { tensors, formats, chunkBytes, pieceBytes });
   const used = new Set(plan.slabs.flatMap(({ parts }) => parts.map(({ tensor }) => tensors.get(tensor))));
   const converted = [...used].filter((tensor) => tensor?.stored !== undefined).flatMap((tensor) => tensor ?? []);
-  source.expect?.([...scaleRanges(converted), ...reads.map(({ offset, length }) => ({ offset, length }))]);
+  // A chunk of its own: most files are computed with as they are stored.
+  const convert = converted.length === 0 ? undefined : await import("./convert.ts");
+  source.expect?.([...(convert?.scaleRanges(converted) ?? []), ...reads.map(({ offset, length }) => ({ offset, length }))]);
   const total = reads.reduce((sum, { length }) => sum + length, 0);
   const { onProgress: report = (): void => {}, fromCache = false } = options;
   const meter = progressMeter({ file: source.name, total, fromCache, report });
@@ -73,7 +75,7 @@ export async function loadWeights(options: LoadWeightsOptions): Promise<void> {
     spare: [],
   };
   await placeCodebooks(options);
-  const decoder = await openDecoder({ source, tensors: converted, formats, signal });
+  const decoder = await convert?.openDecoder({ source, tensors: converted, formats, signal });
   const workers = Array.from({ length: Math.min(source.readsAtOnce ?? readsInFlight, reads.length) }, async () => {
     try {
       await work({ ...options, signal, decoder }, queue, meter);
@@ -119,7 +121,8 @@ interface Seam {
 }
 
 interface WorkOptions extends LoadWeightsOptions {
-  readonly decoder: Decoder;
+  /** Where something is converted. */
+  readonly decoder: Decoder | undefined;
 }
 
 /** Takes reads off the shared queue until it is empty. */
@@ -207,7 +210,11 @@ async function place(options: WorkOptions, { piece, packed, scratch }: PieceByte
   if (piece.kind === "vector" || stored !== undefined || options.scan === true) {
     if (scratch.values.length < rows * cols) scratch.values = new Float32Array(rows * cols);
     const values = scratch.values.subarray(0, rows * cols);
-    options.decoder.decode(piece, packed, values);
+    if (stored === undefined) format.dequantize(packed, values);
+    else {
+      assert(options.decoder, `no decoder for ${piece.tensor}`);
+      options.decoder.decode(piece, packed, values);
+    }
     checkFinite(values, { tensor: piece.tensor, type: storedTypeName(stored?.type ?? format.ggufType), first: piece.tensorRow * cols });
     if (piece.kind === "vector") return options.upload(piece.slab, piece.slabOffset, new Uint8Array(values.slice().buffer));
     if (stored !== undefined) fileRows = quantized(piece, values, scratch);
