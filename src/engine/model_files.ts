@@ -2,7 +2,8 @@
 // on: metadata and tensors by canonical names, one source over all files.
 
 import type { ModelStore } from "../store/model_store.ts";
-import { type OpenShard, openModelFile } from "../weights/gguf/split.ts";
+import { openModelFile } from "../weights/gguf/model_file.ts";
+import type { OpenShard } from "../weights/gguf/split.ts";
 import type { QuantizeType } from "../weights/quantize_rule.ts";
 import { folderPlaces } from "../weights/safetensors/places.ts";
 import type { ModelHeader } from "../weights/tensor_info.ts";

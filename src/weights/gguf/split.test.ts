@@ -9,7 +9,7 @@ import type { GgufEntry } from "../../testing/gguf_writer.ts";
 import { named, nameOf, shelf, smallModel } from "../../testing/shard_shelf.ts";
 import { bytesSource } from "../byte_source.ts";
 import { openGguf } from "./gguf.ts";
-import { openModelFile } from "./split.ts";
+import { openModelFile } from "./model_file.ts";
 import type { ModelFile, OpenShard } from "./split.ts";
 import { loadWeights } from "../loader.ts";
 import type { ModelLocation } from "../source.ts";

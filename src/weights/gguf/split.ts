@@ -1,12 +1,9 @@
-// Opens a model's file, or all files of a model that llama.cpp's gguf-split cut: their tensor tables become one, in the address space of a
-// joined source. `split.no`, `split.count` and `split.tensors.count` are in each file, everything else about the model only in the first.
+// Opens all files of a model that llama.cpp's gguf-split cut: their tensor tables become one, in the address space of a joined source. `split.no`, `split.count` and `split.tensors.count` are in each file, everything else about the model only in the first.
 // How a file is opened is the caller's. Facts: github.com/ggml-org/llama.cpp/tree/master/tools/gguf-split
 
 import { ShaderloomError } from "../../base/errors.ts";
 import type { ByteSource } from "../byte_source.ts";
-import { openGguf } from "./gguf.ts";
-import type { GgufFile, OpenGgufOptions, TensorInfo } from "./gguf.ts";
-import { defaultGgufLimits } from "./values.ts";
+import type { GgufFile, TensorInfo } from "./gguf.ts";
 import type { ModelHeader } from "../tensor_info.ts";
 import { joinSources, joinedOffsets } from "../joined_source.ts";
 import { shardsError, tooManyShards } from "./shard_errors.ts";
@@ -53,36 +50,37 @@ interface Split {
 }
 
 /** One opened file. */
-interface Shard {
+export interface OpenedGguf {
   readonly source: ByteSource;
   readonly file: GgufFile;
+}
+
+interface Shard extends OpenedGguf {
   /** Undefined for a whole model. */
   readonly split: Split | undefined;
+}
+
+export interface SplitOptions {
+  /** Opens a file and reads its header. Whoever gave it closes what it opened when this fails. */
+  readonly openFile: (location: FileLocation, place: ShardPlace) => Promise<OpenedGguf>;
+  /** The file of a location without a number in its name, when that is opened already. */
+  readonly first: OpenedGguf | undefined;
+  readonly maxTensors: number;
 }
 
 type Opener = (location: FileLocation, place: ShardPlace) => Promise<Shard>;
 
 /**
- * Opens the model at a location: an address of any of its files, or all of them in any order. On failure all that was opened is closed.
+ * Opens the model at a location: an address of any of its files, or all of them in any order.
  *
- * @throws {ShaderloomError} MODEL.shards with what is missing, foreign, there twice or misnamed; LIMIT.shards; as `openGguf`; what `open` throws
+ * @throws {ShaderloomError} MODEL.shards with what is missing, foreign, there twice or misnamed; LIMIT.shards; what `openFile` throws
  */
-export async function openModelFile(location: ModelLocation, open: OpenShard, options: OpenGgufOptions = {}): Promise<ModelFile> {
-  const opened: ByteSource[] = [];
-  const maxTensors = options.limits?.tensors ?? defaultGgufLimits.tensors;
-  const opener: Opener = async (at, place) => {
-    const source = await open(at, place);
-    opened.push(source);
-    const file = await openGguf(source, options);
-    return { source, file, split: splitOf(source, file, maxTensors) };
-  };
-  try {
-    if (!isList(location)) return await openFromOne(location, opener);
-    return location.length === 1 ? await openFromOne(location[0], opener) : await openFromAll(location, opener);
-  } catch (thrown) {
-    for (const source of opened) source.close?.();
-    throw thrown;
-  }
+export async function openSplitModel(location: ModelLocation, { openFile, first, maxTensors }: SplitOptions): Promise<ModelFile> {
+  const shardOf = (opened: OpenedGguf): Shard => ({ ...opened, split: splitOf(opened.source, opened.file, maxTensors) });
+  const opener: Opener = async (at, place) => shardOf(await openFile(at, place));
+  if (isList(location) && location.length !== 1) return openFromAll(location, opener);
+  const one = isList(location) ? location[0] : location;
+  return openFromOne(one, opener, first && shardOf(first));
 }
 
 function isList(location: ModelLocation): location is readonly FileLocation[] {
@@ -90,15 +88,17 @@ function isList(location: ModelLocation): location is readonly FileLocation[] {
 }
 
 /** From the location of one file, whose name tells those of the others. */
-async function openFromOne(location: FileLocation, opener: Opener): Promise<ModelFile> {
+async function openFromOne(location: FileLocation, opener: Opener, opened: Shard | undefined): Promise<ModelFile> {
   const address = typeof location === "string" || location instanceof URL ? location : undefined;
   const name = shardNameOf(location);
   const derived =
     address !== undefined && name !== undefined && name.index > 0 ? siblingLocation(address, { ...name, index: 0 }) : undefined;
-  const first = await opener(derived ?? location, { index: 0 }).catch((thrown: unknown) => {
-    if (derived === undefined || !isMissing(thrown) || name === undefined) throw thrown;
-    throw shardsError(`The first of the ${name.count} files of this model is not there`, { missing: [baseName({ ...name, index: 0 })] });
-  });
+  const first =
+    opened ??
+    (await opener(derived ?? location, { index: 0 }).catch((thrown: unknown) => {
+      if (derived === undefined || !isMissing(thrown) || name === undefined) throw thrown;
+      throw shardsError(`The first of the ${name.count} files of this model is not there`, { missing: [baseName({ ...name, index: 0 })] });
+    }));
   const { source, file, split } = first;
   if (split === undefined) {
     if (derived === undefined) return { source, file, sources: [source] };

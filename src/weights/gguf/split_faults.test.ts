@@ -8,7 +8,7 @@ import type { GgufEntry, SplitClaim } from "../../testing/gguf_writer.ts";
 import { named, nameOf, shelf, smallModel } from "../../testing/shard_shelf.ts";
 import { errorCode, typedError } from "../../testing/typed_error.ts";
 import { bytesSource } from "../byte_source.ts";
-import { openModelFile } from "./split.ts";
+import { openModelFile } from "./model_file.ts";
 import type { OpenShard } from "./split.ts";
 import type { ModelLocation } from "../source.ts";
 
