@@ -1,19 +1,17 @@
 // The self-test and the race of one load: compiles what a model needs while its weights are read, checks every pipeline once they are
 // there, races the products that are worth it, and says what runs. After `finish` nothing changes any more.
 
-import { ShaderloomError, throwIfAborted } from "../base/errors.ts";
+import { assert, throwIfAborted } from "../base/errors.ts";
 import type { Caps } from "../gpu/caps.ts";
 import type { BufferLedger } from "../gpu/buffers.ts";
 import type { PipelineCache } from "../gpu/pipelines.ts";
 import type { KernelCall, WeightRange } from "../graph/call.ts";
 import type { Choose } from "../graph/program.ts";
-import { classKey, isProduct, type KernelClass } from "./classes.ts";
+import { classKey, type KernelClass } from "./classes.ts";
 import { Contest, trialsOf } from "./contest.ts";
-import { readyKernelCheck } from "./kernel_check.ts";
 import { KeptRows } from "./kept_rows.ts";
-import { checkCount, readyCheck, type Verdict } from "./product_check.ts";
-import { ProductBench } from "./product_bench.ts";
 import { describeKernels, type KernelReport, type TuningMode, type TuningTimes } from "./report.ts";
+import type { SelfTest } from "./self_test.ts";
 import type { TuneOptions, TuneReport } from "./tune.ts";
 import type { Memory, Shelf } from "./memory.ts";
 import { defaultWorth, type WorthLimits, worthRacing } from "./worth.ts";
@@ -33,9 +31,6 @@ export interface TunerOptions {
   readonly worth?: WorthLimits;
 }
 
-/** Checks that are under way together: enough that a slow answer does not hold up the next. */
-const checksAtOnce = 8;
-
 export class Tuner {
   readonly kept: KeptRows;
   readonly times: TuningTimes = { compileMs: 0, checkMs: 0, raceMs: 0, clock: null, rivals: 0 };
@@ -43,12 +38,12 @@ export class Tuner {
   readonly #contests: ReadonlyMap<string, Contest>;
   /** Classes that are worth a race, the best first. */
   readonly #worth: readonly Contest[];
-  readonly #bench: ProductBench;
+  #selfTest: SelfTest | undefined;
   #memory: Memory | undefined;
   #over = false;
 
   constructor(options: TunerOptions) {
-    const { classes, pipelines, mode, worth = defaultWorth, device, ledger, weights } = options;
+    const { classes, pipelines, mode, worth = defaultWorth } = options;
     this.#options = options;
     this.kept = new KeptRows(classes);
     this.#contests = new Map(classes.map((cls) => [cls.key, new Contest(cls, pipelines)]));
@@ -59,17 +54,17 @@ export class Tuner {
       if (contest) contest.share = share;
       return contest ?? [];
     });
-    this.#bench = new ProductBench({ device, ledger, weights });
   }
 
   /**
    * Compiles what will run, then rivals until `weights` (the reading of the weights) is over.
    * @throws {ShaderloomError} GPU.selftest when no variant of a kernel compiles, AbortError
+   * @throws when the script of the self-test cannot be fetched: nothing runs unchecked
    */
   async compile(weights: Promise<unknown>): Promise<void> {
     const start = performance.now();
     if (this.#worth.length > 0) await this.#remember();
-    await Promise.all([...this.#contests.values()].map((contest) => contest.compileChosen()));
+    await Promise.all([this.#openSelfTest(), ...[...this.#contests.values()].map((contest) => contest.compileChosen())]);
     throwIfAborted(this.#options.signal);
     this.times.compileMs = performance.now() - start;
     const racing = this.#racing();
@@ -90,7 +85,7 @@ export class Tuner {
       const contests = [...this.#contests.values()];
       const trials = contests.flatMap(({ cls, chosen }) => trialsOf(cls, chosen));
       await this.#memory?.attempt(trials);
-      await this.#checkAll(contests);
+      await this.#tested().checkAll(contests);
       await this.#memory?.settle();
       this.times.checkMs = performance.now() - start;
       const racing = this.#racing();
@@ -109,18 +104,19 @@ export class Tuner {
     this.#over = true;
     this.#memory?.close();
     this.#memory = undefined;
-    this.#bench.destroy();
+    this.#selfTest?.bench.destroy();
   }
 
   /** The long sweep, after the load: changes nothing here, only what the next load finds. */
   async sweep(wish: Pick<TuneOptions, "signal" | "onProgress">): Promise<TuneReport> {
     const { device, caps, ledger, pipelines, classes, openShelf } = this.#options;
-    const shared = { device, caps, ledger, pipelines, classes, openShelf, bench: this.#bench, kept: this.kept };
+    const { bench } = this.#tested();
+    const shared = { device, caps, ledger, pipelines, classes, openShelf, bench, kept: this.kept };
     try {
       const { sweep } = await import("./tune.ts");
       return await sweep({ ...shared, ...wish });
     } finally {
-      this.#bench.destroy();
+      bench.destroy();
     }
   }
 
@@ -139,6 +135,18 @@ export class Tuner {
     return this.#worth.filter(({ how }) => how === "default");
   }
 
+  async #openSelfTest(): Promise<void> {
+    const { device, ledger, weights, signal } = this.#options;
+    // A chunk of its own, fetched beside the weights.
+    const selfTest = await import("./self_test.ts");
+    this.#selfTest = new selfTest.SelfTest({ device, ledger, weights, kept: this.kept, signal });
+  }
+
+  #tested(): SelfTest {
+    assert(this.#selfTest, "nothing was compiled");
+    return this.#selfTest;
+  }
+
   async #remember(): Promise<void> {
     const { mode, openShelf, caps } = this.#options;
     // GPU programs on CPU drivers are for tests: a pipeline takes seconds to compile there.
@@ -154,53 +162,13 @@ export class Tuner {
     for (const contest of this.#contests.values()) this.#memory.apply(contest, this.#worth.includes(contest));
   }
 
-  async #checkAll(contests: readonly Contest[]): Promise<void> {
-    const { device, signal } = this.#options;
-    const products = contests.filter(({ cls }) => isProduct(cls));
-    const room = await this.#reserve(products);
-    for (let at = 0; at < contests.length; at += checksAtOnce) {
-      throwIfAborted(signal);
-      const some = contests.slice(at, at + checksAtOnce).filter(({ cls }) => room || !isProduct(cls));
-      const checks = some.map((contest) => this.#check(contest, device));
-      // Every check ends before an error of one is told, so that none outlives the load.
-      const ended = await Promise.allSettled(checks);
-      for (const one of ended) if (one.status === "rejected") throw one.reason;
-    }
-  }
-
-  /** A GPU without room for a check may have room to run: then nothing is checked. */
-  async #reserve(products: readonly Contest[]): Promise<boolean> {
-    try {
-      await this.#bench.reserve(products.map(({ cls }) => ({ cls, count: checkCount(cls) })));
-      return true;
-    } catch (thrown) {
-      if (thrown instanceof ShaderloomError && thrown.code === "GPU.oom") return false;
-      throw thrown;
-    }
-  }
-
-  /** Until a variant is right. */
-  async #check(contest: Contest, device: GPUDevice): Promise<void> {
-    for (;;) {
-      const compiled = await contest.compileChosen();
-      const { cls } = contest;
-      const ready = isProduct(cls) ? readyCheck(this.#bench, cls, this.kept) : readyKernelCheck(device, cls);
-      const verdict: Verdict = await ready.run(compiled);
-      if (verdict.kind !== "wrong") {
-        contest.checked = verdict.kind === "right";
-        return;
-      }
-      contest.drop(compiled.variant, verdict.reason);
-    }
-  }
-
   async #race(racing: readonly Contest[]): Promise<void> {
     const { device, ledger, caps, signal } = this.#options;
     const memory = this.#memory;
     if (!memory) return;
     const heats = await importHeats();
     const start = performance.now();
-    const shared = { device, ledger, bench: this.#bench, kept: this.kept, memory, caps, signal };
+    const shared = { device, ledger, bench: this.#tested().bench, kept: this.kept, memory, caps, signal };
     const raced = await heats?.raceContests(racing, shared);
     if (!raced) return;
     this.times.clock = raced.clock;
