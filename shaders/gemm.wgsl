@@ -25,7 +25,7 @@ var<workgroup> x_tile: array<vec4<tile_t>, SLICES * 8u * TILE_T>;
 /// A weight beyond f16 would be infinite, and infinity times zero is no number.
 fn tile_four(value: vec4<f32>) -> vec4<tile_t> {
   if (TILE_F16) {
-    return vec4<tile_t>(clamp(value, vec4<f32>(-65504.0), vec4<f32>(65504.0)));
+    return vec4<tile_t>(vec4<f32>(within_f16(value.x), within_f16(value.y), within_f16(value.z), within_f16(value.w)));
   }
   return vec4<tile_t>(value);
 }

@@ -40,7 +40,7 @@ export interface EngineOptions {
    * each kernel is checked at each load.
    */
   readonly tuning?: TuningMode;
-  /** Looks for NaN and infinity in every weight, not only in scales, vectors and what is converted. */
+  /** Decodes every weight once more on the CPU to look for NaN and infinity, which scales and plain values are looked at for anyway. */
   readonly checkWeights?: boolean;
 }
 

@@ -71,10 +71,11 @@ describe("weights that are no numbers", () => {
     expect(await refused(gpu, { model })).toMatchObject({ code: "MODEL.values", detail });
   });
 
-  test("a NaN in a matrix of floats, when weights are checked or converted", async (context) => {
+  test("a NaN in a matrix of floats, whoever looks for it", async (context) => {
     const gpu = await gpuOrSkip(context);
     const model = await poisoned(tinyModel({ format: "f16" }), "blk.0.attn_q.weight", { at: 2 * 700, bits: 0x7e01, bytes: 2 });
     const expected = { code: "MODEL.values", detail: { tensor: "blk.0.attn_q.weight", type: "F16", index: 700 } };
+    expect(await refused(gpu, { model })).toMatchObject(expected);
     expect(await refused(gpu, { model, checkWeights: true })).toMatchObject(expected);
     expect(await refused(gpu, { model, quantize: "q8_0" })).toMatchObject(expected);
   });

@@ -1,6 +1,7 @@
 // The GPU side of a load: both programs lowered and compiled while the weights are read, buffers allocated under a memory
 // check, everything bound.
 
+import { untilAborted } from "../base/abort.ts";
 import { assert, type ShaderloomError } from "../base/errors.ts";
 import { type BufferLedger, withMemoryCheck } from "../gpu/buffers.ts";
 import type { OpenDevice } from "../gpu/device.ts";
@@ -74,11 +75,12 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
     openShelf: () => prepare.openShelf(shaderFiles),
   });
   const weights = readWeights(prepare, { layout, slabs: made.slabs, kept: tuner.kept });
-  await Promise.all([tuner.compile(weights), weights]).catch((thrown: unknown) => {
+  // A driver that compiles cannot be stopped, but it can be left alone.
+  await untilAborted(Promise.all([tuner.compile(weights), weights]), prepare.signal).catch((thrown: unknown) => {
     tuner.abandon();
     throw thrown;
   });
-  const kernels = await tuner.finish();
+  const kernels = await untilAborted(tuner.finish(), prepare.signal);
   const [decode, prefill] = await Promise.all(
     [programs.decode, programs.prefill].map((program, index) => {
       const activations = index === 0 ? made.activations.decode : made.activations.prefill;

@@ -1,7 +1,8 @@
 // Measures an adapter with the engine's own kernels in a second or two: what a matrix product, attention, a dispatch and a readback
 // take. Knows no model; speed.ts turns the rates into tokens per second. Method: works that take turns (probe_timer.ts).
 
-import { abortError, asShaderloomError, ShaderloomError, throwIfAborted } from "../base/errors.ts";
+import { untilAborted } from "../base/abort.ts";
+import { asShaderloomError, ShaderloomError, throwIfAborted } from "../base/errors.ts";
 import { formatType, loadFormats } from "../formats/index.ts";
 import type { WeightFormat } from "../formats/format.ts";
 import type { Caps } from "../gpu/caps.ts";
@@ -102,9 +103,9 @@ export async function probeAdapter(gpu: GPU | undefined, options: ProbeOptions =
   try {
     assertPrecision(precision, caps);
     const types = (options.formats ?? usualFormats).flatMap((name) => formatType(name) ?? []);
-    const wanted = [...(await unlessAborted(loadFormats(types), options.signal)).values()];
+    const wanted = [...(await untilAborted(loadFormats(types), options.signal)).values()];
     const sizes = sizesFor(caps, wanted.length);
-    const measures = await unlessAborted(makeMeasures(maker, target, { formats: wanted, sizes }), options.signal);
+    const measures = await untilAborted(makeMeasures(maker, target, { formats: wanted, sizes }), options.signal);
     const times = await timeWorks(
       timer,
       [...measures.values()].map(({ work }) => work),
@@ -130,21 +131,6 @@ export async function probeAdapter(gpu: GPU | undefined, options: ProbeOptions =
 function assertPrecision(precision: Precision, caps: Caps): void {
   if (precision !== "f16" || caps.f16) return;
   throw new ShaderloomError("GPU.unavailable", 'This GPU has no 16-bit floats in shaders. Use activations: "f32".');
-}
-
-/** A driver that compiles cannot be stopped, but it can be left alone. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return work;
-  const aborted = new Promise<never>((_, reject) => {
-    const stop = (): void => reject(abortError());
-    if (signal.aborted) stop();
-    signal.addEventListener("abort", stop, { once: true });
-    void work.then(
-      () => signal.removeEventListener("abort", stop),
-      () => signal.removeEventListener("abort", stop),
-    );
-  });
-  return Promise.race([work, aborted]);
 }
 
 async function makeMeasures(

@@ -13,11 +13,14 @@ interface FloatType {
   readonly ggufType: number;
   readonly bytes: 2 | 4;
   readonly part: string;
+  /** Exponents of the values in a word, and one in the last place of each: their sum carries out of an exponent of ones. */
+  readonly exponents: number;
+  readonly carry: number;
   readonly dequantize: (source: Uint8Array, out: Float32Array) => void;
   readonly write: (view: DataView, at: number, value: number) => void;
 }
 
-function floatFormat({ name, ggufType, bytes, part, dequantize, write }: FloatType): WeightFormat {
+function floatFormat({ name, ggufType, bytes, part, exponents, carry, dequantize, write }: FloatType): WeightFormat {
   const rowGroupBytes = (cols: number): number => planeUnits((blocksOf(cols) * blockWidth * bytes) / unitBytes) * unitBytes;
   const quantize = (values: Float32Array): Uint8Array => {
     const view = new DataView(new ArrayBuffer(values.length * bytes));
@@ -32,6 +35,8 @@ function floatFormat({ name, ggufType, bytes, part, dequantize, write }: FloatTy
     part,
     packed: false,
     halves: [],
+    // A value is its own scale.
+    badScale: (source) => firstNonFinite(source, bytes, { exponents, carry }),
     rowGroupBytes,
     constants: (cols) => ({ [`${name.toUpperCase()}_GROUP`]: rowGroupBytes(cols) / unitBytes }),
     repack(source, span, out) {
@@ -53,6 +58,24 @@ function floatFormat({ name, ggufType, bytes, part, dequantize, write }: FloatTy
     quantize,
     sample: (rng, blocks) => Uint8Array.from(quantize(Float32Array.from({ length: blocks }, () => rng.normal() * 0.05))),
   };
+}
+
+/** Place of the first NaN or infinity, or -1. */
+function firstNonFinite(source: Uint8Array, bytes: 2 | 4, { exponents, carry }: Pick<FloatType, "exponents" | "carry">): number {
+  const aligned = source.byteOffset % 4 === 0 ? source : source.slice();
+  const words = new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >> 2);
+  let carried = 0;
+  for (let index = 0; index < words.length; index++) carried |= (words[index] & exponents) + carry;
+  // With one exponent in a word, or with two.
+  const signs = bytes === 4 ? 0x80000000 : 0x80008000;
+  if ((carried & signs) === 0 && aligned.byteLength % 4 === 0) return -1;
+  const view = new DataView(aligned.buffer, aligned.byteOffset, aligned.byteLength);
+  for (let at = 0; at < aligned.byteLength; at += bytes) {
+    const bits = bytes === 4 ? view.getUint32(at, true) : view.getUint16(at, true);
+    const own = bytes === 4 ? exponents : exponents & 0xffff;
+    if ((bits & own) >>> 0 === own >>> 0) return at / bytes;
+  }
+  return -1;
 }
 
 /** 16-bit values, copied where they lie at an odd address. */
@@ -90,6 +113,8 @@ function dequantizeBf16(source: Uint8Array, out: Float32Array): void {
 export const f32: WeightFormat = floatFormat({
   name: "f32",
   part: f32Part,
+  exponents: 0x7f800000,
+  carry: 0x00800000,
   ggufType: 0,
   bytes: 4,
   dequantize: dequantizeF32,
@@ -99,6 +124,8 @@ export const f32: WeightFormat = floatFormat({
 export const f16: WeightFormat = floatFormat({
   name: "f16",
   part: f16Part,
+  exponents: 0x7c007c00,
+  carry: 0x04000400,
   ggufType: 1,
   bytes: 2,
   dequantize: dequantizeF16,
@@ -108,6 +135,8 @@ export const f16: WeightFormat = floatFormat({
 export const bf16: WeightFormat = floatFormat({
   name: "bf16",
   part: bf16Part,
+  exponents: 0x7f807f80,
+  carry: 0x00800080,
   ggufType: 30,
   bytes: 2,
   dequantize: dequantizeBf16,

@@ -36,7 +36,7 @@ export interface WeightFormat {
   readonly codeBits?: number;
   /** Byte offsets of the f16 scales in a file block. */
   readonly halves: readonly number[];
-  /** The first file block with a scale that is no finite number, or -1, where `halves` does not say where scales are. */
+  /** The first file block with a scale (of plain types: a value) that is no finite number, or -1, where `halves` does not say where they are. */
   badScale?(source: Uint8Array): number;
   /** What the part looks codes up in, at the start of each bound range; a multiple of 256 bytes. */
   readonly codebook?: Uint8Array;

@@ -77,7 +77,12 @@ function spoilers(format: WeightFormat): readonly Spoil[] {
       for (let part = 0; part < 4; part++) bytes[file + 49 + part * 2] = ((bits >> (4 * part)) & 15) << 4;
     });
   }
-  return format.halves.flatMap((half) =>
+  if (format.name === "f32")
+    return [0x7f800000, 0xff800000, 0x7fc00001].map((bits) => (bytes, file) => new DataView(bytes.buffer).setUint32(file, bits, true));
+  if (format.name === "bf16")
+    return [0x7f80, 0xff80, 0x7fc1].map((bits) => (bytes, file) => new DataView(bytes.buffer).setUint16(file, bits, true));
+  const halves = format.name === "f16" ? [0] : format.halves;
+  return halves.flatMap((half) =>
     [0x7c00, 0xfc00, 0x7e01].map((bits): Spoil => {
       return (bytes, file) => new DataView(bytes.buffer).setUint16(file + half, bits, true);
     }),

@@ -177,9 +177,7 @@ function makeWeights<A>(kernel: Kernel<A>, attributes: A, rng: Rng): { tensors: 
   const tensors: CpuTensor[] = [];
   const bytes: Uint8Array<ArrayBuffer>[] = [];
   for (const { format, rows, cols } of kernel.operands(attributes).weights ?? []) {
-    const source =
-      format.quantize?.(Float32Array.from({ length: rows * cols }, () => rng.normal())) ??
-      format.sample(rng, (rows * cols) / format.blockSize);
+    const source = format.sample(rng, (rows * cols) / format.blockSize);
     assert(source.byteLength === fileBytes(format, rows * cols), `${format.name} made weights of a wrong size`);
     const data = new Float32Array(rows * cols);
     format.dequantize(source, data);

@@ -1,7 +1,7 @@
 // The long sweep over a loaded model's products: every variant checked and timed, with what its work would take at the best rates of the
 // sweep beside it. Changes nothing in the session that asked; what it finds runs from the next load on.
 
-import { throwIfAborted } from "../base/errors.ts";
+import { abortError, throwIfAborted } from "../base/errors.ts";
 import type { PipelineCache } from "../gpu/pipelines.ts";
 import { isProduct, type KernelClass, shapeOf } from "./classes.ts";
 import { openClock } from "./clock.ts";
@@ -83,7 +83,7 @@ export async function sweep(options: TuneOptions): Promise<TuneReport> {
     const dropped = contests.flatMap((contest) => contest.dropped);
     return { clock: clock.kind, totalMs: performance.now() - start, stored: shelf?.mine ?? false, variants: tableOf(contests), dropped };
   } catch (thrown) {
-    await memory.conclude(thrown);
+    await memory.conclude(signal?.aborted ? abortError() : thrown);
     throw thrown;
   } finally {
     clock.destroy();

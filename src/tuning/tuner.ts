@@ -1,7 +1,7 @@
 // The self-test and the race of one load: compiles what a model needs while its weights are read, checks every pipeline once they are
 // there, races the products that are worth it, and says what runs. After `finish` nothing changes any more.
 
-import { assert, throwIfAborted } from "../base/errors.ts";
+import { abortError, assert, throwIfAborted } from "../base/errors.ts";
 import type { Caps } from "../gpu/caps.ts";
 import type { BufferLedger } from "../gpu/buffers.ts";
 import type { PipelineCache } from "../gpu/pipelines.ts";
@@ -92,7 +92,8 @@ export class Tuner {
       if (racing.length > 0) await this.#race(racing);
       return describeKernels(contests, { mode: this.#options.mode, times: this.times });
     } catch (thrown) {
-      await this.#memory?.conclude(thrown);
+      // After an abort the device is destroyed, which says nothing of what ran.
+      await this.#memory?.conclude(this.#options.signal.aborted ? abortError() : thrown);
       throw thrown;
     } finally {
       this.abandon();

@@ -243,6 +243,8 @@ function checkScales({ tensor, format, tensorRow, cols }: Piece, rows: Uint8Arra
   if (bad < 0) return;
   const block = (tensorRow * cols) / format.blockSize + bad;
   const type = storedTypeName(format.ggufType);
-  const message = `The tensor ${tensor} (${type}) has a scale that is no finite number, in block ${block}. ${advice}`;
-  throw new ShaderloomError("MODEL.values", message, { detail: { tensor, type, block } });
+  const plain = format.blockSize === 1;
+  const where = plain ? `value that is no finite number, at place ${block}` : `scale that is no finite number, in block ${block}`;
+  const detail = { tensor, type, ...(plain ? { index: block } : { block }) };
+  throw new ShaderloomError("MODEL.values", `The tensor ${tensor} (${type}) has a ${where}. ${advice}`, { detail });
 }

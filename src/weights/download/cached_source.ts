@@ -1,6 +1,7 @@
 // CachedSource: a remote file as a ByteSource, read from the store where it is stored and from the server where it is not, and stored on the
 // way. What is damaged is fetched again. How it was found and opened is open.ts's; fetching is the downloader's.
 
+import { untilAborted } from "../../base/abort.ts";
 import { asShaderloomError, throwIfAborted } from "../../base/errors.ts";
 import type { ShaderloomError } from "../../base/errors.ts";
 import { ceilDiv } from "../../base/math.ts";
@@ -261,13 +262,4 @@ function stateOf({ file, keeper, complete }: CachePlace): StoredState {
     verified: () => file.manifest.verified || (complete && verified),
     warning: () => keeper.warning,
   };
-}
-
-function untilAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(asShaderloomError(new DOMException("", "AbortError")));
-    if (signal.aborted) stop();
-    signal.addEventListener("abort", stop, { once: true });
-    void promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
-  });
 }

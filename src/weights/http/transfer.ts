@@ -1,6 +1,7 @@
 // One HTTP request as a response and a stream of chunks, under an idle timer and a signal. Knows statuses and CORS; byte
 // ranges are file.ts, retries retry.ts.
 
+import { untilAborted } from "../../base/abort.ts";
 import { abortError, throwIfAborted } from "../../base/errors.ts";
 import { corsRefused, interrupted, stalled, statusError, unreachable } from "./errors.ts";
 
@@ -189,7 +190,7 @@ function idleTimer(stallMs: number, outer: AbortSignal | undefined, activity?: {
   outer?.addEventListener("abort", abort, { once: true });
   return {
     signal: controller.signal,
-    race: (promise) => raceAbort(promise, controller.signal),
+    race: (promise) => untilAborted(promise, controller.signal),
     restart: () => {
       waiting = undefined;
       since = performance.now();
@@ -207,16 +208,6 @@ function idleTimer(stallMs: number, outer: AbortSignal | undefined, activity?: {
       outer?.removeEventListener("abort", abort);
     },
   };
-}
-
-/** An injected fetch or a half-dead connection may ignore its signal, so the wait itself ends too. */
-function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const stop = (): void => reject(abortError());
-    if (signal.aborted) stop();
-    signal.addEventListener("abort", stop, { once: true });
-    void promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
-  });
 }
 
 /**
