@@ -27,7 +27,9 @@ export async function openTuningShelf(
   const browser = globalThis.navigator?.userAgent ?? "";
   const id = recordKey({ caps, info, features, browser, version: packageVersion, shaders });
   const key = `tuning/${id}`;
-  const hold = await openLocks(`shaderloom-tuning:${store.folder ?? ""}:`).tryAcquire(id, "exclusive");
+  const hold = await openLocks(`shaderloom-tuning:${store.folder ?? ""}:`)
+    .tryAcquire(id, "exclusive")
+    .catch(() => undefined);
   return {
     mine: hold !== undefined,
     read: async () => unseal(key, await values.get(key)),

@@ -20,8 +20,8 @@ export interface Shelf {
 export interface Memory {
   /** Whether this load takes no risks: the last one ended while something ran for the first time, or another one is at it now. */
   readonly quiet: boolean;
-  /** Drops what lost the device and, where the class is worth a race, chooses what won one. */
-  apply(contest: Contest, worth: boolean): void;
+  /** Drops what lost the device and, unless that is all, chooses what won a race. */
+  apply(contest: Contest, what: "drop" | "choose"): void;
   /** What won a race of the class; written by `settle`. */
   remember(cls: KernelClass, choice: Omit<Choice, "signature">): void;
   /** Writes down what runs now. @returns false when that cannot be written: then it must not run */
@@ -62,13 +62,13 @@ export async function openMemory(shelf: Shelf | undefined): Promise<Memory> {
   };
   return {
     quiet: !mine || left.length > 0,
-    apply(contest, worth) {
+    apply(contest, what) {
       const { cls } = contest;
       for (const variant of cls.variants) {
         // The last one left runs whatever it did: there is nothing else.
         if (lost.has(trialName(cls, variant.key)) && contest.dropped.length < cls.variants.length - 1) contest.drop(variant, lostReason);
       }
-      const choice = worth ? classes.get(cls.key) : undefined;
+      const choice = what === "choose" ? classes.get(cls.key) : undefined;
       if (!choice || choice.signature !== signatureOf(cls)) return;
       const variant = cls.variants.find(({ key }) => key === choice.variant);
       if (!variant || contest.isDropped(variant) || left.includes(trialName(cls, variant.key))) return;

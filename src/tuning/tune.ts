@@ -71,7 +71,7 @@ export async function sweep(options: TuneOptions): Promise<TuneReport> {
       const { cls } = contest;
       throwIfAborted(signal);
       onProgress?.({ done, total: contests.length, class: cls.key });
-      memory.apply(contest, false);
+      memory.apply(contest, "drop");
       if (!(await memory.attempt(cls.variants.flatMap((variant) => trialsOf(cls, variant))))) continue;
       await contest.compileChosen();
       const rivals = await checkRivals(contest, { ...options, memory }, { wrong, most: everyVariant });

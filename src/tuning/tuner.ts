@@ -25,7 +25,7 @@ export interface TunerOptions {
   readonly weights: (range: WeightRange) => GPUBufferBinding;
   readonly mode: TuningMode;
   readonly signal: AbortSignal;
-  /** Opened when there is something to race, closed by the tuner; undefined where nothing can be kept. */
+  /** Opened unless tuning is off, closed by the tuner; undefined where nothing can be kept. */
   readonly openShelf: () => Promise<Shelf | undefined>;
   /** What deserves a race; `race` mode races everything. */
   readonly worth?: WorthLimits;
@@ -63,7 +63,7 @@ export class Tuner {
    */
   async compile(weights: Promise<unknown>): Promise<void> {
     const start = performance.now();
-    if (this.#worth.length > 0) await this.#remember();
+    if (this.#options.mode !== "off") await this.#remember();
     await Promise.all([this.#openSelfTest(), ...[...this.#contests.values()].map((contest) => contest.compileChosen())]);
     throwIfAborted(this.#options.signal);
     this.times.compileMs = performance.now() - start;
@@ -160,7 +160,7 @@ export class Tuner {
     this.#memory = await memory.openMemory(shelf);
     // The load may have failed meanwhile.
     if (this.#over) return this.abandon();
-    for (const contest of this.#contests.values()) this.#memory.apply(contest, this.#worth.includes(contest));
+    for (const contest of this.#contests.values()) this.#memory.apply(contest, "choose");
   }
 
   async #race(racing: readonly Contest[]): Promise<void> {
