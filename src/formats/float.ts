@@ -41,14 +41,18 @@ function floatFormat({ name, ggufType, bytes, part, exponents, carry, dequantize
     constants: (cols) => ({ [`${name.toUpperCase()}_GROUP`]: rowGroupBytes(cols) / unitBytes }),
     repack(source, span, out) {
       const rowBytes = span.cols * bytes;
-      const { source: from, words } = repackViews(source, span.rows * rowBytes, out, groupsOf(span.rows) * rowGroupBytes(span.cols));
+      const { words } = repackViews(source, span.rows * rowBytes, out, groupsOf(span.rows) * rowGroupBytes(span.cols));
       const wholeUnits = Math.floor(rowBytes / unitBytes);
       const out8 = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
       eachRow(span, rowGroupBytes(span.cols), (row, at) => {
         const file = row * rowBytes;
+        const from = wordsAt(source, file, wholeUnits * 4);
         for (let unit = 0; unit < wholeUnits; unit++) {
-          for (let word = 0; word < 4; word++)
-            words[at + unit * unitStride + word] = from.getUint32(file + unit * unitBytes + word * 4, true);
+          const place = at + unit * unitStride;
+          words[place] = from[unit * 4];
+          words[place + 1] = from[unit * 4 + 1];
+          words[place + 2] = from[unit * 4 + 2];
+          words[place + 3] = from[unit * 4 + 3];
         }
         const rest = source.subarray(file + wholeUnits * unitBytes, file + rowBytes);
         if (rest.length > 0) out8.set(rest, (at + wholeUnits * unitStride) * 4);
@@ -60,17 +64,23 @@ function floatFormat({ name, ggufType, bytes, part, exponents, carry, dequantize
   };
 }
 
+/** Words from byte `at` on, copied where they lie at an odd address. */
+function wordsAt(source: Uint8Array, at: number, count: number): Uint32Array {
+  const start = source.byteOffset + at;
+  if (start % 4 === 0) return new Uint32Array(source.buffer, start, count);
+  return new Uint32Array(source.slice(at, at + count * 4).buffer);
+}
+
 /** Place of the first NaN or infinity, or -1. */
 function firstNonFinite(source: Uint8Array, bytes: 2 | 4, { exponents, carry }: Pick<FloatType, "exponents" | "carry">): number {
-  const aligned = source.byteOffset % 4 === 0 ? source : source.slice();
-  const words = new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >> 2);
+  const words = wordsAt(source, 0, source.byteLength >> 2);
   let carried = 0;
   for (let index = 0; index < words.length; index++) carried |= (words[index] & exponents) + carry;
   // With one exponent in a word, or with two.
   const signs = bytes === 4 ? 0x80000000 : 0x80008000;
-  if ((carried & signs) === 0 && aligned.byteLength % 4 === 0) return -1;
-  const view = new DataView(aligned.buffer, aligned.byteOffset, aligned.byteLength);
-  for (let at = 0; at < aligned.byteLength; at += bytes) {
+  if ((carried & signs) === 0 && source.byteLength % 4 === 0) return -1;
+  const view = new DataView(source.buffer, source.byteOffset, source.byteLength);
+  for (let at = 0; at < source.byteLength; at += bytes) {
     const bits = bytes === 4 ? view.getUint32(at, true) : view.getUint16(at, true);
     const own = bytes === 4 ? exponents : exponents & 0xffff;
     if ((bits & own) >>> 0 === own >>> 0) return at / bytes;
