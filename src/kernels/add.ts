@@ -53,10 +53,4 @@ export const add: Kernel<AddAttributes> = {
     bytes: streamedBytes(add.operands(attributes), add.outputs(attributes), step),
     macs: step.rows * attributes.cols,
   }),
-  cases: [
-    { name: "1 element", attributes: { cols: 1 }, rows: 1 },
-    { name: "33x33", attributes: { cols: 33 }, rows: 33 },
-    { name: "3x1031", attributes: { cols: 1031 }, rows: 3 },
-    { name: "2x4096", attributes: { cols: 4096 }, rows: 2 },
-  ],
 };

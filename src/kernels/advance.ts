@@ -64,9 +64,4 @@ export const advance: Kernel<AdvanceAttributes> = {
     ],
   }),
   work: (_, step) => ({ bytes: 4 * step.outputRows * (argmaxWords + 2), macs: 0 }),
-  cases: [
-    { name: "1 row", attributes: { rows: 1 }, rows: 1 },
-    { name: "last of 5 rows", attributes: { rows: 1 }, rows: 5, pastTokens: 9 },
-    { name: "33 sequences", attributes: { rows: 33 }, rows: 33, outputRows: 33, pastTokens: 40, sequences: "each" },
-  ],
 };

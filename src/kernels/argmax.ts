@@ -61,10 +61,4 @@ export const argmax: Kernel<ArgmaxAttributes> = {
     bytes: streamedBytes(argmax.operands(attributes), argmax.outputs(attributes), step),
     macs: 0,
   }),
-  cases: [
-    { name: "1 of 1", attributes: { cols: 1 }, rows: 1 },
-    { name: "8 hard rows of 33", attributes: { cols: 33 }, rows: 9, outputRows: 8 },
-    { name: "8 hard rows of 4099", attributes: { cols: 4099 }, rows: 9, outputRows: 8 },
-    { name: "151936", attributes: { cols: 151936 }, rows: 2, outputRows: 2 },
-  ],
 };

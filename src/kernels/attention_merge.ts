@@ -4,7 +4,6 @@ import { blockWidth } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import type { Rng } from "../base/rng.ts";
 import { mergeReference, partialCols, type SplitAttributes } from "./attention.ts";
-import { splitCases } from "./attention_decode.ts";
 import {
   type Quantized,
   codesKey,
@@ -17,7 +16,7 @@ import {
   rowThreads,
   takesCodes,
 } from "./codes.ts";
-import type { Kernel, KernelCase, KernelTarget, Variant } from "./kernel.ts";
+import type { Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
 import { activationBytes } from "./work.ts";
 
@@ -64,12 +63,6 @@ function rowsOf({ kv, numHeads, quantized }: MergeAttributes): { cols: number; o
   return { cols: numHeads * kv.headDim, over: "rows", quantized };
 }
 
-/** A case of `attention_decode` that leaves codes. */
-function withCodes(index: number, quantized: Quantized): KernelCase<MergeAttributes> {
-  const { name, attributes, ...rest } = splitCases[index];
-  return { ...rest, name: `${name}, codes ${quantized}`, attributes: { ...attributes, quantized } };
-}
-
 /** Numbers like attention_decode's: any maximum, a positive sum. */
 function fill({ kv }: SplitAttributes): (rng: Rng, row: number, col: number) => number {
   return (rng, _, col) => {
@@ -94,5 +87,4 @@ export const attentionMerge: Kernel<MergeAttributes> = {
       macs: partials * kv.headDim,
     };
   },
-  cases: [...splitCases, withCodes(1, "only"), withCodes(2, "only"), withCodes(4, "also"), withCodes(6, "also")],
 };

@@ -7,6 +7,11 @@ import { openDevice } from "../gpu/device.ts";
 import { createPipelineCache } from "../gpu/pipelines.ts";
 import { programRequest } from "../graph/program.ts";
 import { openTestGpu, skipReason } from "../testing/gpu.ts";
+import { attentionMergeCases } from "../testing/kernel_cases/attention_merge.ts";
+import { attentionPrefillCases } from "../testing/kernel_cases/attention_prefill.ts";
+import { gatherRowsCases } from "../testing/kernel_cases/gather_rows.ts";
+import { gluCases } from "../testing/kernel_cases/glu.ts";
+import { rmsNormCases } from "../testing/kernel_cases/rms_norm.ts";
 import { execute, type Found, type GpuOperand } from "../tuning/execute.ts";
 import { elementType, makeOperands, type Operands } from "../tuning/operands.ts";
 import { attentionMerge } from "./attention_merge.ts";
@@ -31,11 +36,11 @@ if (gpu === undefined) {
   const { device, caps } = await openDevice(gpu, { maxStorageBuffers: 8 });
   for (const deviceClass of ["cpu", "gpu"] as const) {
     const on = (rows: number): On => ({ device, target: targetOf(caps, deviceClass, rows) });
-    declareEqual(on, rmsNorm);
-    declareEqual(on, glu);
-    declareEqual(on, gatherRows);
-    declareEqual(on, attentionMerge);
-    declareEqual(on, attentionPrefill);
+    declareEqual(on, rmsNorm, rmsNormCases);
+    declareEqual(on, glu, gluCases);
+    declareEqual(on, gatherRows, gatherRowsCases);
+    declareEqual(on, attentionMerge, attentionMergeCases);
+    declareEqual(on, attentionPrefill, attentionPrefillCases);
     test(`${deviceClass}: a block with NaN or infinity has no scale, its neighbours have theirs`, () => checkNonNumbers(on(1)));
   }
 }
@@ -71,8 +76,12 @@ function output(found: Found, index: number): Uint32Array {
 }
 
 /** Every case that leaves codes beside values: `also` gives those of `quantize` on the values stored beside them, `only` the same. */
-function declareEqual<A extends { readonly quantized?: Quantized }>(on: (rows: number) => On, kernel: Kernel<A>): void {
-  for (const kernelCase of kernel.cases) {
+function declareEqual<A extends { readonly quantized?: Quantized }>(
+  on: (rows: number) => On,
+  kernel: Kernel<A>,
+  cases: readonly KernelCase<A>[],
+): void {
+  for (const kernelCase of cases) {
     const { attributes, name, rows } = kernelCase;
     const here = on(rows);
     const also = { ...kernelCase, attributes: { ...attributes, quantized: "also" } as const };

@@ -6,7 +6,7 @@ import type { Caps } from "../gpu/caps.ts";
 import { openDevice } from "../gpu/device.ts";
 import { openTestGpu, skipReason } from "../testing/gpu.ts";
 import { nmseBound, runCase } from "../testing/kernel_harness.ts";
-import { testedKernels } from "../testing/product_cases.ts";
+import { type TestedKernel, testedKernels } from "../testing/kernel_cases/index.ts";
 import type { Kernel, KernelCase, KernelTarget, Precision } from "./kernel.ts";
 
 const gpu = await openTestGpu();
@@ -18,7 +18,7 @@ if (gpu === undefined) {
   if (!caps.f16) test("f16 kernels", (context) => context.skip("this adapter has no shader-f16"));
 }
 
-function declareKernel<A>(device: GPUDevice, caps: Caps, kernel: Kernel<A>): void {
+function declareKernel<A>(device: GPUDevice, caps: Caps, kernel: TestedKernel<A>): void {
   const precisions: readonly Precision[] = caps.f16 ? ["f32", "f16", "int8"] : ["f32", "int8"];
   const declared = new Set<string>();
   for (const deviceClass of ["cpu", "gpu"] as const) {

@@ -1,4 +1,4 @@
-// Rows of the token embedding. Test cases are in testing/product_cases.ts, as they bring formats.
+// Rows of the token embedding.
 
 import { blockWidth, rowGroupSize, rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
@@ -73,5 +73,4 @@ export const embed: Kernel<EmbedAttributes> = {
     bytes: codebookBytes(format) + step.rows * (format.rowGroupBytes(cols) / rowGroupSize + 4 * cols),
     macs: step.rows * cols,
   }),
-  cases: [],
 };

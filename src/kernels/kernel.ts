@@ -1,5 +1,5 @@
-// The contract of a kernel: the variants an adapter may run, the CPU reference that says what is right, and the cases that
-// tests and benches run. Kernels know shapes and formats; they never see a graph, a model or a file.
+// The contract of a kernel: the variants an adapter may run and the CPU reference that says what is right; and what a case of it is, for tests
+// and benches. Kernels know shapes and formats; they never see a graph, a model or a file.
 
 import { type KvLayout, rowStride } from "../base/layout.ts";
 import type { Rng } from "../base/rng.ts";
@@ -190,5 +190,4 @@ export interface Kernel<A> {
   narrow?(attributes: A, rows: number): Narrowed<A>;
   /** What a step costs at the least, whatever the variant. */
   work(attributes: A, step: StepShape): KernelWork;
-  readonly cases: readonly KernelCase<A>[];
 }

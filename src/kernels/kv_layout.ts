@@ -1,7 +1,6 @@
 // What the kernels over the KV cache share: the consts of parts/kv and how a CPU reference finds a vector.
 
 import { assert } from "../base/errors.ts";
-import { alignUp } from "../base/math.ts";
 import type { KvLayout } from "../base/layout.ts";
 import type { ConstValue } from "../gpu/shader.ts";
 import type { CpuKv, KernelBinding } from "./kernel.ts";
@@ -25,10 +24,4 @@ export function kvBindings(access: "read" | "read_write"): readonly KernelBindin
 /** First element of (slot, position, head) in `keys` and `values`. */
 export function kvIndex(kv: CpuKv, layout: KvLayout, at: { slot: number; position: number; head: number }): number {
   return ((at.slot * kv.maxTokens + at.position) * layout.numKvHeads + at.head) * layout.headDim;
-}
-
-/** A layout for test cases with room for `tokens`. */
-export function testLayout(shape: { numKvHeads: number; headDim: number; pageTokens: number; tokens: number }): KvLayout {
-  const { numKvHeads, headDim, pageTokens, tokens } = shape;
-  return { numKvHeads, headDim, pageTokens, type: "f32", maxPages: alignUp(tokens, pageTokens) / pageTokens };
 }

@@ -3,7 +3,7 @@
 import { type KvLayout, rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
-import { kvBindings, kvConsts, kvIndex, kvPart, testLayout } from "./kv_layout.ts";
+import { kvBindings, kvConsts, kvIndex, kvPart } from "./kv_layout.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
 import { activationBytes, kvBytes } from "./work.ts";
 
@@ -63,20 +63,4 @@ export const kvStore: Kernel<KvStoreAttributes> = {
     bytes: activationBytes(kvStore.operands({ kv }).inputs ?? [], step) + kvBytes(kv, step.rows),
     macs: 0,
   }),
-  cases: (["f32", "f16"] as const).flatMap((type) => [
-    { name: "first token", attributes: { kv: { ...testLayout({ numKvHeads: 1, headDim: 8, pageTokens: 4, tokens: 8 }), type } }, rows: 1 },
-    {
-      name: "33 tokens over pages",
-      attributes: { kv: { ...testLayout({ numKvHeads: 3, headDim: 20, pageTokens: 32, tokens: 128 }), type } },
-      rows: 33,
-      pastTokens: 61,
-    },
-    {
-      name: "5 sequences",
-      attributes: { kv: { ...testLayout({ numKvHeads: 2, headDim: 64, pageTokens: 32, tokens: 96 }), type } },
-      rows: 5,
-      pastTokens: 90,
-      sequences: "each" as const,
-    },
-  ]),
 };

@@ -1,5 +1,5 @@
 // Matrix products with a weight in any format: gemv.ts for few activation rows, gemm.ts for many, skinny.ts between them, in the order that
-// product_order.ts foretells. Test cases are in testing/product_cases.ts, as they bring formats.
+// product_order.ts foretells.
 
 import { gemmVariants } from "./gemm.ts";
 import { gemvVariants } from "./gemv.ts";
@@ -77,5 +77,4 @@ export const linear: Kernel<LinearAttributes> = {
     bytes: streamedBytes(linear.operands(attributes), linear.outputs({ ...attributes, outCols: attributes.n }), step),
     macs: step[attributes.over] * attributes.n * attributes.k,
   }),
-  cases: [],
 };

@@ -3,11 +3,10 @@
 
 import { blockWidth, rowGroupSize, rowStride } from "../base/layout.ts";
 import { ceilDiv, clamp } from "../base/math.ts";
-import { bf16, f32 } from "../formats/float.ts";
 import type { WeightFormat } from "../formats/format.ts";
 import { dequantizeRows } from "./codes.ts";
 import { gemvColumns, gemvVariants } from "./gemv.ts";
-import type { CpuArgs, CpuTensor, Kernel, KernelCase, KernelTarget, Variant } from "./kernel.ts";
+import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { linear, type LinearAttributes } from "./linear.ts";
 import { supports } from "./target.ts";
 import { streamedBytes } from "./work.ts";
@@ -72,16 +71,6 @@ function reference({ k, n, splits, activations }: LinearSplitAttributes, args: C
   return [{ rows: x.rows, cols: splits * n, data }];
 }
 
-function caseOf(
-  shape: readonly [number, number, number, number],
-  more: Partial<LinearSplitAttributes> = {},
-): KernelCase<LinearSplitAttributes> {
-  const [rows, n, k, splits] = shape;
-  const attributes = { format: f32, k, n, splits, over: "rows" as const, ...more };
-  const name = `${attributes.format.name} ${rows}x${n}x${k} in ${splits}${more.activations ? ", int8" : ""}`;
-  return { name, attributes, rows };
-}
-
 /** partials[t, s n + i] = sum of x[t, k] w[i, k] over part s of K; x [rows, k], weight [n, k], partials f32 [rows, splits n]. */
 export const linearSplit: Kernel<LinearSplitAttributes> = {
   name: "linear_split",
@@ -93,12 +82,4 @@ export const linearSplit: Kernel<LinearSplitAttributes> = {
     bytes: streamedBytes(linearSplit.operands(attributes), linearSplit.outputs(attributes), step),
     macs: step[attributes.over] * attributes.n * attributes.k,
   }),
-  cases: [
-    caseOf([1, 4, 64, 2]),
-    caseOf([1, 36, 1056, 3]),
-    caseOf([3, 20, 1000, 4], { format: bf16 }),
-    caseOf([8, 36, 290, 2]),
-    caseOf([1, 36, 1056, 3], { activations: "int8" }),
-    caseOf([5, 20, 500, 2], { activations: "int8" }),
-  ],
 };

@@ -3,7 +3,7 @@
 import { blockWidth } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import { quantizedSpecs, rowBindings, rowConsts, rowFiles, rowResults, rowThreads } from "./codes.ts";
-import type { Kernel, KernelCase, KernelTarget, Variant } from "./kernel.ts";
+import type { Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
 import { streamedBytes } from "./work.ts";
 
@@ -29,10 +29,6 @@ function variants({ cols, over }: QuantizeAttributes, target: KernelTarget): rea
       grid: (step) => [ceilDiv(rowThreads(rows, target), workgroupSize), step[over], 1],
     },
   ];
-}
-
-function caseOf(name: string, rows: number, attributes: QuantizeAttributes): KernelCase<QuantizeAttributes> {
-  return attributes.over === "rows" ? { name, rows, attributes } : { name, rows: 11, outputRows: rows, attributes };
 }
 
 /**
@@ -64,10 +60,4 @@ export const quantize: Kernel<QuantizeAttributes> = {
     bytes: streamedBytes(quantize.operands(attributes), quantize.outputs(attributes), step),
     macs: step[attributes.over] * attributes.cols,
   }),
-  cases: [
-    caseOf("1 element", 1, { cols: 1, over: "rows" }),
-    caseOf("33x33", 33, { cols: 33, over: "rows" }),
-    caseOf("3x1031", 3, { cols: 1031, over: "rows" }),
-    caseOf("5x4096 output rows", 5, { cols: 4096, over: "outputRows" }),
-  ],
 };

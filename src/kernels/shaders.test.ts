@@ -3,8 +3,8 @@
 import { expect, test } from "vitest";
 import type { Caps } from "../gpu/caps.ts";
 import type { ShaderFile } from "../gpu/shader.ts";
-import { testedKernels } from "../testing/product_cases.ts";
-import type { Kernel, Precision, Variant } from "./kernel.ts";
+import { type TestedKernel, testedKernels } from "../testing/kernel_cases/index.ts";
+import type { Precision, Variant } from "./kernel.ts";
 import { shaderFiles } from "./shader_files.ts";
 
 const caps: Caps = {
@@ -25,7 +25,7 @@ const caps: Caps = {
 };
 
 /** What each target gets for each case, the safe default first. */
-function choicesOf<A>(kernel: Kernel<A>): (readonly Variant[])[] {
+function choicesOf<A>(kernel: TestedKernel<A>): (readonly Variant[])[] {
   const targets = (["cpu", "gpu"] as const).flatMap((deviceClass) =>
     (["f32", "f16", "int8"] satisfies Precision[]).flatMap((precision) =>
       [true, false].map((plain) => ({

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { q4_0 } from "../formats/q4_0.ts";
-import { testedKernels } from "../testing/product_cases.ts";
+import { testedKernels } from "../testing/kernel_cases/index.ts";
 import { add } from "./add.ts";
 import { attentionDecode } from "./attention_decode.ts";
 import { attentionMerge } from "./attention_merge.ts";

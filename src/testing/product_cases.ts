@@ -1,4 +1,4 @@
-// Conformance cases of the kernels that read weights, which import no format of their own, and the list of kernels with them.
+// Conformance cases of linear and embed, which import no format of their own.
 
 import { bf16, f16, f32 } from "../formats/float.ts";
 import type { WeightFormat } from "../formats/format.ts";
@@ -6,10 +6,9 @@ import { q4_0 } from "../formats/q4_0.ts";
 import { q4_k } from "../formats/q4_k.ts";
 import { q6_k } from "../formats/q6_k.ts";
 import { q8_0 } from "../formats/q8_0.ts";
-import { embed, type EmbedAttributes } from "../kernels/embed.ts";
-import { kernels, listed, type ListedKernel } from "../kernels/index.ts";
+import type { EmbedAttributes } from "../kernels/embed.ts";
 import type { KernelCase } from "../kernels/kernel.ts";
-import { linear, type LinearAttributes } from "../kernels/linear.ts";
+import type { LinearAttributes } from "../kernels/linear.ts";
 
 /** One case of a format; the rest is what most cases have. */
 function productCase(
@@ -74,11 +73,4 @@ export const embedCases: readonly KernelCase<EmbedAttributes>[] = [
   embedCase(q4_k, 1280),
   embedCase(q6_k, 1280),
   { name: "one part of a split table", attributes: { format: q8_0, cols: 64, rowStart: 64, rowCount: 64 }, rows: 33 },
-];
-
-/** Every kernel, with cases. */
-export const testedKernels: readonly ListedKernel[] = [
-  ...kernels.filter(({ name }) => name !== "linear" && name !== "embed"),
-  listed({ ...embed, cases: embedCases }),
-  listed({ ...linear, cases: linearCases }),
 ];

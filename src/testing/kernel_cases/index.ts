@@ -1,0 +1,71 @@
+// Every kernel with its cases: conformance tests and the checks of all shaders walk this list.
+
+import { add } from "../../kernels/add.ts";
+import { advance } from "../../kernels/advance.ts";
+import { argmax } from "../../kernels/argmax.ts";
+import { attentionDecode } from "../../kernels/attention_decode.ts";
+import { attentionMerge } from "../../kernels/attention_merge.ts";
+import { attentionPrefill } from "../../kernels/attention_prefill.ts";
+import { embed } from "../../kernels/embed.ts";
+import { gatherRows } from "../../kernels/gather_rows.ts";
+import { glu } from "../../kernels/glu.ts";
+import type { Kernel, KernelCase } from "../../kernels/kernel.ts";
+import { kvStore } from "../../kernels/kv_store.ts";
+import { linear } from "../../kernels/linear.ts";
+import { linearMerge } from "../../kernels/linear_merge.ts";
+import { linearSplit } from "../../kernels/linear_split.ts";
+import { quantize } from "../../kernels/quantize.ts";
+import { rmsNorm } from "../../kernels/rms_norm.ts";
+import { rope } from "../../kernels/rope.ts";
+import { topK } from "../../kernels/top_k.ts";
+import { embedCases, linearCases } from "../product_cases.ts";
+import { addCases } from "./add.ts";
+import { advanceCases } from "./advance.ts";
+import { argmaxCases } from "./argmax.ts";
+import { attentionDecodeCases } from "./attention_decode.ts";
+import { attentionMergeCases } from "./attention_merge.ts";
+import { attentionPrefillCases } from "./attention_prefill.ts";
+import { gatherRowsCases } from "./gather_rows.ts";
+import { gluCases } from "./glu.ts";
+import { kvStoreCases } from "./kv_store.ts";
+import { linearMergeCases } from "./linear_merge.ts";
+import { linearSplitCases } from "./linear_split.ts";
+import { quantizeCases } from "./quantize.ts";
+import { rmsNormCases } from "./rms_norm.ts";
+import { ropeCases } from "./rope.ts";
+import { topKCases } from "./top_k.ts";
+
+export interface TestedKernel<A> extends Kernel<A> {
+  readonly cases: readonly KernelCase<A>[];
+}
+
+/** A kernel whose attributes the caller need not know: its own cases bring them. */
+export interface ListedKernel {
+  readonly name: string;
+  /** Hands the kernel, its type intact, to a visitor. */
+  visit<R>(visitor: <A>(kernel: TestedKernel<A>) => R): R;
+}
+
+function listed<A>(kernel: Kernel<A>, cases: readonly KernelCase<A>[]): ListedKernel {
+  return { name: kernel.name, visit: (visitor) => visitor({ ...kernel, cases }) };
+}
+
+export const testedKernels: readonly ListedKernel[] = [
+  listed(add, addCases),
+  listed(advance, advanceCases),
+  listed(argmax, argmaxCases),
+  listed(attentionDecode, attentionDecodeCases),
+  listed(attentionMerge, attentionMergeCases),
+  listed(attentionPrefill, attentionPrefillCases),
+  listed(embed, embedCases),
+  listed(gatherRows, gatherRowsCases),
+  listed(glu, gluCases),
+  listed(kvStore, kvStoreCases),
+  listed(linear, linearCases),
+  listed(linearMerge, linearMergeCases),
+  listed(linearSplit, linearSplitCases),
+  listed(quantize, quantizeCases),
+  listed(rmsNorm, rmsNormCases),
+  listed(rope, ropeCases),
+  listed(topK, topKCases),
+];
