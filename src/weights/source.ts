@@ -7,7 +7,6 @@ import type { DownloadNews } from "../store/model_store.ts";
 import { openBlobSource } from "./blob_source.ts";
 import { bytesSource } from "./byte_source.ts";
 import type { ByteSource } from "./byte_source.ts";
-import { checkedSource } from "./download/whole_hash.ts";
 import type { RemoteOptions } from "./download/open.ts";
 import type { StoreUse } from "./download/place.ts";
 import { DownloadPool } from "./download/pool.ts";
@@ -58,15 +57,20 @@ export async function openSource(location: FileLocation, options: OpenSourceOpti
   throwIfAborted(options.signal);
   const { sha256, hub, store, pool = new DownloadPool(), diagnostics = noDiagnostics() } = options;
   if (sha256 !== undefined && !/^[0-9a-f]{64}$/.test(sha256)) throw badHash();
-  if (location instanceof Blob) return checkedSource(openBlobSource(location), sha256);
-  if (location instanceof ArrayBuffer) return checkedSource(bytesSource(new Uint8Array(location)), sha256);
-  if (location instanceof Uint8Array) return checkedSource(bytesSource(location), sha256);
+  if (location instanceof Blob) return checked(openBlobSource(location), sha256);
+  if (location instanceof ArrayBuffer) return checked(bytesSource(new Uint8Array(location)), sha256);
+  if (location instanceof Uint8Array) return checked(bytesSource(location), sha256);
   const remote: RemoteOptions = { ...options, pool, diagnostics };
   if (typeof location === "string" && location.startsWith(storedScheme)) {
     return openStored(location.slice(storedScheme.length), options, remote);
   }
   const url = typeof location === "string" && isHubPath(location) ? resolveHubPath(location, hub) : parseAddress(location);
   return openAddress(url, options.peek === true, { ...remote, store });
+}
+
+/** With a `finish` that compares all of it with what was promised. */
+async function checked(source: ByteSource, sha256: string | undefined): Promise<ByteSource> {
+  return sha256 === undefined ? source : (await import("./download/whole_hash.ts")).checkedSource(source, sha256);
 }
 
 async function openAddress(url: URL, peek: boolean, remote: RemoteOptions): Promise<ByteSource> {
@@ -87,7 +91,7 @@ async function openStored(id: string, options: OpenSourceOptions, remote: Remote
   const { store, file: index = 0, peek = false, sha256 } = options;
   if (store === undefined) throw noStore();
   const files = await store.models.filesOf(id);
-  if (files.length === 0) return checkedSource(openBlobSource(await store.models.fileOf(id)), sha256);
+  if (files.length === 0) return checked(openBlobSource(await store.models.fileOf(id)), sha256);
   const manifest = files[index];
   if (manifest === undefined) throw missingFile(files[0]?.name ?? id, index);
   // Where the address is known whole, what is damaged or missing can be fetched.
@@ -100,7 +104,7 @@ async function openStored(id: string, options: OpenSourceOptions, remote: Remote
     const description = { url, revision, name, bytes, sha256: manifest.sha256, ...(model === manifest.id ? {} : { model }) };
     const file = await store.models.open(description, remote.diagnostics);
     if (file.manifest.state === "complete")
-      return checkedSource(
+      return await checked(
         openStoredSource(file, () => hold?.release()),
         sha256,
       );
