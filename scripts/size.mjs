@@ -1,6 +1,7 @@
 // Prints what the package weighs, gzipped, and fails when the runtime outgrows its budget.
-// The runtime is what index.js, worker.js and the engine that either of them starts pull in; chunks that not every model
-// needs (tokenizer library, chat templates, downloads and their store) are listed apart.
+// The runtime is what index.js, worker.js and the engine that either of them starts pull in. Listed apart are the self-test, which
+// every load fetches beside its weights, and chunks that not every model needs (its kind of tokenizer and of file, chat templates,
+// downloads and their store).
 import { readFileSync, readdirSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -29,16 +30,17 @@ const loads = {
   engine: followStatic(join(lib, "chunks", "engine_api.js"), new Set()),
 };
 const runtime = new Set([...loads.page, ...loads.worker, ...loads.engine]);
+const beside = [...followStatic(join(lib, "chunks", "self_test.js"), new Set())].filter((file) => !runtime.has(file));
 const lazy = readdirSync(lib, { recursive: true })
   .map((file) => join(lib, String(file)))
-  .filter((file) => file.endsWith(".js") && !runtime.has(file));
+  .filter((file) => file.endsWith(".js") && !runtime.has(file) && !beside.includes(file));
 
-const total = [...runtime].reduce((sum, file) => sum + zipped(file), 0);
+const sum = (files) => [...files].reduce((bytes, file) => bytes + zipped(file), 0);
+const total = sum(runtime);
 for (const [where, files] of Object.entries(loads)) {
-  console.log(
-    `${where}: ${kilobytes([...files].reduce((sum, file) => sum + zipped(file), 0))} gzipped (${[...files].map(name).join(", ")})`,
-  );
+  console.log(`${where}: ${kilobytes(sum(files))} gzipped (${[...files].map(name).join(", ")})`);
 }
+console.log(`beside the weights: ${kilobytes(sum(beside))} gzipped (${beside.map(name).join(", ")})`);
 for (const file of lazy) console.log(`lazy: ${kilobytes(zipped(file))} gzipped (${name(file)})`);
 console.log(`runtime: ${kilobytes(total)} of ${kilobytes(budget)} gzipped`);
 if (total > budget) {
