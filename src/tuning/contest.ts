@@ -87,6 +87,11 @@ export class Contest {
     this.checked = false;
   }
 
+  /** Whether `compile` was asked for it. */
+  isCompiling(variant: Variant): boolean {
+    return this.#compiled.has(variant);
+  }
+
   /** Compiles a variant, once; one that does not compile is dropped and gives undefined. */
   compile(variant: Variant): Promise<Compiled | undefined> {
     let compiled = this.#compiled.get(variant);

@@ -45,9 +45,11 @@ export async function compileRivals(contests: readonly Contest[], weights: Promi
   let count = 0;
   for (const contest of contests) {
     const most = contest.cls.target.caps.software ? mostPipelines.cpu : mostPipelines.gpu;
-    const rivals = rivalsOf(contest).slice(1, 1 + most - count);
-    if (rivals.length === 0 || performance.now() > overAt + graceMs) break;
+    if (count >= most || performance.now() > overAt + graceMs) break;
     throwIfAborted(signal);
+    const rivals = rivalsOf(contest).slice(1, 1 + most - count);
+    // All may have been dropped before.
+    if (rivals.length === 0) continue;
     await Promise.all(rivals.map((variant) => contest.compile(variant)));
     count += rivals.length;
     contest.entered = true;
@@ -118,7 +120,9 @@ export async function checkRivals(
 ): Promise<readonly Compiled[]> {
   const { cls } = contest;
   const right: Compiled[] = [];
-  for (const variant of rivalsOf(contest, most)) {
+  // A load takes what was compiled beside the weights; only a sweep waits for more.
+  const rivals = most === undefined ? rivalsOf(contest).filter((variant) => contest.isCompiling(variant)) : rivalsOf(contest, most);
+  for (const variant of rivals) {
     throwIfAborted(signal);
     if (wrong.has(variant.key)) contest.drop(variant, "its results were wrong in another class");
     const compiled = contest.isDropped(variant) ? undefined : await contest.compile(variant);
@@ -151,14 +155,16 @@ export async function raceOne(
 ): Promise<void> {
   const { cls } = contest;
   const { bench, memory, signal } = heats;
-  if (rivals.length < (alone ? 1 : 2)) return;
+  // Without a result the default runs on, and no later load tries again.
+  const keepDefault = (): void => memory.remember(cls, { variant: contest.chosen.key, ms: 0, defaultMs: 0 });
+  if (rivals.length < (alone ? 1 : 2)) return keepDefault();
   const count = raceCount(cls);
   bench.fill(cls, count);
   const bound = rivals.map((compiled) => ({ compiled, groups: bench.bind(cls, compiled) }));
   const sample = (active: readonly number[], repeats: number): Promise<readonly number[]> =>
     clock.time(active.map((rival) => (pass: GPUComputePassEncoder) => bench.encode(pass, cls, { ...bound[rival], count, repeats })));
   const result = await race(sample, rivals.length, { budgetMs: budget, sampleMs: clock.sampleMs, signal });
-  if (!result) return;
+  if (!result) return keepDefault();
   for (const [index, times] of result.times.entries()) {
     if (times.length > 0) contest.measured.set(rivals[index].variant.key, medianOf(times));
   }

@@ -24,7 +24,7 @@ export interface Memory {
   apply(contest: Contest, what: "drop" | "choose"): void;
   /** What won a race of the class; written by `settle`. */
   remember(cls: KernelClass, choice: Omit<Choice, "signature">): void;
-  /** Writes down what runs now. @returns false when that cannot be written: then it must not run */
+  /** Writes down what runs now. @returns false when that cannot be written: then what need not run must not */
   attempt(trials: readonly string[]): Promise<boolean>;
   /** Writes that the device outlived what was attempted, and the results. */
   settle(): Promise<void>;
@@ -73,6 +73,8 @@ export async function openMemory(shelf: Shelf | undefined): Promise<Memory> {
       const variant = cls.variants.find(({ key }) => key === choice.variant);
       if (!variant || contest.isDropped(variant) || left.includes(trialName(cls, variant.key))) return;
       contest.choose(variant, "stored");
+      // 0 is a race without a result.
+      if (choice.ms === 0) return;
       contest.measured.set(variant.key, choice.ms);
       if (variant !== cls.variants[0]) contest.measured.set(cls.variants[0].key, choice.defaultMs);
     },

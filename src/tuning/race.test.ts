@@ -50,6 +50,17 @@ test("rivals that the budget has no room for do not start, nor does a race of on
   expect(await race(clockOf([200, 1]).sample, 2, options)).toBeUndefined();
 });
 
+test("a slow first sample does not set the length of all others", async () => {
+  const repeated: number[] = [];
+  const sample: Sample = async (rivals, repeats) => {
+    repeated.push(repeats);
+    const spike = repeated.length === 1 ? 4 : 0;
+    return rivals.map((rival) => [0.15, 0.17][rival] * repeats + spike);
+  };
+  await race(sample, 2, options);
+  expect(Math.min(...repeated.slice(-3)) * 0.15).toBeGreaterThan(options.sampleMs * 0.6);
+});
+
 test("an abort ends a race between samples", async () => {
   const stop = new AbortController();
   let samples = 0;

@@ -62,17 +62,27 @@ export async function race(sample: Sample, count: number, options: RaceOptions):
   return { winner: decide(times), times };
 }
 
+/** Two samples agree within this: one may be slow by itself, as the first after a pause is, when clocks have gone down. */
+const agreement = 1.5;
+/** A sample so many times as long as wanted is believed alone. */
+const longSample = 8;
+
 /** Milliseconds of one dispatch of the default, from enough of them for the clock. */
 async function calibrate(
   sample: Sample,
   sampleMs: number,
   { signal, end }: { readonly signal: AbortSignal | undefined; readonly end: number },
 ): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
   for (let repeats = 1; ;) {
     throwIfAborted(signal);
     const [ms] = await sample([0], repeats);
     const each = Math.max(ms, 1e-4) / repeats;
-    if (ms >= sampleMs / 2 || repeats >= mostRepeats || performance.now() >= end) return each;
+    const agrees = each <= least * agreement && each * agreement >= least;
+    least = Math.min(least, each);
+    const long = ms >= sampleMs / 2 || repeats >= mostRepeats;
+    if ((long && agrees) || ms >= longSample * sampleMs || performance.now() >= end) return least;
+    if (long) continue;
     repeats = Math.min(mostRepeats, clamp(Math.ceil(sampleMs / each), repeats * 2, repeats * 16));
   }
 }

@@ -83,8 +83,9 @@ export class Tuner {
     const start = performance.now();
     try {
       const contests = [...this.#contests.values()];
-      const trials = contests.flatMap(({ cls, chosen }) => trialsOf(cls, chosen));
-      await this.#memory?.attempt(trials);
+      // What was stored ran before; what stands in for a dropped default has to run.
+      const untried = contests.filter(({ how }) => how !== "stored");
+      await this.#memory?.attempt(untried.flatMap(({ cls, chosen }) => trialsOf(cls, chosen)));
       await this.#tested().checkAll(contests);
       await this.#memory?.settle();
       this.times.checkMs = performance.now() - start;
