@@ -131,6 +131,19 @@ test("without its worker script the engine runs in the page, unless a worker was
   }
 });
 
+for (const part of ["gguf_vocabulary", "self_test"]) {
+  test(`without ${part}.js, which loads fetch on their way, a load fails with NET.script`, async ({ page }) => {
+    const folder = plainSite(app, `no-${part}`);
+    rmSync(join(folder, `shaderloom/chunks/${part}.js`));
+    const site = await serveFolder(folder);
+    try {
+      for (const worker of [true, false]) expect(await generate(page, site.address, worker)).toBe("NET.script");
+    } finally {
+      site.close();
+    }
+  });
+}
+
 /** A plain site whose worker script does something else first. */
 function sabotagedSite(name: string, code: string): string {
   const folder = plainSite(app, name);
