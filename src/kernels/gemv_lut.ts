@@ -1,4 +1,5 @@
-// Variants of `linear` that look sums of activations up instead of multiplying: for weights of few bits and one activation row.
+// Variants of `linear` that look sums of activations up instead of multiplying: for weights of at most 4 bits and
+// one activation row. A lookup is by one bit of four codes, so a code has to be the sum of its bits: not so in codebooks (IQ, MXFP4, NVFP4).
 
 import { ceilDiv } from "../base/math.ts";
 import type { KernelTarget, Variant } from "./kernel.ts";

@@ -6,6 +6,7 @@ import { assert } from "../base/errors.ts";
 import type { Rng } from "../base/rng.ts";
 import { fileBytes, packMatrix, type WeightFormat } from "../formats/format.ts";
 import { type CpuTensor, operandStride, type OutputSpec } from "../kernels/kernel.ts";
+import { normalised } from "../tuning/compare.ts";
 import { garbage } from "../tuning/operands.ts";
 import { edgeBlocks, type EdgeKind, edgeKinds } from "./edge_blocks.ts";
 
@@ -153,9 +154,4 @@ export function productErrors(result: ProductResult): ProductErrors {
     quantized: Math.max(...quantized.map(({ error, norm, energy }) => normalised(error, Math.max(norm, energy)))),
     problems,
   };
-}
-
-function normalised(error: number, norm: number): number {
-  if (!Number.isFinite(error)) return Number.POSITIVE_INFINITY;
-  return error === 0 ? 0 : error / Math.max(norm, Number.MIN_VALUE);
 }

@@ -105,7 +105,8 @@ export function compareState(before: Uint8Array<ArrayBuffer>, after: Uint8Array<
   return { nmse: 0, problems: first < 0 ? [] : [`state[${first}] is ${words[first]}, not ${wanted[first]}`] };
 }
 
-function normalised(error: number, norm: number): number {
+/** NMSE of sums of squares; infinite when a result was no number. */
+export function normalised(error: number, norm: number): number {
   if (!Number.isFinite(error)) return Number.POSITIVE_INFINITY;
   return error === 0 ? 0 : error / Math.max(norm, Number.MIN_VALUE);
 }
