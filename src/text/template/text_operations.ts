@@ -194,7 +194,7 @@ export function sliceCharacters(text: MarkedText, bounds: SliceBounds, meter: Me
   const { first, count } = sliceIndices(starts === undefined ? text.value.length : starts.length - 1, bounds);
   if (bounds.step === 1) return count === 0 ? new MarkedText("") : sliceText(text, unitAt(first), unitAt(first + count));
   // Each character picked on its own costs as much as many read in a row.
-  meter.work(count * 16);
+  meter.work(count * 32);
   const picked = Array.from({ length: count }, (_, i) => {
     const at = first + i * bounds.step;
     return sliceText(text, unitAt(at), unitAt(at + 1));
