@@ -2,6 +2,9 @@
 // `e2e` is part of `npm test`; `perf` wants an idle machine and runs alone.
 import { defineConfig, type PlaywrightTestConfig } from "@playwright/test";
 import { chromiumArgs, findChromium } from "./scripts/find_chromium.mjs";
+import { importShaders } from "./scripts/wgsl_modules.mjs";
+
+importShaders();
 
 /** Not `npm start`'s, so that tests run beside it. */
 const PORT = 4893;

@@ -1,6 +1,9 @@
 // The campaign serves its own pages and starts its own browsers; it needs nothing of what the end-to-end tests start.
 // `npm run campaign` is the full form; with SHADERLOOM_CAMPAIGN=short it is the part of `npm test`.
 import { defineConfig, type PlaywrightTestConfig } from "@playwright/test";
+import { importShaders } from "../scripts/wgsl_modules.mjs";
+
+importShaders();
 
 const config: PlaywrightTestConfig = defineConfig({
   testDir: ".",
