@@ -45,9 +45,10 @@ export async function compileRivals(contests: readonly Contest[], weights: Promi
   let count = 0;
   for (const contest of contests) {
     const most = contest.cls.target.caps.software ? mostPipelines.cpu : mostPipelines.gpu;
-    if (count >= most || performance.now() > overAt + graceMs) break;
+    const rivals = rivalsOf(contest).slice(1);
+    // A class races whole or not at all: what won over some rivals would be remembered as if it had met all.
+    if (count + rivals.length > most || performance.now() > overAt + graceMs) break;
     throwIfAborted(signal);
-    const rivals = rivalsOf(contest).slice(1, 1 + most - count);
     // All may have been dropped before.
     if (rivals.length === 0) continue;
     await Promise.all(rivals.map((variant) => contest.compile(variant)));
@@ -155,9 +156,12 @@ export async function raceOne(
 ): Promise<void> {
   const { cls } = contest;
   const { bench, memory, signal } = heats;
-  // Without a result the default runs on, and no later load tries again.
+  // Where there is nothing to win the default runs on, and no later load tries again; without room for a check one does.
   const keepDefault = (): void => memory.remember(cls, { variant: contest.chosen.key, ms: 0, defaultMs: 0 });
-  if (rivals.length < (alone ? 1 : 2)) return keepDefault();
+  if (rivals.length < (alone ? 1 : 2)) {
+    if (cls.variants.every((variant) => variant === contest.chosen || contest.isDropped(variant))) keepDefault();
+    return;
+  }
   const count = raceCount(cls);
   bench.fill(cls, count);
   const bound = rivals.map((compiled) => ({ compiled, groups: bench.bind(cls, compiled) }));
