@@ -12,6 +12,7 @@ import type { OpenShard } from "../weights/gguf/split.ts";
 import type { QuantizeType } from "../weights/quantize_rule.ts";
 import { DownloadPool, openSource } from "../weights/source.ts";
 import type { HubOptions, ModelLocation } from "../weights/source.ts";
+import type { ExecutionOptions } from "./execution.ts";
 import { buildModel, checkVocabulary, type LoadedModel } from "./model.ts";
 import { openModel } from "./model_files.ts";
 import type { FolderText, OpenedModel } from "./opened_model.ts";
@@ -37,6 +38,8 @@ export interface LoadSessionOptions {
   readonly checkWeights?: boolean | undefined;
   /** How variants of kernels are chosen; default `auto`. */
   readonly tuning?: TuningMode | undefined;
+  /** How steps are run. */
+  readonly execution?: ExecutionOptions | undefined;
   /** Default `navigator.gpu`. */
   readonly gpu?: GPU | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -107,10 +110,10 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
 }
 
 function howPrepared(
-  { checkWeights, tuning = "auto", store }: LoadSessionOptions,
+  { checkWeights, tuning = "auto", execution = {}, store }: LoadSessionOptions,
   opened: OpenDevice,
-): Pick<PrepareOptions, "checkWeights" | "tuning" | "openShelf"> {
-  return { checkWeights, tuning, openShelf: (shaders) => openShelf(opened, shaders, store) };
+): Pick<PrepareOptions, "checkWeights" | "tuning" | "execution" | "openShelf"> {
+  return { checkWeights, tuning, execution, openShelf: (shaders) => openShelf(opened, shaders, store) };
 }
 
 /** Where races leave their results: a chunk of its own, as most loads have nothing to race. */

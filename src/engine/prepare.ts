@@ -18,6 +18,7 @@ import type { KernelReport, TuningMode } from "../tuning/report.ts";
 import { Tuner } from "../tuning/tuner.ts";
 import { loadWeights } from "../weights/loader.ts";
 import type { ByteSource } from "../weights/source.ts";
+import type { ExecutionOptions } from "./execution.ts";
 import type { LoadedModel } from "./model.ts";
 import { placeRunner, planRunner } from "./placement.ts";
 import type { LoadReport } from "./progress.ts";
@@ -34,6 +35,7 @@ export interface PrepareOptions {
   /** Looks at every weight for NaN and infinity. */
   readonly checkWeights?: boolean | undefined;
   readonly tuning: TuningMode;
+  readonly execution: ExecutionOptions;
   /** Where the results of races with these shaders are kept. */
   readonly openShelf: (shaders: ReadonlyMap<string, string>) => Promise<Shelf | undefined>;
 }

@@ -11,6 +11,7 @@ import type { StoreTier } from "../store/chunk_store.ts";
 import type { StoreDiagnostics } from "../store/diagnostics.ts";
 import type { PlainError } from "../base/errors.ts";
 
+export type { ExecutionOptions } from "./execution.ts";
 export type { TuneProgress, TuneReport } from "../tuning/tune.ts";
 export type { KernelReport, TuningMode } from "../tuning/report.ts";
 export type { StoreDiagnostics } from "../store/diagnostics.ts";
@@ -61,6 +62,11 @@ export interface GenerateRequest {
   readonly logprobs?: number;
   /** Likewise for every prompt token. */
   readonly promptLogprobs?: number;
+  /**
+   * Which ids may come next, bit i of the words for id i; undefined allows all. Called before each token with those generated so far, which
+   * keeps a single token in flight. Fails with GRAMMAR.dead_end when it allows nothing.
+   */
+  readonly mask?: (completionIds: readonly number[]) => Uint32Array | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -119,11 +125,19 @@ export interface SessionStats {
   readonly kvPages: { readonly used: number; readonly capacity: number; readonly growths: number };
   /** Dispatches of a greedy decode step and of a prefill step. */
   readonly dispatches: { readonly decode: number; readonly prefill: number };
+  /** Names of the fusions in each program. */
+  readonly fusion: { readonly decode: readonly string[]; readonly prefill: readonly string[] };
   readonly pipelines: number;
   /** Which variants run, what was dropped and what was measured. */
   readonly kernels: KernelReport;
   readonly steps: number;
   readonly tokensGenerated: number;
+  /** Decode steps that are submitted before the first of them is awaited, as last measured or as forced. */
+  readonly tokensInFlight: number;
+  /** Tokens that were computed ahead and thrown away, because a request ended before them. */
+  readonly discardedTokens: number;
+  /** Submits that prompts were cut into, and the longest of them from its start on the GPU to its end, as far as that can be told. */
+  readonly prefillSubmits: { readonly count: number; readonly longestMs: number };
   readonly loadMs: number;
   /** Mean JavaScript time to encode and submit a decode step, in milliseconds. */
   readonly encodeMs: number;
