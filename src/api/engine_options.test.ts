@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { executionRanges, fusionNames } from "../engine/execution.ts";
+import { chunkRows } from "../engine/placement.ts";
 import { refusal } from "../testing/refusal.ts";
 import { checkEngineOptions, checkEstimateOptions, checkProbeOptions } from "./engine_options.ts";
 
@@ -58,6 +60,37 @@ describe("engine options", () => {
     const options = { model: "hf:owner/repo", quantize: "q4_k", checkWeights: true };
     expect(check(options)).toEqual(options);
     expect(checkEstimateOptions({ model: "hf:owner/repo", quantize: "q8_0" })).toEqual({ model: "hf:owner/repo", quantize: "q8_0" });
+  });
+  test.each([
+    ["", "fast", "an object of fields"],
+    [".speed", { speed: 1 }, "the fields are fusion, sampler, tokensInFlight, chunkTokens, frameBudgetMs"],
+    [".fusion", { fusion: "on" }, '"auto", "off" or a list of qkv,'],
+    [".fusion", { fusion: null }, '"auto", "off" or a list'],
+    [".fusion[1]", { fusion: ["norm", "rope"] }, "one of qkv, gate_up,"],
+    [".fusion[2]", { fusion: ["qkv", "norm", "qkv"] }, "each at most once"],
+    [".fusion[0]", { fusion: [3] }, "one of qkv, gate_up,"],
+    [".fusion", { fusion: Array.from({ length: 99 }, () => "qkv") }, "an array of at most 7"],
+    [".sampler", { sampler: "npu" }, 'one of "gpu", "cpu"'],
+    [".tokensInFlight", { tokensInFlight: 0 }, "an integer from 1 to 32"],
+    [".tokensInFlight", { tokensInFlight: 33 }, "an integer from 1 to 32"],
+    [".tokensInFlight", { tokensInFlight: 1.5 }, "an integer from 1 to 32"],
+    [".tokensInFlight", { tokensInFlight: "4" }, "an integer from 1 to 32"],
+    [".chunkTokens", { chunkTokens: 0 }, "an integer from 1 to 256"],
+    [".chunkTokens", { chunkTokens: 257 }, "an integer from 1 to 256"],
+    [".frameBudgetMs", { frameBudgetMs: -1 }, "a number from 0 to 1000"],
+    [".frameBudgetMs", { frameBudgetMs: Number.NaN }, "a number from 0 to 1000"],
+    [".frameBudgetMs", { frameBudgetMs: Infinity }, "a number from 0 to 1000"],
+  ])("execution%s refuses %o and names field and range", (path, execution, range) => {
+    const error = refusal(() => check({ execution }));
+    expect(error.code).toBe("REQUEST.execution");
+    expect(error.message).toContain(`execution${path} `);
+    expect(error.message).toContain(range);
+  });
+  test("options of execution pass, with chunks up to the rows of a step", () => {
+    const execution = { fusion: [...fusionNames], sampler: "cpu", tokensInFlight: 32, chunkTokens: chunkRows, frameBudgetMs: 0 };
+    expect(check({ execution })).toMatchObject({ execution });
+    expect(executionRanges.chunkTokens.max).toBe(chunkRows);
+    for (const fusion of ["auto", "off", []]) expect(check({ execution: { fusion } })).toMatchObject({ execution: { fusion } });
   });
   test("no options at all", () => {
     expect(refusal(() => checkEngineOptions(undefined as never)).code).toBe("REQUEST.request");

@@ -1,7 +1,8 @@
 // Validates the options of `createEngine`, where a mistake is cheapest: before a worker starts or a byte is read.
 
 import { ShaderloomError } from "../base/errors.ts";
-import { checkNumber, checkString, isRecord, readFields, requestError } from "./fields.ts";
+import { executionRanges, fusionNames } from "../engine/execution.ts";
+import { checkArray, checkNumber, checkString, isRecord, readFields, requestError } from "./fields.ts";
 import type { Fields } from "./fields.ts";
 import type { CallOptions, EngineOptions, EstimateOptions, ProbeOptions, TuneOptions } from "./types.ts";
 
@@ -20,6 +21,7 @@ const OPTION_NAMES = [
   "tuning",
   "quantize",
   "checkWeights",
+  "execution",
 ];
 
 const MAX_FILES = 1024;
@@ -97,6 +99,7 @@ export function checkEngineOptions(options: EngineOptions): EngineOptions {
   checkChoice(fields, "tuning", ["auto", "race", "off"]);
   if (fields.get("sha256") !== undefined) checkHashes(fields.get("sha256"));
   checkFlag(fields, "checkWeights");
+  if (fields.get("execution") !== undefined) checkExecution(fields.get("execution"));
   return { ...options };
 }
 
@@ -181,6 +184,25 @@ function checkStore(value: unknown): void {
   checkChoice(store, "onFull", ["memory", "error"], "store.");
   if (store.get("folder") !== undefined) checkString(store.get("folder"), "store.folder", 4096);
   checkFlag(store, "evict", "store.");
+}
+
+function checkExecution(value: unknown): void {
+  const execution = readFields(value, "execution", ["fusion", "sampler", ...Object.keys(executionRanges)]);
+  checkFusion(execution.get("fusion"));
+  checkChoice(execution, "sampler", ["gpu", "cpu"], "execution.");
+  for (const [name, range] of Object.entries(executionRanges)) {
+    if (execution.get(name) !== undefined) checkNumber(execution.get(name), `execution.${name}`, range);
+  }
+}
+
+function checkFusion(value: unknown): void {
+  if (value === undefined || value === "auto" || value === "off") return;
+  const known: readonly string[] = fusionNames;
+  const expected = `"auto", "off" or a list of ${known.join(", ")}, each at most once`;
+  if (!Array.isArray(value)) throw requestError("execution.fusion", expected, value);
+  const names = checkArray(value, "execution.fusion", known.length);
+  const bad = names.findIndex((name, index) => typeof name !== "string" || !known.includes(name) || names.indexOf(name) < index);
+  if (bad >= 0) throw requestError(`execution.fusion[${bad}]`, `one of ${known.join(", ")}, each at most once`, names[bad]);
 }
 
 function checkHub(value: unknown): void {

@@ -1,5 +1,6 @@
 // What a caller says of an engine, an estimate or a probe before there is one. Plain types; engine_options.ts checks them.
 
+import type { ExecutionOptions } from "../engine/execution.ts";
 import type { LoadProgress } from "../engine/progress.ts";
 import type { HubOptions, ModelLocation, StoreOptions, TuningMode } from "../engine/session.ts";
 import type { AdapterProbe } from "../engine/verdict.ts";
@@ -42,6 +43,8 @@ export interface EngineOptions {
   readonly tuning?: TuningMode;
   /** Decodes every weight once more on the CPU to look for NaN and infinity, which scales and plain values are looked at for anyway. */
   readonly checkWeights?: boolean;
+  /** How steps are run. What is left out is measured or chosen for the adapter, which is right for everything but measuring. */
+  readonly execution?: ExecutionOptions;
 }
 
 /** Options of `estimate`. */

@@ -3,6 +3,7 @@
 import type { ModelStore, SessionStats, SessionStorage, TuneProgress, TuneReport } from "../engine/session.ts";
 
 export type { EngineOptions, EstimateOptions, ProbeOptions } from "./option_types.ts";
+export type { ExecutionOptions, FusionName } from "../engine/execution.ts";
 export type { LoadProgress } from "../engine/progress.ts";
 export type {
   HubOptions,

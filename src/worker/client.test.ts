@@ -47,9 +47,18 @@ describe("loading", () => {
         options.onProgress?.(moment);
         return fakeSession({ answer });
       },
-      { model: view, contextLength: 128, activations: "int8", deviceClass: "cpu", hub: { token: "x" }, onProgress: (p) => moments.push(p) },
+      {
+        model: view,
+        contextLength: 128,
+        activations: "int8",
+        deviceClass: "cpu",
+        hub: { token: "x" },
+        execution: { fusion: ["qkv"], tokensInFlight: 3 },
+        onProgress: (p) => moments.push(p),
+      },
     );
     expect(seen[0]).toMatchObject({ contextLength: 128, activations: "int8", deviceClass: "cpu", hub: { token: "x" }, worker: false });
+    expect(seen[0].execution).toEqual({ fusion: ["qkv"], tokensInFlight: 3 });
     const model = seen[0].model as Uint8Array;
     expect(model).toEqual(view);
     expect(model.buffer.byteLength).toBe(8);
