@@ -57,24 +57,21 @@ export function readFields(value: unknown, path: string, allowed: readonly strin
   return new Map(entries);
 }
 
-/** A range of numbers; both ends belong to it unless `above` is given. */
+/** A range of numbers; both ends belong to it. */
 export interface NumberRule {
   readonly min: number;
   readonly max: number;
   readonly integer?: boolean;
-  /** The number must be greater than `min`. */
-  readonly above?: boolean;
 }
 
 function describe(rule: NumberRule): string {
   const kind = rule.integer === true ? "an integer" : "a number";
-  if (rule.above === true) return `${kind} greater than ${rule.min} and at most ${rule.max}`;
   return `${kind} from ${rule.min} to ${rule.max}`;
 }
 
 /** @throws {ShaderloomError} REQUEST when the value is no number in the range (NaN never is) */
 export function checkNumber(value: unknown, path: string, rule: NumberRule): number {
-  const fits = typeof value === "number" && value >= rule.min && value <= rule.max && !(rule.above === true && value === rule.min);
+  const fits = typeof value === "number" && value >= rule.min && value <= rule.max;
   if (!fits || (rule.integer === true && !Number.isInteger(value))) throw requestError(path, describe(rule), value);
   // -0 would show up in messages and divisions.
   return value === 0 ? 0 : value;

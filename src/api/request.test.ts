@@ -68,6 +68,46 @@ describe("fields of both endpoints", () => {
     }
   });
 
+  test.each<[string, string, readonly unknown[]]>([
+    ["temperature", "a number from 0 to 2", [-0.001, 2.001, "0.7"]],
+    ["top_p", "a number from 0 to 1", [-0.001, 1.001]],
+    ["top_k", "an integer from 0 to 2147483647", [-1, 2 ** 31, 0.5]],
+    ["min_p", "a number from 0 to 1", [-0.001, 1.001]],
+    ["repetition_penalty", "a number from 0.01 to 10", [0, 1e-300, 10.001]],
+    ["frequency_penalty", "a number from -2 to 2", [-2.001, 2.001]],
+    ["presence_penalty", "a number from -2 to 2", [-2.001, 2.001]],
+    ["seed", "an integer from -9007199254740991 to 9007199254740991", [2 ** 53, -(2 ** 53), 0.5]],
+    ["max_tokens", "an integer from 1 to 9007199254740991", [0, -1]],
+    ["stop", "an array of at most 16 elements", [Array.from({ length: 17 }, () => "a")]],
+    ["stop[1]", "a string of at most 1024 characters", [["a", "b".repeat(1025)]]],
+    ["logit_bias.7", "a number from -100 to 100", [{ 7: 100.5 }, { 7: -Infinity }]],
+    ["logit_bias.100", "a token id from 0 to 99", [{ 100: 1 }]],
+  ])("%s out of range is refused with its name and %s", (path, range, values) => {
+    const name = /^\w+/.exec(path)?.[0] ?? "";
+    for (const call of [chat, complete]) {
+      for (const value of values) {
+        const error = refusal(() => call({ [name]: value }));
+        expect(error).toMatchObject({ code: `REQUEST.${name}`, detail: { param: path } });
+        expect(error.message).toContain(`${path} must be `);
+        expect(error.message).toContain(range);
+      }
+    }
+  });
+
+  test("log-probabilities out of range are refused with field and range", () => {
+    const range = "must be an integer from 0 to 20, got 21";
+    expect(refusal(() => complete({ logprobs: 21 })).message).toContain(`logprobs ${range}`);
+    expect(refusal(() => chat({ logprobs: true, top_logprobs: 21 })).message).toContain(`top_logprobs ${range}`);
+  });
+
+  test("the ends of ranges pass, and a temperature too small to divide by is greedy", () => {
+    const low = { temperature: 1e-6, top_p: 0, top_k: 0, min_p: 0, repetition_penalty: 0.01, logit_bias: { 0: -100 } };
+    const high = { temperature: 2, top_p: 1, top_k: 2 ** 31 - 1, min_p: 1, repetition_penalty: 10, logit_bias: { 99: 100 } };
+    expect(complete(low)).toMatchObject({ sampling: { temperature: 1e-6, repetitionPenalty: 0.01 } });
+    expect(complete(high)).toMatchObject({ sampling: { temperature: 2, topK: 2 ** 31 - 1, minP: 1 } });
+    for (const temperature of [1e-7, 5e-324, 0, -0]) expect(complete({ temperature })).toMatchObject({ sampling: { temperature: 0 } });
+  });
+
   test("more than one choice is refused with the reason", () => {
     for (const call of [chat, complete])
       expect(refusal(() => call({ n: 2 })).message).toContain("n must be 1 (this engine gives one choice a call), got 2");

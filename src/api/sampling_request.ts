@@ -32,6 +32,9 @@ export const MAX_TEXT_LENGTH: number = 1 << 24;
 const MAX_STOP_STRINGS = 16;
 const MAX_STOP_LENGTH = 1024;
 const MAX_ID = 2 ** 31 - 1;
+/** Logits are divided by both in single precision, on the GPU: what overflows there must not get that far. */
+const MIN_TEMPERATURE = 1e-6;
+const MIN_REPETITION_PENALTY = 0.01;
 
 export interface SharedRequest {
   readonly sampling: SamplingParams;
@@ -78,15 +81,21 @@ function readStop(value: unknown): readonly string[] {
   });
 }
 
+/** What is too small to divide by leaves no token but the likeliest. */
+function readTemperature(fields: Fields): number {
+  const temperature = optionalNumber(fields, "temperature", { min: 0, max: 2 }) ?? 1;
+  return temperature < MIN_TEMPERATURE ? 0 : temperature;
+}
+
 function readSampling(fields: Fields, limits: RequestLimits): SamplingParams {
   const safe = Number.MAX_SAFE_INTEGER;
   const seed = optionalNumber(fields, "seed", { min: -safe, max: safe, integer: true });
   return {
-    temperature: optionalNumber(fields, "temperature", { min: 0, max: 2 }) ?? 1,
+    temperature: readTemperature(fields),
     topK: optionalNumber(fields, "top_k", { min: 0, max: MAX_ID, integer: true }) ?? 0,
     topP: optionalNumber(fields, "top_p", { min: 0, max: 1 }) ?? 1,
     minP: optionalNumber(fields, "min_p", { min: 0, max: 1 }) ?? 0,
-    repetitionPenalty: optionalNumber(fields, "repetition_penalty", { min: 0, max: 10, above: true }) ?? 1,
+    repetitionPenalty: optionalNumber(fields, "repetition_penalty", { min: MIN_REPETITION_PENALTY, max: 10 }) ?? 1,
     frequencyPenalty: optionalNumber(fields, "frequency_penalty", { min: -2, max: 2 }) ?? 0,
     presencePenalty: optionalNumber(fields, "presence_penalty", { min: -2, max: 2 }) ?? 0,
     logitBias: readLogitBias(fields.get("logit_bias"), limits.vocabSize),
