@@ -1,22 +1,25 @@
 // The gated linear unit between the two halves of a feed-forward block.
 
 import { ceilDiv } from "../base/math.ts";
+import type { Rng } from "../base/rng.ts";
+import { type Activation, activate } from "./activation.ts";
 import { type Quantized, codesKey, rowBindings, rowConsts, rowFiles, rowOutputs, rowResults, rowThreads, takesCodes } from "./codes.ts";
-import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
+import type { CpuArgs, CpuTensor, InputSpec, Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
 import { streamedBytes } from "./work.ts";
 
 export interface GluAttributes {
   readonly cols: number;
-  /** `gelu` is the tanh approximation, as in ggml. */
-  readonly activation: "silu" | "gelu";
+  readonly activation: Activation;
   readonly quantized?: Quantized;
+  /** Both inputs lie in one value: gate from column 0 on, up from `upStart` on, a multiple of 8. */
+  readonly stacked?: { readonly upStart: number };
 }
 
 const workgroupSize = 64;
 
-function variants({ cols, activation, quantized }: GluAttributes, target: KernelTarget): readonly Variant[] {
-  if (!supports(target) || !takesCodes(target, quantized)) return [];
+function variants({ cols, activation, quantized, stacked }: GluAttributes, target: KernelTarget): readonly Variant[] {
+  if (!supports(target) || !takesCodes(target, quantized) || stacked) return [];
   const rows = { cols, over: "rows", quantized } as const;
   return [
     {
@@ -40,19 +43,33 @@ function variants({ cols, activation, quantized }: GluAttributes, target: Kernel
   ];
 }
 
-function silu(x: number): number {
-  return x / (1 + Math.exp(-x));
+function reference({ cols, activation, quantized, stacked }: GluAttributes, args: CpuArgs): readonly CpuTensor[] {
+  const [gate, up = gate] = args.inputs;
+  const data = new Float32Array(gate.rows * cols);
+  for (let row = 0; row < gate.rows; row++) {
+    for (let col = 0; col < cols; col++) {
+      const factor = up.data[row * up.cols + (stacked?.upStart ?? 0) + col];
+      data[row * cols + col] = activate(activation, gate.data[row * gate.cols + col]) * factor;
+    }
+  }
+  return rowResults({ rows: gate.rows, cols, data }, quantized);
 }
 
-function gelu(x: number): number {
-  return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
+/** Gates, wide enough to reach where exp overflows. */
+function gates(rng: Rng, col: number): number {
+  return rng.normal() * (col % 7 === 0 ? 120 : 2);
 }
 
-function reference({ activation, quantized }: GluAttributes, args: CpuArgs): readonly CpuTensor[] {
-  const [gate, up] = args.inputs;
-  const apply = activation === "silu" ? silu : gelu;
-  const y: CpuTensor = { rows: gate.rows, cols: gate.cols, data: gate.data.map((value, index) => apply(value) * up.data[index]) };
-  return rowResults(y, quantized);
+function inputSpecs({ cols, stacked }: GluAttributes): readonly InputSpec[] {
+  if (!stacked) {
+    return [
+      { rows: "rows", cols, type: "act", fill: (rng, _, col) => gates(rng, col) },
+      { rows: "rows", cols, type: "act" },
+    ];
+  }
+  const { upStart } = stacked;
+  const fill = (rng: Rng, col: number): number => (col < cols ? gates(rng, col) : col < upStart ? 0 : rng.normal());
+  return [{ rows: "rows", cols: upStart + cols, type: "act", fill: (rng, _, col) => fill(rng, col) }];
 }
 
 /** y = activation(gate) * up over activations [rows, cols]: SwiGLU or GeGLU. arXiv:2002.05202 */
@@ -61,13 +78,7 @@ export const glu: Kernel<GluAttributes> = {
   outputs: ({ cols, quantized }) => rowOutputs({ cols, over: "rows", quantized }),
   variants,
   reference,
-  operands: ({ cols }) => ({
-    inputs: [
-      // Wide enough to reach where exp overflows.
-      { rows: "rows", cols, type: "act", fill: (rng, _, col) => rng.normal() * (col % 7 === 0 ? 120 : 2) },
-      { rows: "rows", cols, type: "act" },
-    ],
-  }),
+  operands: (attributes) => ({ inputs: inputSpecs(attributes) }),
   work: (attributes, step) => ({
     bytes: streamedBytes(glu.operands(attributes), glu.outputs(attributes), step),
     macs: step.rows * attributes.cols,

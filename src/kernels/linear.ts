@@ -4,10 +4,11 @@
 import { gemmVariants } from "./gemm.ts";
 import { gemvVariants } from "./gemv.ts";
 import { lutVariants } from "./gemv_lut.ts";
-import type { CpuArgs, CpuTensor, InputSpec, Kernel, KernelTarget, Variant } from "./kernel.ts";
-import type { LinearAttributes } from "./matrix.ts";
+import type { InputSpec, Kernel, KernelTarget, Variant } from "./kernel.ts";
+import { linearReference, partialsSpec } from "./linear_reference.ts";
+import { type LinearAttributes, weightRows } from "./matrix.ts";
 import { type Family, productOrder } from "./product_order.ts";
-import { dequantizeRows, quantizedSpecs } from "./quantize.ts";
+import { quantizedSpecs } from "./codes.ts";
 import { skinnyVariants } from "./skinny.ts";
 import { supports } from "./target.ts";
 import { streamedBytes } from "./work.ts";
@@ -22,26 +23,13 @@ const families: Readonly<Record<Family, (attributes: LinearAttributes, target: K
 
 function variants(attributes: LinearAttributes, target: KernelTarget): readonly Variant[] {
   if (!supports(target) || (target.precision === "int8") !== (attributes.activations === "int8")) return [];
+  if (attributes.norm || attributes.residual || attributes.pair || attributes.merge) return [];
   const products = productOrder(attributes, target).flatMap((family) => families[family](attributes, target));
   return [...products, ...lutVariants(attributes, target)];
 }
 
-function reference({ n, k, outStart, outCols, bias, activations }: LinearAttributes, args: CpuArgs): readonly CpuTensor[] {
-  const x = activations === "int8" ? dequantizeRows(args.inputs, k) : args.inputs[0];
-  const [w] = args.weights;
-  // NaN marks the columns that other parts of a split tensor write.
-  const data = new Float32Array(x.rows * outCols).fill(Number.NaN);
-  for (let row = 0; row < x.rows; row++) {
-    for (let col = 0; col < n; col++) {
-      let sum = 0;
-      for (let i = 0; i < k; i++) sum += x.data[row * k + i] * w.data[col * k + i];
-      data[row * outCols + outStart + col] = sum + (bias ? args.vectors[0][col] : 0);
-    }
-  }
-  return [{ rows: x.rows, cols: outCols, data }];
-}
-
-function inputSpecs({ over, k, activations }: LinearAttributes): readonly InputSpec[] {
+function activationSpecs({ over, k, activations, merge }: LinearAttributes): readonly InputSpec[] {
+  if (merge) return [partialsSpec(merge)];
   if (activations !== "int8") return [{ rows: over, cols: k, type: "act" }];
   const [packed, scales] = quantizedSpecs({ over, cols: k });
   return [
@@ -50,31 +38,52 @@ function inputSpecs({ over, k, activations }: LinearAttributes): readonly InputS
   ];
 }
 
+function inputSpecs(attributes: LinearAttributes): readonly InputSpec[] {
+  const { residual, over, outCols } = attributes;
+  const added: readonly InputSpec[] = residual ? [{ rows: over, cols: outCols, type: "act" }] : [];
+  return [...activationSpecs(attributes), ...added];
+}
+
+function vectorLengths(attributes: LinearAttributes): readonly number[] {
+  return [...(attributes.norm ? [attributes.k] : []), ...(attributes.bias ? [weightRows(attributes)] : [])];
+}
+
+function ownColumns(attributes: LinearAttributes): LinearAttributes {
+  return { ...attributes, outCols: attributes.n };
+}
+
+/** Multiply-adds of a row beside those of the product. */
+function moreMacs({ n, k, norm, residual, pair, merge }: LinearAttributes): number {
+  return (norm ? 2 * k : 0) + (residual ? n : 0) + (pair ? n : 0) + (merge ? merge.splits * k : 0);
+}
+
 /**
  * y[t, outStart + i] = sum_k x[t, k] w[i, k] (+ bias[i]), i < n; x [rows, k], weight [n, k], y [rows, outCols].
  * The part that ends at outCols also zeroes the padding of y. With int8 activations the inputs are the outputs of `quantize`.
+ * What else one dispatch may do is said at LinearAttributes: before it `norm` or `merge`, after it `pair` and `residual`.
  */
 export const linear: Kernel<LinearAttributes> = {
   name: "linear",
   outputs: ({ over, outCols, out }) => [{ rows: over, cols: outCols, type: out }],
   variants,
-  reference,
+  reference: linearReference,
   operands: (attributes) => ({
     inputs: inputSpecs(attributes),
-    weights: [{ format: attributes.format, rows: attributes.n, cols: attributes.k }],
-    ...(attributes.bias && { vectors: [attributes.n] }),
+    weights: [{ format: attributes.format, rows: weightRows(attributes), cols: attributes.k }],
+    ...((attributes.bias || attributes.norm) && { vectors: vectorLengths(attributes) }),
   }),
   narrow: (attributes, rows) => {
-    const { n, outStart } = attributes;
+    const { n, outStart, pair } = attributes;
     const narrow = Math.min(n, rows);
     return {
-      attributes: { ...attributes, n: narrow, outStart: 0, outCols: narrow },
+      // Of a pair, the first rows of both halves.
+      attributes: { ...attributes, n: narrow, outStart: 0, outCols: narrow, ...(pair && { pair: { ...pair, start: narrow } }) },
       weightRow: (col) => (col >= outStart && col < outStart + n ? col - outStart : undefined),
     };
   },
   work: (attributes, step) => ({
     // A part of a split tensor writes its own columns.
-    bytes: streamedBytes(linear.operands(attributes), linear.outputs({ ...attributes, outCols: attributes.n }), step),
-    macs: step[attributes.over] * attributes.n * attributes.k,
+    bytes: streamedBytes(linear.operands(ownColumns(attributes)), linear.outputs(ownColumns(attributes)), step),
+    macs: step[attributes.over] * (weightRows(attributes) * attributes.k + moreMacs(attributes)),
   }),
 };

@@ -4,8 +4,23 @@ import { assert } from "../base/errors.ts";
 import { blockWidth, rowStride } from "../base/layout.ts";
 import type { WeightFormat } from "../formats/format.ts";
 import type { Header, ShaderFile } from "../gpu/shader.ts";
+import type { Activation } from "./activation.ts";
 import type { KernelBinding, KernelTarget, Variant } from "./kernel.ts";
 import { actType, makeHeader, variantKey } from "./target.ts";
+
+/** Two weight rows that make a column of a gated linear unit. */
+export interface PairAttributes {
+  readonly activation: Activation;
+  readonly start: number;
+}
+
+/** What it takes to join the ranges of attention_decode. */
+export interface RangesAttributes {
+  readonly numHeads: number;
+  readonly headDim: number;
+  readonly splits: number;
+  readonly splitTokens: number;
+}
 
 /** Shapes of a product; see linear.ts for the formula. */
 export interface LinearAttributes {
@@ -23,8 +38,21 @@ export interface LinearAttributes {
   readonly out: "act" | "f32";
   /** In the int8 class the inputs are those that `quantize` makes; default `float`. */
   readonly activations?: "float" | "int8";
+  /** y = (x / rms(x) * weight of the norm) W^T: vector0 is that weight [k], and the bias, if there is one, the next vector. */
+  readonly norm?: { readonly eps: number };
+  /** y += r: r is the last input [rows, outCols], whose element (t, outStart + i) is added to y's. */
+  readonly residual?: boolean;
+  /** y[i] = activation(row i) * row (start + i), i < n: the weight (and a bias) has start + n rows. `start` is a multiple of 8. */
+  readonly pair?: PairAttributes;
+  /** x is the joined ranges of attention_decode: input0 is its partials, [rows, partialCols] in f32; k is numHeads * headDim. */
+  readonly merge?: RangesAttributes;
   /** Parts of K whose sums lie side by side in the output, n columns each: for linear_split.ts alone. */
   readonly splits?: number;
+}
+
+/** Rows of the weight that a product reads. */
+export function weightRows({ n, pair }: LinearAttributes): number {
+  return n + (pair?.start ?? 0);
 }
 
 /** Shader files that decode a format, `decode32(row, block) -> Block32`. */

@@ -1,0 +1,91 @@
+// What `linear` should give: the product, whatever happens to activations before it and to sums after it, in float64.
+
+import { assert } from "../base/errors.ts";
+import { rowStride } from "../base/layout.ts";
+import { activate } from "./activation.ts";
+import { dequantizeRows } from "./codes.ts";
+import type { CpuArgs, CpuTensor, InputSpec } from "./kernel.ts";
+import type { LinearAttributes, RangesAttributes } from "./matrix.ts";
+
+/** Ranges that hold the past of a row, itself included. */
+function activeRanges({ splits, splitTokens }: RangesAttributes, position: number): number {
+  return Math.min(Math.floor(position / splitTokens) + 1, splits);
+}
+
+/** Partials as attention_decode leaves them: [numHeads][splits][max, sum, 0, 0, headDim sums] for each row. */
+export function partialsSpec({ numHeads, headDim, splits }: RangesAttributes): InputSpec {
+  return {
+    rows: "rows",
+    cols: rowStride(numHeads * splits * (headDim + 4)),
+    type: "f32",
+    fill: (rng, _, col) => {
+      const part = col % (headDim + 4);
+      if (part === 1) return 1 + 20 * rng.unit();
+      return part === 0 ? 5 * rng.normal() : rng.normal();
+    },
+  };
+}
+
+/** Joined ranges, [rows, numHeads * headDim]. */
+function joined(ranges: RangesAttributes, { inputs: [partials], rows }: CpuArgs): CpuTensor {
+  const { numHeads, headDim, splits } = ranges;
+  const cols = numHeads * headDim;
+  const data = new Float32Array(partials.rows * cols);
+  for (let row = 0; row < partials.rows; row++) {
+    const active = activeRanges(ranges, rows[row].position);
+    for (let head = 0; head < numHeads; head++) {
+      const at = row * partials.cols + head * splits * (headDim + 4);
+      const entries = Array.from({ length: active }, (_, range) => partials.data.subarray(at + range * (headDim + 4)));
+      const max = entries.reduce((most, [value]) => Math.max(most, value), Number.NEGATIVE_INFINITY);
+      const sum = entries.reduce((total, [value, part]) => total + Math.exp(value - max) * part, 0);
+      for (let d = 0; d < headDim; d++) {
+        const total = entries.reduce((part, entry) => part + Math.exp(entry[0] - max) * entry[4 + d], 0);
+        data[row * cols + head * headDim + d] = total / sum;
+      }
+    }
+  }
+  return { rows: partials.rows, cols, data };
+}
+
+/** Rows over their root mean square, times a weight. */
+function normalized(x: CpuTensor, weight: Float32Array, eps: number): CpuTensor {
+  const { rows, cols } = x;
+  const data = new Float32Array(rows * cols);
+  for (let row = 0; row < rows; row++) {
+    let sum = 0;
+    for (let i = 0; i < cols; i++) sum += x.data[row * cols + i] ** 2;
+    const factor = 1 / Math.sqrt(sum / cols + eps);
+    for (let i = 0; i < cols; i++) data[row * cols + i] = x.data[row * cols + i] * factor * weight[i];
+  }
+  return { rows, cols, data };
+}
+
+function activations({ norm, merge, activations: type, k }: LinearAttributes, args: CpuArgs): CpuTensor {
+  if (merge) return joined(merge, args);
+  const x = type === "int8" ? dequantizeRows(args.inputs, k) : args.inputs[0];
+  return norm ? normalized(x, args.vectors[0], norm.eps) : x;
+}
+
+/** The output of `linear`; NaN marks the columns that other parts of a split tensor write. */
+export function linearReference(attributes: LinearAttributes, args: CpuArgs): readonly CpuTensor[] {
+  const { n, k, outStart, outCols, bias, norm, pair, residual } = attributes;
+  const x = activations(attributes, args);
+  const [w] = args.weights;
+  const biases = bias ? args.vectors[norm ? 1 : 0] : undefined;
+  const added = residual ? args.inputs.at(-1) : undefined;
+  assert(!residual || added?.cols === outCols, "the residual has other columns than the output");
+  const data = new Float32Array(x.rows * outCols).fill(Number.NaN);
+  for (let row = 0; row < x.rows; row++) {
+    const product = (col: number): number => {
+      let sum = 0;
+      for (let i = 0; i < k; i++) sum += x.data[row * k + i] * w.data[col * k + i];
+      return sum + (biases?.[col] ?? 0);
+    };
+    for (let col = 0; col < n; col++) {
+      const at = row * outCols + outStart + col;
+      const value = pair ? activate(pair.activation, product(col)) * product(pair.start + col) : product(col);
+      data[at] = value + (added?.data[at] ?? 0);
+    }
+  }
+  return [{ rows: x.rows, cols: outCols, data }];
+}
