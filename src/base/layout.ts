@@ -25,10 +25,12 @@ export interface SlabPart {
   readonly rowStart: number;
   /** Rows held here. */
   readonly rows: number;
-  /** Where they begin in the slab, in bytes; a multiple of 256. */
+  /** Where they begin in the slab, in bytes; a multiple of 256, in a stack of 16. */
   readonly byteOffset: number;
-  /** Bytes they occupy: whole row groups. */
+  /** Bytes they occupy: whole row groups, after the codebook if there is one; in a stack of vectors the values alone. */
   readonly bytes: number;
+  /** Whether it continues the bound range of the part before it: then no codebook lies before its row groups. Of vectors also the first. */
+  readonly stacked?: true;
 }
 
 /**

@@ -64,3 +64,41 @@ test("vectors lie in one slab, padded and aligned", () => {
   expect(layout.vector({ tensor: "a", length: 33 })).toEqual({ slab: "vectors", byteOffset: 0, bytes: 256 });
   expect(layout.vector({ tensor: "b", length: 3 })).toEqual({ slab: "vectors", byteOffset: 256, bytes: 256 });
 });
+
+test("a stack is one range: one codebook, then the row groups of its parts without a gap", () => {
+  const iq2 = formatByGgufType.get(22) ?? expect.fail("IQ2_S is a format");
+  const parts = [
+    { tensor: "gate", rows: 172 },
+    { tensor: "up", rows: 172 },
+  ];
+  const stack: WeightRange = { tensor: "gate", ggufType: 22, cols: 256, rowStart: 0, rows: 176 + 172, group: "gate", stack: parts };
+  const layout = planLayout([call([stack]), call([stack]), call([range("q", 8)])], formatByGgufType, 1 << 20);
+  expect(layout.plan.slabs.map((slab) => slab.name)).toEqual(["gate", "q", "vectors"]);
+  const placed = layout.matrix(stack);
+  expect(placed).toEqual({ slab: "gate", byteOffset: 0, bytes: placedBytes(iq2, 348, 256) });
+  const [first, second] = layout.plan.slabs[0].parts;
+  const groups = 22 * iq2.rowGroupBytes(256);
+  expect(first).toEqual({ tensor: "gate", rowStart: 0, rows: 172, byteOffset: 0, bytes: (iq2.codebook?.length ?? 0) + groups });
+  expect(second).toMatchObject({ tensor: "up", rows: 172, byteOffset: first.bytes, stacked: true });
+  expect(first.bytes + second.bytes).toBe(placed.bytes);
+  expect(() => layout.matrix({ ...stack, stack: parts.toReversed() })).toThrow();
+});
+
+test("biases of a stack lie where its rows do, one that is missing as zeros", () => {
+  const stack = [
+    { tensor: "q.bias", rows: 12 },
+    { tensor: undefined, rows: 4 },
+    { tensor: "v.bias", rows: 4 },
+  ];
+  const vector = { tensor: "q.bias", length: 28, stack };
+  const layout = planLayout([call([], [{ tensor: "norm", length: 3 }, vector, vector])], formatByGgufType, 1 << 20);
+  expect(layout.vector(vector)).toEqual({ slab: "vectors", byteOffset: 256, bytes: 256 });
+  expect(layout.plan.slabs.at(-1)).toMatchObject({
+    bytes: 512,
+    parts: [
+      { tensor: "norm", byteOffset: 0, bytes: 256 },
+      { tensor: "q.bias", byteOffset: 256, bytes: 48, stacked: true },
+      { tensor: "v.bias", byteOffset: 256 + 24 * 4, bytes: 16, stacked: true },
+    ],
+  });
+});

@@ -1,11 +1,11 @@
-// Decides where every weight lies on the GPU (decision 5): one slab for each tensor, or for tensors that read the same input
-// in the same format (Q/K/V, gate/up), split where a slab would outgrow a binding; one slab for all f32 vectors.
+// Decides where every weight lies on the GPU (decision 5): one slab for each range, several where they are of one group, split
+// where a slab would outgrow a binding; tensors of a stack follow each other as one range; one slab for all f32 vectors.
 
 import { assert } from "../base/errors.ts";
 import { alignUp, ceilDiv } from "../base/math.ts";
 import { bindAlignment, type LayoutPlan, rowGroupSize, rowStride, type Slab, type SlabPart } from "../base/layout.ts";
 import { codebookBytes, matrixBytes, type WeightFormat } from "../formats/format.ts";
-import type { KernelCall, VectorRange, WeightRange } from "./call.ts";
+import { type KernelCall, type StackPart, stackStarts, type VectorRange, type WeightRange } from "./call.ts";
 
 /** A bound range of a slab. */
 export interface SlabRange {
@@ -66,7 +66,7 @@ export function planLayout(
     if (!matrices.has(rangeKey(range))) matrices.set(rangeKey(range), place(slabs, range, formats, maxBindingBytes));
   }
   const vectors = planVectors(calls);
-  const all: Slab[] = [...[...slabs.values()].map((slab): Slab => ({ ...slab, kind: "matrix" })), vectors];
+  const all: Slab[] = [...[...slabs.values()].map((slab): Slab => ({ ...slab, kind: "matrix" })), vectors.slab];
   return {
     plan: { slabs: all, bytes: all.reduce((sum, slab) => sum + slab.bytes, 0) },
     matrix(range) {
@@ -74,16 +74,25 @@ export function planLayout(
       assert(placed, `${rangeKey(range)} is not in the layout plan`);
       return placed;
     },
-    vector({ tensor, start = 0 }) {
-      const part = vectors.parts.find((candidate) => candidate.tensor === tensor);
-      assert(part, `${tensor} is not in the layout plan`);
-      return { slab: vectorSlab, byteOffset: part.byteOffset + start * 4, bytes: part.bytes - start * 4 };
+    vector(range) {
+      const placed = vectors.places.get(vectorKey(range));
+      assert(placed, `${range.tensor} is not in the layout plan`);
+      const skipped = (range.start ?? 0) * 4;
+      return { slab: vectorSlab, byteOffset: placed.byteOffset + skipped, bytes: placed.bytes - skipped };
     },
   };
 }
 
-function rangeKey(range: WeightRange): string {
-  return `${range.tensor}[${range.rowStart}+${range.rows}]`;
+function rangeKey({ tensor, rowStart, rows, stack }: WeightRange): string {
+  return `${tensor}[${rowStart}+${rows}]${stackKey(stack)}`;
+}
+
+function vectorKey({ tensor, stack }: VectorRange): string {
+  return `${tensor}${stackKey(stack)}`;
+}
+
+function stackKey(stack: readonly StackPart[] = []): string {
+  return stack.map(({ tensor = "", rows }) => `|${tensor}:${rows}`).join("");
 }
 
 function place(
@@ -103,19 +112,61 @@ function place(
     slabs.set(name, slab);
   }
   const byteOffset = slab.bytes;
-  slab.parts.push({ tensor: range.tensor, rowStart: range.rowStart, rows: range.rows, byteOffset, bytes });
+  slab.parts.push(...partsOf(range, { format, byteOffset, bytes }));
   slab.bytes += bytes;
   return { slab: slab.name, byteOffset, bytes };
 }
 
-function planVectors(calls: readonly KernelCall[]): Slab {
-  const lengths = new Map(calls.flatMap((call) => call.vectors.map(({ tensor, length }) => [tensor, length] as const)));
+/** One part, or those of a stack: their row groups follow each other after one codebook, so that they are one range. */
+function partsOf(
+  { tensor, rowStart, rows, cols, stack }: WeightRange,
+  { format, byteOffset, bytes }: { format: WeightFormat; byteOffset: number; bytes: number },
+): SlabPart[] {
+  if (!stack) return [{ tensor, rowStart, rows, byteOffset, bytes }];
+  const { starts, end } = stackStarts(stack);
+  assert(rowStart === 0 && end <= rows && rows < alignUp(end, rowGroupSize) + rowGroupSize, `${tensor} begins a stack of ${end} rows`);
+  const groupStart = (index: number): number => {
+    return index < stack.length ? codebookBytes(format) + (starts[index] / rowGroupSize) * format.rowGroupBytes(cols) : bytes;
+  };
+  return stack.map((part, index): SlabPart => {
+    assert(part.tensor !== undefined, "a stack of weights has no gaps but those to whole row groups");
+    const start = index === 0 ? 0 : groupStart(index);
+    const span = {
+      tensor: part.tensor,
+      rowStart: 0,
+      rows: part.rows,
+      byteOffset: byteOffset + start,
+      bytes: groupStart(index + 1) - start,
+    };
+    return index === 0 ? place : { ...place, stacked: true };
+  });
+}
+
+interface PlacedVectors {
+  readonly slab: Slab;
+  readonly places: ReadonlyMap<string, { readonly byteOffset: number; readonly bytes: number }>;
+}
+
+function planVectors(calls: readonly KernelCall[]): PlacedVectors {
+  const places = new Map<string, { byteOffset: number; bytes: number }>();
   const parts: SlabPart[] = [];
   let byteOffset = 0;
-  for (const [tensor, length] of lengths) {
-    const bytes = alignUp(rowStride(length) * 4, bindAlignment);
-    parts.push({ tensor, rowStart: 0, rows: 1, byteOffset, bytes });
+  for (const range of calls.flatMap(({ vectors }) => vectors)) {
+    if (places.has(vectorKey(range))) continue;
+    const bytes = alignUp(rowStride(range.length) * 4, bindAlignment);
+    places.set(vectorKey(range), { byteOffset, bytes });
+    if (!range.stack) parts.push({ tensor: range.tensor, rowStart: 0, rows: 1, byteOffset, bytes });
+    else parts.push(...vectorParts(range.stack, byteOffset));
     byteOffset += bytes;
   }
-  return { name: vectorSlab, kind: "vector", ggufType: 0, cols: 0, bytes: byteOffset, parts };
+  return { slab: { name: vectorSlab, kind: "vector", ggufType: 0, cols: 0, bytes: byteOffset, parts }, places };
+}
+
+/** What no part covers stays the zero that a slab is made with. */
+function vectorParts(stack: readonly StackPart[], byteOffset: number): SlabPart[] {
+  const { starts } = stackStarts(stack);
+  return stack.flatMap(({ tensor, rows }, index): SlabPart[] => {
+    if (tensor === undefined) return [];
+    return [{ tensor, rowStart: 0, rows: 1, byteOffset: byteOffset + starts[index] * 4, bytes: rows * 4, stacked: true }];
+  });
 }

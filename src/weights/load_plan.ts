@@ -109,7 +109,8 @@ interface Placement {
 
 function vectorPiece({ slab, part, tensor, format }: Placement): Piece {
   const cols = elementsOf(tensor);
-  if (alignUp(rowStride(cols) * 4, bindAlignment) !== part.bytes) throw wrongShape(tensor, `a vector of ${part.bytes / 4} values at most`);
+  const room = part.stacked ? cols * 4 : alignUp(rowStride(cols) * 4, bindAlignment);
+  if (room !== part.bytes) throw wrongShape(tensor, `a vector of ${part.bytes / 4} values at most`);
   const { name, offset, bytes, stored } = tensor;
   const place = { offset, length: bytes, slab: slab.name, slabOffset: part.byteOffset };
   return { tensor: name, kind: "vector", format, stored, tensorRow: 0, rows: 1, cols, ...place };
@@ -127,6 +128,7 @@ function matrixPieces({ slab, part, tensor, format }: Placement, rules: ReadRule
   // Converted pieces take room as f32 and longer to make.
   const pieceBytes = tensor.stored === undefined ? rules.pieceBytes : rules.pieceBytes / 4;
   const groupBytes = format.rowGroupBytes(cols);
+  const first = byteOffset + (part.stacked ? 0 : codebookBytes(format));
   const pieces: Piece[] = [];
   for (let row = 0; row < rows;) {
     const offset = tensor.offset + (rowStart + row) * rowBytes;
@@ -144,7 +146,7 @@ function matrixPieces({ slab, part, tensor, format }: Placement, rules: ReadRule
       offset,
       length: count * rowBytes,
       slab: slab.name,
-      slabOffset: byteOffset + codebookBytes(format) + (row / rowGroupSize) * groupBytes,
+      slabOffset: first + (row / rowGroupSize) * groupBytes,
     });
     row += count;
   }

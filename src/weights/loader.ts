@@ -96,7 +96,8 @@ async function placeCodebooks({ plan, formats, upload, signal }: LoadWeightsOpti
   for (const slab of plan.slabs) {
     const codebook = slab.kind === "matrix" ? formats.get(slab.ggufType)?.codebook : undefined;
     if (codebook === undefined) continue;
-    for (const { byteOffset } of slab.parts) {
+    for (const { byteOffset, stacked } of slab.parts) {
+      if (stacked) continue;
       await upload(slab.name, byteOffset, Uint8Array.from(codebook));
       throwIfAborted(signal);
     }
