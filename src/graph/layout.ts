@@ -138,7 +138,7 @@ function partsOf(
       byteOffset: byteOffset + start,
       bytes: groupStart(index + 1) - start,
     };
-    return index === 0 ? place : { ...place, stacked: true };
+    return index === 0 ? span : { ...span, stacked: true };
   });
 }
 
