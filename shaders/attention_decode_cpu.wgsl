@@ -2,8 +2,8 @@
 // q [rows, STRIDE], partials [rows, PARTIAL_STRIDE] as [HEADS][SPLITS][1 + D4], in vec4; kv as in parts/kv.
 // Grid: (ceil(SETS * ranges / WG), rows), one thread per set of query heads of one kv head, and range.
 // Workgroup memory: none, and no barrier.
-// Consts: WG, HEADS, GROUP (query heads per kv head), SETS, SPLITS, SPLIT_TOKENS, STRIDE, PARTIAL_STRIDE, LOWEST, those of the
-// parts. Parts: attend, kv, mask, score.
+// Consts: WG, HEADS, GROUP (query heads per kv head), SETS, STRIDE, PARTIAL_STRIDE, LOWEST, those of the parts.
+// Parts: attend, ranges, kv, mask, score.
 // Source: Flash-Decoding, after arXiv:2307.08691.
 
 @compute @workgroup_size(WG)
@@ -15,11 +15,12 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   let member = (wg.x * WG + lane) % SETS;
   let split = (wg.x * WG + lane) / SETS;
   let position = step.row[row].position;
-  let start = split * SPLIT_TOKENS;
+  let tokens = range_tokens(position);
+  let start = split * tokens;
   if (start > position || split >= SPLITS) {
     return;
   }
-  let end = min(start + SPLIT_TOKENS, position + 1);
+  let end = min(start + tokens, position + 1);
   // Sets of a kv head; the last may be short, and then repeats its last head.
   let kv_head = member * KV_HEADS / SETS;
   let first = member % (SETS / KV_HEADS) * ATTEND_QUERIES;

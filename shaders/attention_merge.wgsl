@@ -1,7 +1,7 @@
 // y = sum of exp(m - max) o / sum of exp(m - max) l over the ranges of a row.
 // partials [rows, PARTIAL_STRIDE] as [HEADS][SPLITS][1 + D4], y [rows, STRIDE], in vec4.
 // Grid: (HEADS, rows), one workgroup per head. Workgroup memory: 5 WG words, and that of parts/fours.
-// Consts: WG, HEADS, D4, STRIDE, SPLITS, SPLIT_TOKENS, PARTIAL_STRIDE. Parts: reduce, fours.
+// Consts: WG, HEADS, D4, STRIDE, PARTIAL_STRIDE, those of the parts. Parts: reduce, ranges, fours.
 // Source: Flash-Decoding, after arXiv:2307.08691.
 
 /// Sets of ranges that the lanes, D4 side by side, sum over.
@@ -15,7 +15,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   if (row >= step.rows) {
     return;
   }
-  let used = min(step.row[row].position / SPLIT_TOKENS + 1, SPLITS);
+  let used = active_ranges(step.row[row].position);
   let base = row * PARTIAL_STRIDE + wg.x * SPLITS * (D4 + 1);
   var mine = -3e38;
   for (var split = lane; split < used; split += WG) {

@@ -3,6 +3,7 @@
 
 import { assert } from "../base/errors.ts";
 import { type KvLayout, rowStride } from "../base/layout.ts";
+import { alignUp, ceilDiv } from "../base/math.ts";
 import type { ConstValue } from "../gpu/shader.ts";
 import type { CpuArgs, CpuTensor } from "./kernel.ts";
 import { kvConsts, kvIndex, kvPart } from "./kv_layout.ts";
@@ -88,12 +89,33 @@ export function attentionReference(attributes: AttentionAttributes, args: CpuArg
 }
 
 /** How decode cuts the past into ranges that run side by side. */
-export interface SplitAttributes extends AttentionAttributes {
-  /** Ranges that the longest context has. */
+export interface Ranges {
+  /** Most ranges. */
   readonly splits: number;
-  /** Positions of a range, a multiple of 8. */
+  /** Least positions of a range, a multiple of 8; ranges grow where `splits` of them do not hold the past. */
   readonly splitTokens: number;
 }
+
+/** WGSL of the functions below, `range_tokens` and `active_ranges`; consts SPLITS, SPLIT_TOKENS. */
+export const rangesPart = "parts/ranges/bounded.wgsl";
+
+/** Positions of a range, a multiple of 8, for a row at `position`. */
+export function rangeTokens(position: number, { splits, splitTokens }: Ranges): number {
+  return Math.max(splitTokens, alignUp(ceilDiv(position + 1, splits), 8));
+}
+
+/** Ranges that hold keys for a row at `position`: 1 to `splits`. Not monotonic, for ranges grow. */
+export function activeRanges(position: number, ranges: Ranges): number {
+  return Math.floor(position / rangeTokens(position, ranges)) + 1;
+}
+
+/** The bound of `activeRanges` over all positions of a context: what grids have to cover. */
+export function mostRanges(contextTokens: number, { splits, splitTokens }: Ranges): number {
+  return Math.min(splits, ceilDiv(contextTokens, splitTokens));
+}
+
+/** Attention cut into ranges. */
+export interface SplitAttributes extends AttentionAttributes, Ranges {}
 
 /** Columns of a row of partials: (max, sum, 0, 0, headDim sums) for each head and split, padded like an activation. */
 export function partialCols({ kv, numHeads, splits }: SplitAttributes): number {
@@ -102,14 +124,15 @@ export function partialCols({ kv, numHeads, splits }: SplitAttributes): number {
 
 /** The partials of every row; ranges past a row's position are left alone (NaN). */
 export function partialsReference(attributes: SplitAttributes, args: CpuArgs): CpuTensor {
-  const { numHeads, kv, splits, splitTokens } = attributes;
+  const { numHeads, kv, splits } = attributes;
   const cols = partialCols(attributes);
   const data = new Float32Array(args.rows.length * cols).fill(Number.NaN);
   for (const [row, { position }] of args.rows.entries()) {
+    const tokens = rangeTokens(position, attributes);
     for (let head = 0; head < numHeads; head++) {
-      for (let split = 0; split * splitTokens <= position; split++) {
-        const end = Math.min(position + 1, (split + 1) * splitTokens);
-        const { max, sum, output } = attendRange(attributes, args, { row, head, start: split * splitTokens, end });
+      for (let split = 0; split * tokens <= position; split++) {
+        const end = Math.min(position + 1, (split + 1) * tokens);
+        const { max, sum, output } = attendRange(attributes, args, { row, head, start: split * tokens, end });
         const at = row * cols + (head * splits + split) * (kv.headDim + 4);
         data.set([max, sum, 0, 0], at);
         data.set(output, at + 4);
@@ -121,12 +144,12 @@ export function partialsReference(attributes: SplitAttributes, args: CpuArgs): C
 
 /** Partials to outputs: sum of exp(m - max) o over sum of exp(m - max) l. */
 export function mergeReference(attributes: SplitAttributes, args: CpuArgs): CpuTensor {
-  const { numHeads, kv, splits, splitTokens } = attributes;
+  const { numHeads, kv, splits } = attributes;
   const cols = numHeads * kv.headDim;
   const [partials] = args.inputs;
   const data = new Float32Array(args.rows.length * cols);
   for (const [row, { position }] of args.rows.entries()) {
-    const active = Math.floor(position / splitTokens) + 1;
+    const active = activeRanges(position, attributes);
     for (let head = 0; head < numHeads; head++) {
       const entries = Array.from({ length: active }, (_, split) => {
         const at = row * partials.cols + (head * splits + split) * (kv.headDim + 4);

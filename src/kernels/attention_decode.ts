@@ -3,7 +3,15 @@
 import { assert } from "../base/errors.ts";
 import type { KvLayout } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
-import { attentionConsts, attentionParts, partialCols, partialsReference, type SplitAttributes } from "./attention.ts";
+import {
+  attentionConsts,
+  attentionParts,
+  mostRanges,
+  partialCols,
+  partialsReference,
+  rangesPart,
+  type SplitAttributes,
+} from "./attention.ts";
 import type { Kernel, KernelBinding, KernelTarget, Variant } from "./kernel.ts";
 import { kvBindings } from "./kv_layout.ts";
 import { loopPart, makeHeader, supports, variantKey } from "./target.ts";
@@ -72,11 +80,14 @@ function variants(attributes: SplitAttributes, target: KernelTarget): readonly V
       key: variantKey(target, "attention_decode", `kv_${kv.type}`),
       precision: target.precision,
       header: makeHeader(target, consts, { kv_t: kv.type }),
-      files: [...(cpu ? ["attention_decode_cpu.wgsl", attend] : ["attention_decode.wgsl", loopPart(target)]), ...attentionParts],
+      files: [
+        ...(cpu ? ["attention_decode_cpu.wgsl", rangesPart, attend] : ["attention_decode.wgsl", loopPart(target)]),
+        ...attentionParts,
+      ],
       bindings,
       usesStep: true,
       grid: (step) => {
-        const active = Math.min(splits, ceilDiv(step.contextTokens, splitTokens));
+        const active = mostRanges(step.contextTokens, attributes);
         return cpu ? [ceilDiv(sets * active, cpuLanes), step.rows, 1] : [sets, active, step.rows];
       },
     },
@@ -94,9 +105,9 @@ export const attentionDecode: Kernel<SplitAttributes> = {
   reference: (attributes, args) => [partialsReference(attributes, args)],
   operands: ({ kv, numHeads }) => ({ inputs: [{ rows: "rows", cols: numHeads * kv.headDim, type: "act" }], kv }),
   work: (attributes, step) => {
-    const { kv, numHeads, splitTokens } = attributes;
+    const { kv, numHeads } = attributes;
     const keys = step.rows * step.contextTokens;
-    const partials = step.rows * numHeads * ceilDiv(step.contextTokens, splitTokens) * (kv.headDim + 4);
+    const partials = step.rows * numHeads * mostRanges(step.contextTokens, attributes) * (kv.headDim + 4);
     return {
       bytes: activationBytes(attentionDecode.operands(attributes).inputs ?? [], step) + kvBytes(kv, keys) + 4 * partials,
       macs: 2 * keys * numHeads * kv.headDim,

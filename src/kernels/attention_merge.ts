@@ -3,7 +3,7 @@
 import { blockWidth } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import type { Rng } from "../base/rng.ts";
-import { mergeReference, partialCols, type SplitAttributes } from "./attention.ts";
+import { mergeReference, mostRanges, partialCols, rangesPart, type SplitAttributes } from "./attention.ts";
 import {
   type Quantized,
   codesKey,
@@ -50,8 +50,8 @@ function variants(attributes: MergeAttributes, target: KernelTarget): readonly V
       precision: target.precision,
       header: makeHeader(target, consts),
       files: cpu
-        ? ["attention_merge_cpu.wgsl", ...rowFiles(quantized, target)]
-        : ["attention_merge.wgsl", "parts/reduce/workgroup.wgsl", ...fourFiles(quantized)],
+        ? ["attention_merge_cpu.wgsl", rangesPart, ...rowFiles(quantized, target)]
+        : ["attention_merge.wgsl", rangesPart, "parts/reduce/workgroup.wgsl", ...fourFiles(quantized)],
       bindings: [{ name: "partials", from: "input0", type: "array<vec4<f32>>", access: "read" }, ...rowBindings(quantized)],
       usesStep: true,
       grid: (step) => (cpu ? [ceilDiv(rowThreads(rows, target), cpuThreads), step.rows, 1] : [numHeads, step.rows, 1]),
@@ -80,8 +80,8 @@ export const attentionMerge: Kernel<MergeAttributes> = {
   reference: (attributes, args) => rowResults(mergeReference(attributes, args), attributes.quantized),
   operands: (attributes) => ({ inputs: [{ rows: "rows", cols: partialCols(attributes), type: "f32", fill: fill(attributes) }] }),
   work: (attributes, step) => {
-    const { kv, numHeads, splitTokens } = attributes;
-    const partials = step.rows * numHeads * ceilDiv(step.contextTokens, splitTokens);
+    const { kv, numHeads } = attributes;
+    const partials = step.rows * numHeads * mostRanges(step.contextTokens, attributes);
     return {
       bytes: 4 * partials * (kv.headDim + 4) + activationBytes(attentionMerge.outputs(attributes), step),
       macs: partials * kv.headDim,
