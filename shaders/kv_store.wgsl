@@ -1,7 +1,7 @@
 // kv[slot, position] = (k, v) of each row.
 // k, v [rows, STRIDE] in vec4; kv as in parts/kv.
 // Grid: (ceil(KV_HEADS * D4 / WG), rows), one thread per vec4 of k and of v. Workgroup memory: none.
-// Consts: WG, STRIDE, KV_MAX (largest finite kv_t), those of parts/kv. Parts: kv.
+// Consts: WG, STRIDE, those of the parts. Parts: kv, kv_clamped.
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -13,11 +13,4 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   let to = kv_index(step.row[row].slot, step.row[row].position, col / D4) + col % D4;
   kv[to] = kv_clamped(vec4<f32>(k[row * STRIDE + col]));
   kv[to + KV_VALUES] = kv_clamped(vec4<f32>(v[row * STRIDE + col]));
-}
-
-// A number that the pages cannot hold would be an infinity to every later token; the largest they can stands for it. Infinity and
-// NaN stay what they are: clamped they would be numbers, and nobody would find them.
-fn kv_clamped(v: vec4<f32>) -> vec4<kv_t> {
-  let finite = (bitcast<vec4<u32>>(v) & vec4<u32>(0x7f800000u)) != vec4<u32>(0x7f800000u);
-  return vec4<kv_t>(select(v, clamp(v, vec4<f32>(-KV_MAX), vec4<f32>(KV_MAX)), finite));
 }

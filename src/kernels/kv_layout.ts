@@ -1,5 +1,6 @@
 // What the kernels over the KV cache share: the consts of parts/kv and how a CPU reference finds a vector.
 
+import { f16ToF32, f32ToF16 } from "../base/dtype.ts";
 import { assert } from "../base/errors.ts";
 import type { KvLayout } from "../base/layout.ts";
 import type { ConstValue } from "../gpu/shader.ts";
@@ -7,6 +8,21 @@ import type { CpuKv, KernelBinding } from "./kernel.ts";
 
 /** WGSL over the page layout; needs `kvConsts`, the `kv` and `pages` bindings. */
 export const kvPart = "parts/kv/paged.wgsl";
+
+/** WGSL of what pages hold of a number; needs `kvMax` as KV_MAX. */
+export const kvClampedPart = "parts/kv_clamped.wgsl";
+
+/** The largest number that pages hold. */
+export function kvMax({ type }: KvLayout): number {
+  return type === "f16" ? 65504 : 3.4e38;
+}
+
+/** What pages hold of a number: what is finite stays finite. */
+export function kvKept(kv: KvLayout, value: number): number {
+  const most = kvMax(kv);
+  const clamped = Number.isFinite(value) ? Math.min(Math.max(value, -most), most) : value;
+  return kv.type === "f16" ? f16ToF32(f32ToF16(clamped)) : Math.fround(clamped);
+}
 
 /** The consts of the part: sizes in vec4. */
 export function kvConsts(kv: KvLayout): Record<string, ConstValue> {

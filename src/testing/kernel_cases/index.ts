@@ -9,11 +9,13 @@ import { attentionPrefill } from "../../kernels/attention_prefill.ts";
 import { embed } from "../../kernels/embed.ts";
 import { gatherRows } from "../../kernels/gather_rows.ts";
 import { glu } from "../../kernels/glu.ts";
+import { heads } from "../../kernels/heads.ts";
 import type { Kernel, KernelCase } from "../../kernels/kernel.ts";
 import { kvStore } from "../../kernels/kv_store.ts";
 import { linear } from "../../kernels/linear.ts";
 import { linearMerge } from "../../kernels/linear_merge.ts";
 import { linearSplit } from "../../kernels/linear_split.ts";
+import { peak } from "../../kernels/peak.ts";
 import { quantize } from "../../kernels/quantize.ts";
 import { rmsNorm } from "../../kernels/rms_norm.ts";
 import { rope } from "../../kernels/rope.ts";
@@ -27,9 +29,11 @@ import { attentionMergeCases } from "./attention_merge.ts";
 import { attentionPrefillCases } from "./attention_prefill.ts";
 import { gatherRowsCases } from "./gather_rows.ts";
 import { gluCases } from "./glu.ts";
+import { headsCases } from "./heads.ts";
 import { kvStoreCases } from "./kv_store.ts";
 import { linearMergeCases } from "./linear_merge.ts";
 import { linearSplitCases } from "./linear_split.ts";
+import { peakCases } from "./peak.ts";
 import { quantizeCases } from "./quantize.ts";
 import { rmsNormCases } from "./rms_norm.ts";
 import { ropeCases } from "./rope.ts";
@@ -60,10 +64,12 @@ export const testedKernels: readonly ListedKernel[] = [
   listed(embed, embedCases),
   listed(gatherRows, gatherRowsCases),
   listed(glu, gluCases),
+  listed(heads, headsCases),
   listed(kvStore, kvStoreCases),
   listed(linear, linearCases),
   listed(linearMerge, linearMergeCases),
   listed(linearSplit, linearSplitCases),
+  listed(peak, peakCases),
   listed(quantize, quantizeCases),
   listed(rmsNorm, rmsNormCases),
   listed(rope, ropeCases),
