@@ -19,7 +19,10 @@ const ROOMS: Record<string, Room> = {
   grammar: { mayImport: ["base"], sentence: "grammar masks ids; it knows nothing else" },
   formats: { mayImport: ["base"], sentence: "formats know how weights are stored, not who uses them" },
   store: { mayImport: ["base"], sentence: "store keeps bytes and small values; it never asks whose" },
-  kernels: { mayImport: ["base", "gpu", "formats"], sentence: "kernels know shaders and formats, never graphs or models" },
+  kernels: {
+    mayImport: ["base", "gpu", "formats", "sampling"],
+    sentence: "kernels know shaders, formats and the CPU sampler that is their reference, never graphs or models",
+  },
   graph: { mayImport: ["base", "gpu", "formats", "kernels"], sentence: "graph turns nodes into dispatches; no models, weights or pages" },
   tuning: {
     mayImport: ["base", "gpu", "formats", "kernels", "graph"],

@@ -92,3 +92,69 @@ export const stepRowWords = 4;
 export function stepBytes(maxRows: number): number {
   return alignUp((stepHeaderWords + maxRows * stepRowWords) * 4, bindAlignment);
 }
+
+/**
+ * How each sequence slot's next token is chosen: the `sampling` buffer, `[slot][samplingWords]` of u32. f32 values are their bits.
+ * What lies from `scale` on follows from the words before it, so that CPU and GPU divide nothing by themselves.
+ */
+export const samplingWords = 32;
+
+/** Words of a slot in the `sampling` buffer. */
+export const samplingField = {
+  /** f32; 0 is greedy. */
+  temperature: 0,
+  /** 0 keeps all. */
+  topK: 1,
+  /** f32. */
+  topP: 2,
+  /** f32. */
+  minP: 3,
+  /** f32. */
+  repetition: 4,
+  /** f32. */
+  frequency: 5,
+  /** f32. */
+  presence: 6,
+  seed: 7,
+  /** Draws so far; `sample_pick` advances it. */
+  counter: 8,
+  /** Of `samplingFlag`. */
+  flags: 9,
+  stopCount: 10,
+  /** First of `mostStopIds` words. */
+  stopIds: 12,
+  /** f32: log2(e) / temperature. */
+  scale: 28,
+  /** f32: 1 / repetition. */
+  repetitionInverse: 29,
+  /** Least weight that may be drawn, of 2^31 for the most likely token. */
+  leastWeight: 30,
+  /** top_p in units of 2^-24; 2^24 keeps all. */
+  topP24: 31,
+} as const;
+
+/** What changes logits before they are sampled from; a slot without a flag never reads what it stands for. */
+export const samplingFlag = { penalties: 1, bias: 2, mask: 4 } as const;
+
+/** Ids that end a request on the GPU; the rest of a longer list is looked for on the CPU. */
+export const mostStopIds = 16;
+
+/** Words for each token in the `adjust` buffer, `[slot][V][2]`: how often the completion has it, bit 31: in the prompt; bits of its bias. */
+export const adjustWords = 2;
+/** Of a token in the prompt. */
+export const promptBit = 0x80000000;
+
+/** Words of a slot in the `mask` buffer: a bit for each token, set where it is allowed. */
+export function maskWords(vocabSize: number): number {
+  return ceilDiv(vocabSize, 32);
+}
+
+/** Tokens whose largest logit and mass the sampler knows together. */
+export const sampleTileTokens = 1024;
+
+/** Words of an output row of `sample_pick`: id, bits of the raw logit, flag, counter of the draw. */
+export const chosenWords = 4;
+/** Flags of a chosen token. `numeric`: NaN, positive infinity or nothing finite; `deadEnd`: a mask that allows nothing finite. */
+export const chosenFlag = { ok: 0, numeric: 1, deadEnd: 2, stop: 3 } as const;
+/** Word 0 of a row without a token is this with the flag in the low byte. */
+export const noToken = 0xffffff00;

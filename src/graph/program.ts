@@ -26,6 +26,10 @@ export interface BindTable {
   kv(layer: number): GPUBuffer;
   readonly pages: BufferRange;
   readonly state: BufferRange;
+  /** How each slot's next token is chosen; programs that end in logits do without. */
+  readonly sampling?: BufferRange;
+  readonly adjust?: BufferRange;
+  readonly mask?: BufferRange;
 }
 
 /** A named run of calls; a step encodes one or several. */
@@ -182,6 +186,11 @@ export class Program {
     }
     if (from === "pages") return { ...table.pages };
     if (from === "state") return { ...table.state };
+    if (from === "sampling" || from === "adjust" || from === "mask") {
+      const range = table[from];
+      assert(range, `a program that samples is bound with ${from}`);
+      return { ...range };
+    }
     const index = Number(/\d+$/.exec(from)?.[0]);
     if (from.startsWith("input")) return { buffer: this.buffer(call.inputs[index]) };
     if (from.startsWith("output")) return { buffer: this.buffer(call.outputs[index]) };

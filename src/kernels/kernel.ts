@@ -36,7 +36,8 @@ export type Grid = readonly [number, number, number];
  * What a binding is at run time.
  * `inputN`/`outputN`: activations `[rows, rowStride(cols)]`; `weightN`: a range of a matrix slab; `vectorN`: f32 vector, zero
  * padded; `tableN`: a constant of the model (RoPE cosines); `kv`: the layer's pages; `pages`: the page table
- * `[slot, maxPages]` of u32; `state`: the step state as storage, only for `advance`.
+ * `[slot, maxPages]` of u32; `state`: the step state as storage, only for `advance`; `sampling`, `adjust` and `mask`: how each slot's
+ * next token is chosen, in the layouts of base/layout.ts.
  */
 export type Operand =
   | `input${number}`
@@ -46,7 +47,10 @@ export type Operand =
   | `table${number}`
   | "kv"
   | "pages"
-  | "state";
+  | "state"
+  | "sampling"
+  | "adjust"
+  | "mask";
 
 export interface KernelBinding extends BindingDeclaration {
   readonly from: Operand;
@@ -89,6 +93,16 @@ export interface CpuKv {
   readonly values: Float32Array;
 }
 
+/** How each slot's next token is chosen, as the GPU has it. */
+export interface CpuSampling {
+  /** [slots, samplingWords]. */
+  readonly sampling: Uint32Array<ArrayBuffer>;
+  /** [slots, V, adjustWords]. */
+  readonly adjust: Uint32Array<ArrayBuffer>;
+  /** [slots, maskWords(V)]. */
+  readonly mask: Uint32Array<ArrayBuffer>;
+}
+
 /** Operands of a reference, in the order of the kernel's bindings. */
 export interface CpuArgs {
   readonly inputs: readonly CpuTensor[];
@@ -100,6 +114,7 @@ export interface CpuArgs {
   /** Activation row of each output row. */
   readonly outputRows: readonly number[];
   readonly kv?: CpuKv;
+  readonly sampling?: CpuSampling;
 }
 
 /** Sizes of a kernel's output, for the memory plan: rows are activation rows or output rows. */
@@ -125,6 +140,8 @@ export interface InputSpec {
   readonly cols: number;
   readonly type: "act" | "f32" | "u32";
   readonly fill?: (rng: Rng, row: number, col: number) => number;
+  /** Instead, where an operand follows from those before it. */
+  readonly derive?: (args: CpuArgs) => CpuTensor;
 }
 
 /** Shapes of everything a kernel reads, so that tests and benches can make it. */
@@ -138,6 +155,8 @@ export interface OperandSpecs {
   readonly kv?: KvLayout;
   /** Tokens of the rows are below this. */
   readonly tokenCount?: number;
+  /** Made for so many slots. */
+  readonly sampling?: (rng: Rng, slots: number) => CpuSampling;
 }
 
 /** One conformance case: shapes of the attributes, rows of the step and the bound on the error. */
@@ -183,7 +202,7 @@ export interface Kernel<A> {
   outputs(attributes: A): readonly OutputSpec[];
   /** The first is the safe default; the others may race it later. Empty when the target cannot run it. */
   variants(attributes: A, target: KernelTarget): readonly Variant[];
-  /** One tensor for each output. A kernel that writes `kv` changes `args.kv` in place. */
+  /** One tensor for each output. A kernel that writes `kv` or `sampling` changes them in `args` in place. */
   reference(attributes: A, args: CpuArgs): readonly CpuTensor[];
   operands(attributes: A): OperandSpecs;
   /** The kernel over the first `rows` rows of its weights, a multiple of 8; for kernels that have weights. */
