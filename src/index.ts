@@ -16,6 +16,7 @@ export type {
   Completion,
   CompletionLogprobs,
   CompletionRequest,
+  ComputePeaks,
   Engine,
   EngineInfo,
   EngineOptions,

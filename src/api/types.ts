@@ -17,7 +17,7 @@ export type {
   TuneProgress,
   TuneReport,
 } from "../engine/session.ts";
-export type { AdapterProbe, Estimate } from "../engine/verdict.ts";
+export type { AdapterProbe, ComputePeaks, Estimate } from "../engine/verdict.ts";
 
 /** One message of a conversation. `content` is null only beside tool calls of the assistant; text parts are joined by newlines. */
 export interface ChatCompletionMessageParam {

@@ -105,11 +105,16 @@ test("a probe gives rates for what it was asked, in either class and precision",
   ] as const;
   for (const one of options) {
     const probe = await probeSession({ gpu, ...one });
-    const { copyBytes, elementBytes, attentionProducts, dispatchMs, readbackMs, uploadBytes, productStartMs } = probe;
+    const { copyBytes, elementBytes, attentionProducts, dispatchMs, readbackMs, uploadBytes, productStartMs, latency, peaks } = probe;
     const rates = [copyBytes, elementBytes, dispatchMs, readbackMs, uploadBytes];
-    rates.push(...Object.values(attentionProducts), ...Object.values(productStartMs));
+    rates.push(...Object.values(attentionProducts), ...Object.values(productStartMs), ...Object.values(peaks), latency.idleMs);
     rates.push(...Object.values(probe.decodeWeights), ...Object.values(probe.prefillProducts));
     expect(rates.filter((rate) => !(rate > 0 && Number.isFinite(rate)))).toEqual([]);
+    expect(Object.keys(peaks)).toEqual(["f32", ...(probe.adapter.f16 ? ["f16"] : []), "packedDot"]);
+    // Nothing that computes outruns registers, and what waits behind a step does not hold its result back by more than itself.
+    expect(Math.max(...Object.values(probe.prefillProducts))).toBeLessThan(2 * Math.max(...Object.values(peaks)));
+    expect(latency.loadedMs).toBeGreaterThanOrEqual(0);
+    expect(latency.loadedMs).toBeLessThan(1000);
     expect(Object.keys(probe.decodeWeights).toSorted()).toEqual([...one.formats].toSorted());
     expect(Object.keys(probe.prefillProducts).toSorted()).toEqual([...one.formats].toSorted());
   }

@@ -1,5 +1,5 @@
 // Measures an adapter with the engine's own kernels in a second or two: what a matrix product, attention, a dispatch and a readback
-// take. Knows no model; speed.ts turns the rates into tokens per second. Method: works that take turns (probe_timer.ts).
+// take, and what it multiplies from registers. Knows no model; speed.ts turns the rates into tokens per second. Method: works that take turns (probe_timer.ts).
 
 import { untilAborted } from "../base/abort.ts";
 import { asShaderloomError, ShaderloomError, throwIfAborted } from "../base/errors.ts";
@@ -13,6 +13,7 @@ import { attentionPrefill } from "../kernels/attention_prefill.ts";
 import { gatherRows } from "../kernels/gather_rows.ts";
 import type { KernelTarget, Precision } from "../kernels/kernel.ts";
 import { linear, type LinearAttributes } from "../kernels/linear.ts";
+import { makePeakWorks, peaksOf } from "./probe_peaks.ts";
 import { ratesOf } from "./probe_rates.ts";
 import { type TimerOptions, timeWorks, type Work } from "./probe_timer.ts";
 import { measureTransfers } from "./probe_transfers.ts";
@@ -106,11 +107,13 @@ export async function probeAdapter(gpu: GPU | undefined, options: ProbeOptions =
     const wanted = [...(await untilAborted(loadFormats(types), options.signal)).values()];
     const sizes = sizesFor(caps, wanted.length);
     const measures = await untilAborted(makeMeasures(maker, target, { formats: wanted, sizes }), options.signal);
+    const peakWorks = await untilAborted(makePeakWorks(maker, caps), options.signal);
     const times = await timeWorks(
       timer,
-      [...measures.values()].map(({ work }) => work),
+      [...measures.values(), ...peakWorks].map(({ work }) => work),
     );
     const found = new Map([...measures].map(([name, { amount }], index) => [name, { amount, ms: times[index] }]));
+    const peaks = peaksOf(peakWorks, times.slice(measures.size));
     const rates = ratesOf(found, { formats: wanted.map(({ name }) => name), software: caps.software });
     const [format] = wanted;
     const step = measures.get(`decode ${format?.name}`);
@@ -118,7 +121,7 @@ export async function probeAdapter(gpu: GPU | undefined, options: ProbeOptions =
     const transfers = await measureTransfers(timer, step && stepMs !== undefined ? { work: step.work, ms: stepMs } : undefined);
     const { vendor, architecture, description, deviceClass, f16 } = caps;
     const adapter = { vendor, architecture, description, deviceClass, f16 };
-    return { adapter, activations: precision, ...rates, ...transfers, tookMs: performance.now() - startMs };
+    return { adapter, activations: precision, ...rates, peaks, ...transfers, tookMs: performance.now() - startMs };
   } catch (error) {
     // What a lost device makes the rest throw is a consequence.
     throw failure ?? asShaderloomError(error, "GPU.probe");

@@ -21,7 +21,7 @@ export interface RateOptions {
   readonly software: boolean;
 }
 
-export type Rates = Omit<AdapterProbe, "adapter" | "activations" | "readbackMs" | "uploadBytes" | "tookMs">;
+export type Rates = Omit<AdapterProbe, "adapter" | "activations" | "readbackMs" | "latency" | "peaks" | "uploadBytes" | "tookMs">;
 
 const none: TimedWork = { amount: 0, ms: 0 };
 

@@ -11,6 +11,8 @@ const uploadBytes = 16 << 20;
 const rounds = 7;
 /** A token's time on a fast adapter: how soon its end is noticed depends on how long it took. */
 const stepMs = 4;
+/** Steps that wait behind the one whose end is awaited. */
+const behindSteps = 3;
 
 /** A work that was timed. */
 export interface KnownWork {
@@ -24,30 +26,46 @@ interface Reader {
   readonly readback: Readback;
 }
 
-/** Milliseconds from submitting works, and what `before` put in the queue, to holding 16 bytes. */
-async function timeRead({ timer, source, readback }: Reader, before: () => void, works: readonly Work[]): Promise<number> {
-  throwIfAborted(timer.signal);
-  const start = performance.now();
-  before();
-  const encoder = timer.device.createCommandEncoder({ label: "probe" });
+/** What a timed read is about. */
+interface ReadSteps {
+  /** Puts something in the queue before. */
+  readonly before?: () => void;
+  readonly works?: readonly Work[];
+  /** Submitted right behind, so that the adapter goes on without a pause. */
+  readonly behind?: readonly Work[];
+}
+
+function encode(device: GPUDevice, works: readonly Work[]): GPUCommandEncoder {
+  const encoder = device.createCommandEncoder({ label: "probe" });
   const pass = encoder.beginComputePass();
   for (const [index, work] of works.entries()) work(pass, index);
   pass.end();
-  const slot = readback.take(16);
-  slot.copy(encoder, { source, bytes: 16 });
-  timer.device.queue.submit([encoder.finish()]);
-  await slot.read();
-  timer.check();
-  return performance.now() - start;
+  return encoder;
 }
 
-function nothing(): void {}
+/** Milliseconds from submitting works, and what `before` put in the queue, to holding 16 bytes. */
+async function timeRead({ timer, source, readback }: Reader, { before, works = [], behind = [] }: ReadSteps): Promise<number> {
+  throwIfAborted(timer.signal);
+  const { device } = timer;
+  const start = performance.now();
+  before?.();
+  const encoder = encode(device, works);
+  const slot = readback.take(16);
+  slot.copy(encoder, { source, bytes: 16 });
+  device.queue.submit([encoder.finish()]);
+  if (behind.length > 0) device.queue.submit([encode(device, behind).finish()]);
+  await slot.read();
+  const ms = performance.now() - start;
+  if (behind.length > 0) await device.queue.onSubmittedWorkDone();
+  timer.check();
+  return ms;
+}
 
 /** @param known  what a step is made up of here; without it the end of no work at all is waited for */
 export async function measureTransfers(
   timer: TimerOptions,
   known: KnownWork | undefined,
-): Promise<Pick<AdapterProbe, "readbackMs" | "uploadBytes">> {
+): Promise<Pick<AdapterProbe, "readbackMs" | "latency" | "uploadBytes">> {
   const ledger = new BufferLedger(timer.device);
   try {
     const source = ledger.create("other", { label: "upload", size: uploadBytes });
@@ -56,16 +74,19 @@ export async function measureTransfers(
     const up = (): void => timer.device.queue.writeBuffer(source, 0, bytes);
     const works = known ? Array.from({ length: clamp(Math.round(stepMs / known.ms), 1, 64) }, () => known.work) : [];
     const worksMs = works.length * (known?.ms ?? 0);
-    await timeRead(reader, up, works);
-    const times: Record<"empty" | "step" | "upload", number[]> = { empty: [], step: [], upload: [] };
+    const behind = Array.from({ length: behindSteps }, () => works).flat();
+    await timeRead(reader, { before: up, works });
+    const times: Record<"empty" | "step" | "loaded" | "upload", number[]> = { empty: [], step: [], loaded: [], upload: [] };
     for (let round = 0; round < rounds; round++) {
-      times.empty.push(await timeRead(reader, nothing, []));
-      times.step.push(await timeRead(reader, nothing, works));
-      times.upload.push(await timeRead(reader, up, []));
+      times.empty.push(await timeRead(reader, {}));
+      times.step.push(await timeRead(reader, { works }));
+      times.loaded.push(await timeRead(reader, { works, behind }));
+      times.upload.push(await timeRead(reader, { before: up }));
     }
     const emptyMs = median(times.empty);
     const readbackMs = Math.max(median(times.step) - worksMs, emptyMs);
-    return { readbackMs, uploadBytes: (uploadBytes * 1000) / Math.max(median(times.upload) - emptyMs, 0.01) };
+    const latency = { idleMs: emptyMs, loadedMs: Math.max(median(times.loaded) - worksMs, 0) };
+    return { readbackMs, latency, uploadBytes: (uploadBytes * 1000) / Math.max(median(times.upload) - emptyMs, 0.01) };
   } finally {
     ledger.destroyAll();
   }

@@ -3,6 +3,15 @@
 
 import type { PlainError } from "../base/errors.ts";
 
+/** Multiply-adds per second from registers alone: what kernels that memory does not bound could reach. */
+export interface ComputePeaks {
+  readonly f32: number;
+  /** Where shaders have 16-bit floats. */
+  readonly f16?: number;
+  /** Of bytes, four to an instruction (`dot4I8Packed`), which adapters without it emulate. */
+  readonly packedDot: number;
+}
+
 /** What a short measurement says of this adapter. Rates are per second. */
 export interface AdapterProbe {
   readonly adapter: {
@@ -30,6 +39,12 @@ export interface AdapterProbe {
   readonly dispatchMs: number;
   /** Milliseconds from submitting a step to holding its small result, beyond those that its work takes. */
   readonly readbackMs: number;
+  /**
+   * Milliseconds from submitting to holding 16 bytes: of no work at all on an idle adapter (`idleMs`), and of a step, beyond what its work
+   * takes, while more steps wait behind it (`loadedMs`), which is how late a token of several in flight is heard of.
+   */
+  readonly latency: { readonly idleMs: number; readonly loadedMs: number };
+  readonly peaks: ComputePeaks;
   /** Bytes written to GPU buffers. */
   readonly uploadBytes: number;
   /** Milliseconds the measurement took. */

@@ -19,6 +19,8 @@ export function fakeProbe(part: Partial<AdapterProbe> = {}): AdapterProbe {
     attentionProducts: { decode: 1e8, prefill: 1e8 },
     dispatchMs: 0.01,
     readbackMs: 0.1,
+    latency: { idleMs: 0.1, loadedMs: 0.1 },
+    peaks: { f32: 1e10, packedDot: 4e10 },
     uploadBytes: 1e9,
     tookMs: 1,
     ...part,

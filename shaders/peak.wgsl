@@ -1,7 +1,7 @@
-// y[i] = the sum of eight or three chains of vectors, each ROUNDS * 4 steps long: what an adapter computes when it needs no memory.
-// x: two vectors of numbers that no compiler knows; y [grid * WG].
-// Grid: any, one-dimensional. WIDE: eight chains hide a GPU's latency, three fit the vector registers of a CPU.
-// Workgroup memory: none. Consts: WG, ROUNDS, WIDE. Parts: peak_fma or peak_dot (num4, in4, load, advance, total).
+// y[row, i] = the sum of eight or three chains of vectors, each ROUNDS * 4 steps long: what an adapter computes when it needs no memory.
+// x [rows, 8] f32, the same for all rows: two vectors that no compiler knows; y [rows, THREADS] f32.
+// Grid: (THREADS / WG, rows). WIDE: eight chains hide a GPU's latency, three fit the vector registers of a CPU.
+// Workgroup memory: none. Consts: WG, THREADS, ROUNDS, WIDE. Parts: peak (num4, in4, load, start, advance, total).
 
 @compute @workgroup_size(WG)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -35,7 +35,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
       c2 = four(c2, a, b);
     }
   }
-  y[id.x] = sum + total(c0) + total(c1) + total(c2);
+  y[id.y * THREADS + id.x] = sum + total(c0) + total(c1) + total(c2);
 }
 
 fn four(c: num4, a: in4, b: in4) -> num4 {
