@@ -12,6 +12,7 @@ import {
   rangesPart,
   type SplitAttributes,
 } from "./attention.ts";
+import type { HeadsAttributes } from "./heads.ts";
 import type { Kernel, KernelBinding, KernelTarget, Variant } from "./kernel.ts";
 import { kvBindings } from "./kv_layout.ts";
 import { loopPart, makeHeader, supports, variantKey } from "./target.ts";
@@ -22,6 +23,11 @@ const bindings: readonly KernelBinding[] = [
   ...kvBindings("read"),
   { name: "partials", from: "output0", type: "array<vec4<f32>>", access: "read_write" },
 ];
+
+export interface DecodeAttributes extends SplitAttributes {
+  /** On GPUs: input0 is the stacked projection, of which this kernel makes the heads itself. */
+  readonly prologue?: HeadsAttributes;
+}
 
 /** Threads of a workgroup on GPUs. */
 const gpuThreads = 128;
@@ -57,9 +63,9 @@ function headsPerWorkgroup({ kv, numHeads, splitTokens }: SplitAttributes): numb
   return heads;
 }
 
-function variants(attributes: SplitAttributes, target: KernelTarget): readonly Variant[] {
+function variants(attributes: DecodeAttributes, target: KernelTarget): readonly Variant[] {
   const { kv, numHeads, splits, splitTokens } = attributes;
-  if (!supports(target, [kv.type])) return [];
+  if (!supports(target, [kv.type]) || attributes.prologue) return [];
   assert(splitTokens % 8 === 0, `ranges of ${splitTokens} split the eight keys that a CPU thread reads together`);
   const cpu = target.deviceClass === "cpu";
   const group = numHeads / kv.numKvHeads;
@@ -98,7 +104,7 @@ function variants(attributes: SplitAttributes, target: KernelTarget): readonly V
  * For every row, query head and range: (max, sum, 0, 0) of exp(score - max), then the sums of exp(score - max) v; q
  * [rows, numHeads * headDim]. Ranges past a row's position are not written. Flash-Decoding, after arXiv:2307.08691.
  */
-export const attentionDecode: Kernel<SplitAttributes> = {
+export const attentionDecode: Kernel<DecodeAttributes> = {
   name: "attention_decode",
   outputs: (attributes) => [{ rows: "rows", cols: partialCols(attributes), type: "f32" }],
   variants,
