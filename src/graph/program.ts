@@ -69,6 +69,16 @@ interface Dispatch {
   readonly tiers: readonly Tier[];
 }
 
+/** One dispatch of a step: what it is for and what runs. */
+export interface StepDispatch {
+  /** Its place in the program, for `encodeOne`. */
+  readonly index: number;
+  readonly call: KernelCall;
+  readonly variant: Variant;
+  /** Dispatches with the same pipeline run the same text. */
+  readonly pipeline: GPUComputePipeline;
+}
+
 /** Picks what a call runs on a target; tuning/ knows how, the first variant is always right. */
 export type Choose = (call: KernelCall, target: KernelTarget) => Promise<Variant>;
 
@@ -149,16 +159,29 @@ export class Program {
   /** Encodes the named sections (or all) of one step. */
   encode(pass: GPUComputePassEncoder, step: StepShape, sections?: readonly string[]): void {
     for (const { start, end } of this.#ranges(sections)) {
-      for (let index = start; index < end; index++) {
-        const { variant, pipeline, tensors } = tierFor(this.#dispatches[index], step);
-        assert(tensors, "bind comes before encode");
-        const grid: Grid = variant.grid(step);
-        pass.setPipeline(pipeline.pipeline);
-        pass.setBindGroup(0, tensors);
-        if (pipeline.step && this.#step) pass.setBindGroup(1, this.#step);
-        pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
-      }
+      for (let index = start; index < end; index++) this.encodeOne(pass, index, step);
     }
+  }
+
+  /** Encodes one dispatch of a step. */
+  encodeOne(pass: GPUComputePassEncoder, index: number, step: StepShape): void {
+    const { variant, pipeline, tensors } = tierFor(this.#dispatches[index], step);
+    assert(tensors, "bind comes before encode");
+    const grid: Grid = variant.grid(step);
+    pass.setPipeline(pipeline.pipeline);
+    pass.setBindGroup(0, tensors);
+    if (pipeline.step && this.#step) pass.setBindGroup(1, this.#step);
+    pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
+  }
+
+  /** The dispatches that `encode` makes of a step, in order. */
+  dispatches(step: StepShape, sections?: readonly string[]): StepDispatch[] {
+    return this.#ranges(sections).flatMap(({ start, end }) =>
+      this.#dispatches.slice(start, end).map((dispatch, offset) => {
+        const { variant, pipeline } = tierFor(dispatch, step);
+        return { index: start + offset, call: dispatch.call, variant, pipeline: pipeline.pipeline };
+      }),
+    );
   }
 
   #bindTier(call: KernelCall, { variant, pipeline }: Tier, table: BindTable): GPUBindGroup {
