@@ -1,9 +1,8 @@
 // How long encoded work takes on the GPU: by timestamps where the device has them, else by the wall clock with the time of an empty submit
 // taken off. Owns its queries.
 
-import { alignUp } from "../base/math.ts";
-import { type BufferLedger, readbackUsage } from "../gpu/buffers.ts";
-import { lost } from "./execute.ts";
+import type { BufferLedger } from "../gpu/buffers.ts";
+import { createTimestamps, passMs, type Timestamps } from "../gpu/timestamps.ts";
 
 export type Encode = (pass: GPUComputePassEncoder) => void;
 
@@ -25,45 +24,34 @@ const mostWorks = 16;
 
 /** @throws {ShaderloomError} GPU.lost */
 export async function openClock(device: GPUDevice, ledger: BufferLedger): Promise<Clock> {
-  if (device.features.has("timestamp-query")) {
-    const clock = timestampClock(device, ledger);
+  const timestamps = createTimestamps(device, ledger, mostWorks);
+  if (timestamps) {
+    const clock = timestampClock(device, timestamps);
     const [ms] = await clock.time([(): void => undefined]);
     // Some drivers offer the feature and give nothing or nonsense.
-    if (Number.isFinite(ms) && ms >= 0 && ms < 1000) return clock;
+    if (Number.isFinite(ms) && ms < 1000) return clock;
     clock.destroy();
   }
   return wallClock(device);
 }
 
-function timestampClock(device: GPUDevice, ledger: BufferLedger): Clock {
-  const querySet = device.createQuerySet({ label: "race", type: "timestamp", count: mostWorks * 2 });
-  const size = alignUp(mostWorks * 16, 256);
-  const resolved = ledger.create("other", { label: "race", size, usage: 0x0200 | 0x0004 }); // QUERY_RESOLVE | COPY_SRC
-  const readback = ledger.create("other", { label: "race", size, usage: readbackUsage });
+function timestampClock(device: GPUDevice, timestamps: Timestamps): Clock {
   return {
     kind: "timestamps",
     sampleMs: timestampSampleMs,
     async time(works) {
       const encoder = device.createCommandEncoder({ label: "race" });
       for (const [index, work] of works.entries()) {
-        const timestampWrites = { querySet, beginningOfPassWriteIndex: index * 2, endOfPassWriteIndex: index * 2 + 1 };
-        const pass = encoder.beginComputePass({ timestampWrites });
+        const pass = encoder.beginComputePass({ timestampWrites: timestamps.writes(index) });
         work(pass);
         pass.end();
       }
-      encoder.resolveQuerySet(querySet, 0, works.length * 2, resolved, 0);
-      encoder.copyBufferToBuffer(resolved, 0, readback, 0, works.length * 16);
+      timestamps.resolve(encoder, works.length);
       device.queue.submit([encoder.finish()]);
-      await readback.mapAsync(1).catch(lost); // GPUMapMode.READ
-      const stamps = new BigUint64Array(readback.getMappedRange().slice(0));
-      readback.unmap();
-      return works.map((_, index) => Number(stamps[index * 2 + 1] - stamps[index * 2]) / 1e6);
+      const stamps = await timestamps.read();
+      return works.map((_, index) => passMs(stamps, index));
     },
-    destroy() {
-      querySet.destroy();
-      ledger.destroy(resolved);
-      ledger.destroy(readback);
-    },
+    destroy: () => timestamps.destroy(),
   };
 }
 
