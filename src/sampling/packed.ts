@@ -9,6 +9,9 @@ export const fullWeight: number = 2 ** 31;
 /** `topP24` that keeps all. */
 export const fullTopP: number = 2 ** 24;
 
+/** Of a temperature of 7e-7: smaller ones are the same, so that no product overflows. */
+const mostScale = 2 ** 21;
+
 /** What a draw computes with. */
 export interface SamplingRule {
   readonly greedy: boolean;
@@ -27,7 +30,7 @@ export function samplingRule({ temperature, topK, topP, minP }: SamplingParams):
   return {
     greedy: temperature === 0 || topK === 1,
     topK,
-    scale: temperature === 0 ? 0 : Math.fround(Math.LOG2E / temperature),
+    scale: temperature === 0 ? 0 : Math.fround(Math.min(Math.LOG2E / temperature, mostScale)),
     leastWeight: Math.max(1, Math.ceil(Math.min(minP, 1) * fullWeight)),
     topP24: Math.floor(Math.min(topP, 1) * fullTopP),
   };

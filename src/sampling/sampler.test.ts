@@ -6,6 +6,7 @@ import { greedySampling, isPlainGreedy } from "./params.ts";
 import type { SamplingParams } from "./params.ts";
 import { penalizedLogits } from "./penalties.ts";
 import { sampleToken, scoreToken } from "./sampler.ts";
+import { lowestLogit, scaledMass, shareOf, weightOf } from "./weights.ts";
 
 const noHistory = { promptIds: [], completionIds: [] };
 const DRAWS = 20_000;
@@ -79,13 +80,12 @@ describe("distribution over 20,000 draws (chi-squared, 0.1%)", () => {
 });
 
 /** The kept tokens by definition: sorted, the shortest prefix with the mass. */
-function nucleusBySorting(weights: Float64Array, topP: number): number[] {
-  const order = Array.from(weights, (_, id) => id).toSorted((a, b) => weights[b] - weights[a] || a - b);
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  let mass = 0;
-  const kept = order.filter((id, rank) => {
-    const inside = rank === 0 || mass < topP * total;
-    mass += weights[id];
+function nucleusBySorting(weights: Uint32Array, logits: Float32Array, mass: number): number[] {
+  const order = Array.from(weights.keys()).toSorted((a, b) => logits[b] - logits[a] || a - b);
+  let sum = 0;
+  const kept = order.filter((id) => {
+    const inside = sum < mass && weights[id] > 0;
+    sum += weights[id];
     return inside;
   });
   return kept.toSorted((a, b) => a - b);
@@ -95,16 +95,39 @@ test("top-p keeps what a full sort keeps, for flat, sharp, tied and masked distr
   const rng = seededRng(9);
   for (let round = 0; round < 500; round++) {
     const spread = [0, 0.01, 1, 5, 60][round % 5];
-    const distances = Float64Array.from({ length: 1 + rng.below(400) }, () => Math.abs(rng.normal()) * spread);
-    if (round % 3 === 0) distances.forEach((d, i) => (distances[i] = Math.round(d)));
-    if (round % 7 === 0) distances[rng.below(distances.length)] = Infinity;
-    distances[rng.below(distances.length)] = 0;
-    const weights = distances.map((d) => Math.exp(-d));
-    const topP = [0, 0.1, 0.5, 0.9, 0.95, 0.999][rng.below(6)];
-    const expected = nucleusBySorting(weights, topP);
-    keepNucleus(weights, distances, topP);
+    const logits = Float32Array.from({ length: 1 + rng.below(400) }, () => -Math.abs(rng.normal()) * spread);
+    if (round % 3 === 0) logits.forEach((logit, id) => (logits[id] = Math.round(logit)));
+    if (round % 7 === 0) logits[rng.below(logits.length)] = lowestLogit;
+    logits[rng.below(logits.length)] = 0;
+    const weights = Uint32Array.from(logits, (logit) => weightOf(0, logit, Math.fround(Math.LOG2E)));
+    const whole = weights.reduce((sum, weight) => sum + weight, 0);
+    const mass = Math.max(1, shareOf(whole, [0, 0.1, 0.5, 0.9, 0.95, 0.999][rng.below(6)] * 2 ** 24));
+    const expected = nucleusBySorting(weights, logits, mass);
+    keepNucleus(weights, logits, mass);
     const kept = Array.from(weights.keys()).filter((id) => weights[id] > 0);
     expect(kept, `round ${round}`).toEqual(expected);
+  }
+});
+
+test("whole weights are exp to 1.2e-5, never grow with the distance, and sums in parts are exact", () => {
+  const scale = Math.fround(Math.LOG2E / 0.7);
+  let before = 2 ** 31;
+  for (let step = 0; step < 40_000; step++) {
+    const weight = weightOf(3, Math.fround(3 - step / 4096), scale);
+    const exact = Math.exp(-(3 - Math.fround(3 - step / 4096)) / 0.7) * 2 ** 31;
+    expect(weight).toBeLessThanOrEqual(before);
+    expect(Math.abs(weight - exact)).toBeLessThanOrEqual(1.2e-5 * exact + 1);
+    before = weight;
+  }
+  expect(weightOf(1, 1, scale)).toBe(2 ** 31);
+  expect(weightOf(1e4, -1e4, scale)).toBe(0);
+  expect(weightOf(0, lowestLogit, scale)).toBe(0);
+  const rng = seededRng(2);
+  for (let round = 0; round < 2000; round++) {
+    const [a, b] = [rng.below(2 ** 31 + 1), rng.below(2 ** 31 + 1)];
+    expect(scaledMass(a, b)).toBe(Number((BigInt(a) * BigInt(b)) >> 20n));
+    const [whole, part] = [a * 2 ** 20 + b, rng.below(2 ** 24 + 1)];
+    expect(shareOf(whole, part)).toBe(Number((BigInt(whole) * BigInt(part)) >> 24n));
   }
 });
 
@@ -167,6 +190,46 @@ describe("penalties", () => {
     expect(isPlainGreedy({ ...greedySampling, presencePenalty: 0.1 })).toBe(false);
     expect(isPlainGreedy({ ...greedySampling, logitBias: new Map([[1, 1]]) })).toBe(false);
     expect(isPlainGreedy(params({}))).toBe(false);
+  });
+});
+
+/** A mask of these of 70 tokens. */
+function only(...ids: number[]): Uint32Array {
+  const words = new Uint32Array(3);
+  for (const id of ids) words[id >>> 5] |= 1 << (id & 31);
+  return words;
+}
+
+describe("a mask of allowed tokens", () => {
+  const logits = Float32Array.from({ length: 70 }, (_, id) => -id / 10);
+  test("leaves its tokens alone, in greedy, in sampling and under a bias", () => {
+    const history = { ...noHistory, allowed: only(3, 32, 69) };
+    expect(sampleToken(logits, greedySampling, history, 0)).toBe(3);
+    const seen = new Set(Array.from({ length: 500 }, (_, draw) => sampleToken(logits, params({}), history, draw)));
+    expect([...seen].toSorted((a, b) => a - b)).toEqual([3, 32, 69]);
+    expect(sampleToken(logits, { ...greedySampling, logitBias: new Map([[40, 100]]) }, history, 0)).toBe(3);
+    expect(sampleToken(logits, params({ topK: 1 }), { ...noHistory, allowed: only(69) }, 0)).toBe(69);
+  });
+  test("is cut by what it leaves: top-k counts allowed tokens only", () => {
+    const history = { ...noHistory, allowed: only(3, 32, 69) };
+    for (let draw = 0; draw < 300; draw++) expect(sampleToken(logits, params({ topK: 2 }), history, draw)).not.toBe(69);
+  });
+  test("that allows nothing finite is a dead end, NaN under it still a numeric error", () => {
+    expect(() => sampleToken(logits, params({}), { ...noHistory, allowed: only() }, 0)).toThrow(
+      expect.objectContaining({ code: "GRAMMAR.dead_end" }),
+    );
+    const holes = logits.map((logit, id) => (id === 5 ? Number.NEGATIVE_INFINITY : logit));
+    expect(() => sampleToken(holes, greedySampling, { ...noHistory, allowed: only(5) }, 0)).toThrow(
+      expect.objectContaining({ code: "GRAMMAR.dead_end" }),
+    );
+    const broken = logits.map((logit, id) => (id === 5 ? Number.NaN : logit));
+    expect(() => sampleToken(broken, greedySampling, { ...noHistory, allowed: only(6) }, 0)).toThrow(
+      expect.objectContaining({ code: "GPU.numeric" }),
+    );
+    const nothing = logits.map(() => Number.NEGATIVE_INFINITY);
+    expect(() => sampleToken(nothing, greedySampling, { ...noHistory, allowed: only() }, 0)).toThrow(
+      expect.objectContaining({ code: "GPU.numeric" }),
+    );
   });
 });
 

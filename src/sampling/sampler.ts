@@ -1,17 +1,20 @@
-// Chooses a token from logits on the CPU and reports log-probabilities. The GPU chooses in plain greedy decoding; this is
-// the path for everything else. No state: the n-th draw of a seed is a pure function.
+// Chooses a token from logits on the CPU and reports log-probabilities. The GPU chooses in ordinary decoding; this is its reference,
+// and the path where the CPU has a say in every token. No state: the n-th draw of a seed is a pure function.
 //
-// Order: penalties, temperature, top-k, top-p, min-p, as Hugging Face transformers chains them and as OpenAI's fields are
+// Order: penalties, bias, mask, temperature, top-k, top-p, min-p, as Hugging Face transformers chains them and as OpenAI's fields are
 // understood: temperature first, so that top-p and min-p cut the distribution that is sampled from. Top-p is of the mass that
 // top-k left. Min-p compares with the most likely token, so it commutes with the other two.
 
-import { ShaderloomError } from "../base/errors.ts";
+import { maskWords } from "../base/layout.ts";
+import { assert, ShaderloomError } from "../base/errors.ts";
 import { randomUnit } from "../base/rng.ts";
-import { keepNucleus } from "./nucleus.ts";
+import { drawToken } from "./draw.ts";
+import { samplingRule } from "./packed.ts";
 import type { SamplingParams } from "./params.ts";
 import { penalizedLogits } from "./penalties.ts";
 import type { TokenHistory } from "./penalties.ts";
 import { argMax, topIndices } from "./top_tokens.ts";
+import { lowestLogit, mostLogit } from "./weights.ts";
 
 export type { TokenHistory } from "./penalties.ts";
 
@@ -22,56 +25,54 @@ export interface ScoredToken {
   readonly top: ReadonlyArray<{ readonly id: number; readonly logprob: number }>;
 }
 
-/** Tokens that may be drawn. */
-interface Candidates {
-  /** [n], or undefined when they are all tokens in order. */
-  readonly ids: Uint32Array | undefined;
-  /** [n] probabilities relative to the most likely token, without a common factor; zero is never drawn. */
-  readonly weights: Float64Array;
+/** The error of a row that holds NaN or positive infinity, or nothing finite. */
+export function numericError(): ShaderloomError {
+  return new ShaderloomError(
+    "GPU.numeric",
+    "The model produced values that are not numbers. Load it again, with activations: 'f32' if another class was chosen; if it happens again the file or the driver is at fault.",
+  );
 }
 
-/** @throws {ShaderloomError} GPU.numeric when no distribution can be made of the logits */
+/** The error of a mask that allows no token. */
+export function deadEndError(): ShaderloomError {
+  return new ShaderloomError(
+    "GRAMMAR.dead_end",
+    "No token of the vocabulary is allowed here. Change the grammar or schema so that every beginning it accepts can go on or end.",
+  );
+}
+
 function finiteArgMax(logits: Float32Array): number {
   const best = argMax(logits);
-  if (best === -1 || !Number.isFinite(logits[best])) {
-    throw new ShaderloomError(
-      "GPU.numeric",
-      "The model produced values that are not numbers. Load it again, with activations: 'f32' if another class was chosen; if it happens again the file or the driver is at fault.",
-    );
-  }
+  if (best === -1 || !Number.isFinite(logits[best])) throw numericError();
   return best;
 }
 
-/** What temperature, top-k and top-p leave. */
-function candidatesOf(logits: Float32Array, max: number, params: SamplingParams): Candidates {
-  const { temperature, topK, topP } = params;
-  const ids = topK > 0 && topK < logits.length ? topIndices(logits, topK) : undefined;
-  const size = ids?.length ?? logits.length;
-  const distances = new Float64Array(size);
-  const weights = new Float64Array(size);
-  for (let i = 0; i < size; i++) {
-    distances[i] = (max - logits[ids === undefined ? i : ids[i]]) / temperature;
-    weights[i] = Math.exp(-distances[i]);
+/**
+ * What may be drawn from, by the logits after penalties: finite values within +-1e30, and `lowestLogit` where nothing may be.
+ *
+ * @param raw [V]
+ * @param adjusted [V]
+ * @param allowed [maskWords(V)], a bit for each token, set where it is allowed
+ * @throws {ShaderloomError} GPU.numeric, GRAMMAR.dead_end
+ */
+export function candidateLogits(raw: Float32Array, adjusted: Float32Array, allowed?: Uint32Array): Float32Array {
+  assert(allowed === undefined || allowed.length >= maskWords(raw.length), "a mask has a bit for each token");
+  const result = new Float32Array(raw.length);
+  let finite = 0;
+  let left = 0;
+  for (let id = 0; id < raw.length; id++) {
+    const value = raw[id];
+    if (value !== value || value === Infinity) throw numericError();
+    result[id] = lowestLogit;
+    if (value === -Infinity) continue;
+    finite++;
+    if (allowed !== undefined && ((allowed[id >>> 5] >>> (id & 31)) & 1) === 0) continue;
+    left++;
+    result[id] = Math.min(Math.max(adjusted[id], -mostLogit), mostLogit);
   }
-  if (topP < 1) keepNucleus(weights, distances, topP);
-  return { ids, weights };
-}
-
-/** One draw: the first candidate at which the cumulative weight exceeds u of the mass that min-p left. */
-function draw({ ids, weights }: Candidates, minP: number, u: number): number {
-  // Zero is out whatever min-p is: the smallest weight above it is the least that may be drawn.
-  const least = Math.max(minP, Number.MIN_VALUE);
-  let total = 0;
-  for (let i = 0; i < weights.length; i++) if (weights[i] >= least) total += weights[i];
-  let left = u * total;
-  let last = 0;
-  for (let i = 0; i < weights.length; i++) {
-    if (weights[i] < least) continue;
-    last = i;
-    left -= weights[i];
-    if (left < 0) break;
-  }
-  return ids === undefined ? last : ids[last];
+  if (finite === 0) throw numericError();
+  if (left === 0) throw deadEndError();
+  return result;
 }
 
 /**
@@ -79,14 +80,11 @@ function draw({ ids, weights }: Candidates, minP: number, u: number): number {
  *
  * @param logits [V], not changed
  * @param counter number of the draw within the request; the same seed and counter draw the same number
- * @throws {ShaderloomError} GPU.numeric when a logit is NaN or none is finite
+ * @throws {ShaderloomError} GPU.numeric when a logit is NaN or none is finite, GRAMMAR.dead_end when the mask leaves none
  */
 export function sampleToken(logits: Float32Array, params: SamplingParams, history: TokenHistory, counter: number): number {
-  const adjusted = penalizedLogits(logits, params, history);
-  const best = finiteArgMax(adjusted);
-  if (params.temperature === 0 || params.topK === 1) return best;
-  const candidates = candidatesOf(adjusted, adjusted[best], params);
-  return draw(candidates, params.minP, randomUnit(params.seed, counter));
+  const candidates = candidateLogits(logits, penalizedLogits(logits, params, history), history.allowed);
+  return drawToken(candidates, samplingRule(params), randomUnit(params.seed, counter));
 }
 
 /**
