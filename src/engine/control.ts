@@ -71,13 +71,17 @@ export class Control {
 
   /**
    * Uploads what the GPU does not know before a decode step, in at most one write.
-   * @param resident  whether `advance` already left this step on the GPU
+   * @param step  undefined when `advance` left it on the GPU
    */
-  writeDecode(step: ControlStep, resident: boolean): void {
-    this.#encode(this.#decodeStart, step);
-    const stateEnd = this.#decodeStart + (stepHeaderWords + step.rows.length * stepRowWords) * 4;
-    if (this.#dirtyPagesEnd > 0) this.#write(resident ? this.#pagesStart : this.#decodeStart, this.#dirtyPagesEnd);
-    else if (!resident) this.#write(this.#decodeStart, stateEnd);
+  writeDecode(step: ControlStep | undefined): void {
+    let start = this.#pagesStart;
+    let end = this.#dirtyPagesEnd;
+    if (step) {
+      this.#encode(this.#decodeStart, step);
+      start = this.#decodeStart;
+      end = Math.max(end, start + (stepHeaderWords + step.rows.length * stepRowWords) * 4);
+    }
+    if (end > start) this.#write(start, end);
     this.#dirtyPagesEnd = 0;
   }
 

@@ -1,23 +1,12 @@
-// The loop of one request: reuse what is cached, prefill in chunks, then a token a step. Pull-based: nothing runs ahead of the
+// One request: reuse what is cached, prefill in chunks, then decode (decode.ts). Pull-based: only the tokens in flight run ahead of the
 // consumer, so leaving the iteration anywhere leaves the sequence exact.
 
-import { assert, ShaderloomError, throwIfAborted } from "../base/errors.ts";
-import { isPlainGreedy } from "../sampling/params.ts";
-import { sampleToken, scoreToken } from "../sampling/sampler.ts";
-import { consecutiveRows, type HeadResult, type Runner } from "./runner.ts";
-import type { Sequence } from "./sequence.ts";
+import { ShaderloomError, throwIfAborted } from "../base/errors.ts";
+import { decode, wantedBy } from "./decode.ts";
+import type { GenerateContext } from "./generate_context.ts";
+import { consecutiveRows } from "./runner.ts";
 import type { GenerateEvent, GenerateRequest, TokenScore } from "./session.ts";
-
-export interface GenerateContext {
-  readonly runner: Runner;
-  readonly sequence: Sequence;
-  readonly contextLength: number;
-  readonly vocabSize: number;
-  /** Rows of a prefill step. */
-  readonly chunkRows: number;
-  /** Called for each generated token. */
-  readonly onToken: () => void;
-}
+import type { StepResult } from "./step_result.ts";
 
 /** Generates one request's events. @throws {ShaderloomError} see `Session.generate` */
 export async function* generate(context: GenerateContext, request: GenerateRequest): AsyncGenerator<GenerateEvent, void, undefined> {
@@ -66,16 +55,17 @@ async function prefill(
   { runner, sequence, chunkRows }: GenerateContext,
   request: GenerateRequest,
   cachedTokens: number,
-): Promise<{ head: HeadResult; scores: Array<TokenScore | null> }> {
+): Promise<{ head: StepResult; scores: Array<TokenScore | null> }> {
   const { promptIds, promptLogprobs, signal } = request;
-  const wanted = headFor(request);
+  const wanted = wantedBy(request);
   const scores: Array<TokenScore | null> = promptLogprobs === undefined ? [] : [null];
-  let head: HeadResult = {};
+  let head: StepResult = {};
   for (let start = cachedTokens; start < promptIds.length; start += chunkRows) {
     throwIfAborted(signal);
     const ids = promptIds.slice(start, start + chunkRows);
     const rows = consecutiveRows(ids, start, sequence.slot);
     const last = start + ids.length === promptIds.length;
+    await runner.reserve(sequence.slot, start + ids.length);
     head = await runner.prefill(rows, last && request.maxTokens > 0 ? wanted : undefined);
     sequence.append(ids);
     if (promptLogprobs === undefined) continue;
@@ -85,54 +75,4 @@ async function prefill(
   }
   throwIfAborted(signal);
   return { head, scores };
-}
-
-/** Only an id leaves the GPU unless logits are needed for sampling or scores. */
-function headFor(request: GenerateRequest): "pick" | "logits" {
-  return isPlainGreedy(request.sampling) && request.logprobs === undefined ? "pick" : "logits";
-}
-
-async function* decode(
-  context: GenerateContext,
-  request: GenerateRequest,
-  first: HeadResult,
-): AsyncGenerator<GenerateEvent, void, undefined> {
-  const { runner, sequence, contextLength } = context;
-  const completionIds: number[] = [];
-  const wanted = headFor(request);
-  let decodeMs = 0;
-  let head = first;
-  const end = (reason: "stop" | "length"): GenerateEvent => ({ kind: "end", reason, decodeMs, generated: completionIds.length });
-  while (completionIds.length < request.maxTokens) {
-    throwIfAborted(request.signal);
-    const token = chooseToken(head, request, completionIds);
-    completionIds.push(token.id);
-    context.onToken();
-    yield { kind: "token", ...token };
-    if (request.stopIds.has(token.id)) {
-      yield end("stop");
-      return;
-    }
-    if (completionIds.length >= request.maxTokens || sequence.length >= contextLength) break;
-    throwIfAborted(request.signal);
-    const start = performance.now();
-    const row = { token: token.id, position: sequence.length, slot: sequence.slot };
-    try {
-      head = await runner.decode(row, wanted);
-    } catch (error) {
-      sequence.reset();
-      throw error;
-    }
-    sequence.append([token.id]);
-    decodeMs += performance.now() - start;
-  }
-  yield end("length");
-}
-
-function chooseToken(head: HeadResult, request: GenerateRequest, completionIds: readonly number[]): { id: number; score?: TokenScore } {
-  if (head.id !== undefined) return { id: head.id };
-  assert(head.logits, "a step gives an id or logits");
-  const history = { promptIds: request.promptIds, completionIds };
-  const id = sampleToken(head.logits, request.sampling, history, completionIds.length);
-  return request.logprobs === undefined ? { id } : { id, score: scoreToken(head.logits, id, request.logprobs) };
 }

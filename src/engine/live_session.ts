@@ -6,7 +6,9 @@ import type { BufferLedger } from "../gpu/buffers.ts";
 import type { OpenDevice } from "../gpu/device.ts";
 import type { ChatTemplate } from "../text/chat_template.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { FlightPace } from "./flight.ts";
 import { generate } from "./generate.ts";
+import type { GenerateContext } from "./generate_context.ts";
 import { elementsOf, packedBytes } from "../weights/tensor_info.ts";
 import type { LoadedModel } from "./model.ts";
 import { chunkRows } from "./placement.ts";
@@ -27,11 +29,11 @@ export interface SessionParts extends Prepared {
 }
 
 export function createSession(parts: SessionParts): Session {
-  const { model, opened, ledger, tokenizer, chatTemplate, runner } = parts;
-  const sequence = new Sequence(0);
+  const { model, opened, ledger, tokenizer, chatTemplate } = parts;
   let failure: ShaderloomError | undefined;
   let destroyed = false;
-  let tokensGenerated = 0;
+  const counts = { tokensGenerated: 0, discardedTokens: 0 };
+  const context = contextOf(parts, counts);
   opened.onFailure((error) => {
     failure = error;
   });
@@ -44,8 +46,6 @@ export function createSession(parts: SessionParts): Session {
     chatTemplate,
     async *generate(request: GenerateRequest): AsyncGenerator<GenerateEvent, void, undefined> {
       check();
-      const { contextLength, config } = model;
-      const context = { runner, sequence, contextLength, vocabSize: config.vocabSize, chunkRows, onToken: () => void tokensGenerated++ };
       try {
         for await (const event of generate(context, request)) {
           // Ids of a failed device are not to be trusted.
@@ -67,7 +67,7 @@ export function createSession(parts: SessionParts): Session {
       }
     },
     info: () => ({ ...sessionInfo(model, opened), storage: parts.storage }),
-    stats: () => sessionStats(parts, tokensGenerated),
+    stats: () => sessionStats(parts, { ...counts, tokensInFlight: context.pace.inFlight }),
     destroy() {
       if (destroyed) return;
       destroyed = true;
@@ -76,6 +76,22 @@ export function createSession(parts: SessionParts): Session {
       parts.release();
       tokenizer.dispose();
     },
+  };
+}
+
+function contextOf(
+  { model, runner, execution }: SessionParts,
+  counts: { tokensGenerated: number; discardedTokens: number },
+): GenerateContext {
+  return {
+    runner,
+    sequence: new Sequence(0),
+    contextLength: model.contextLength,
+    vocabSize: model.config.vocabSize,
+    chunkRows: Math.min(execution.chunkTokens ?? chunkRows, chunkRows),
+    pace: new FlightPace(execution.tokensInFlight),
+    onToken: () => void counts.tokensGenerated++,
+    onDiscard: (tokens) => void (counts.discardedTokens += tokens),
   };
 }
 
@@ -104,7 +120,9 @@ function sessionInfo(model: LoadedModel, { caps }: OpenDevice): Omit<SessionInfo
   };
 }
 
-function sessionStats(parts: SessionParts, tokensGenerated: number): SessionStats {
+type DecodeStats = Pick<SessionStats, "tokensGenerated" | "tokensInFlight" | "discardedTokens">;
+
+function sessionStats(parts: SessionParts, decoded: DecodeStats): SessionStats {
   const { ledger, cache, runner, dispatches, pipelines, loadMs, kernels } = parts;
   const { steps, decodeSteps, encodeMs } = runner.counters;
   return {
@@ -115,9 +133,8 @@ function sessionStats(parts: SessionParts, tokensGenerated: number): SessionStat
     pipelines,
     kernels,
     steps,
-    tokensGenerated,
-    tokensInFlight: 1,
-    discardedTokens: 0,
+    decodeSteps,
+    ...decoded,
     prefillSubmits: { count: 0, longestMs: 0 },
     loadMs,
     encodeMs: decodeSteps === 0 ? 0 : encodeMs / decodeSteps,

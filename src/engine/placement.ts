@@ -10,8 +10,9 @@ import { type Activations, allocateActivations, type ProgramOptions } from "../g
 import type { KernelTarget } from "../kernels/kernel.ts";
 import { PagedCache } from "../kv/paged_cache.ts";
 import { Control } from "./control.ts";
+import { executionRanges } from "./execution.ts";
 import type { LoadedModel } from "./model.ts";
-import { pickBytes } from "./runner.ts";
+import { pickBytes } from "./step_result.ts";
 
 /** Rows of a prefill step: large enough for tiles to pay, small enough that an abort or a frame need not wait long. */
 export const chunkRows = 256;
@@ -75,7 +76,9 @@ export function placeRunner(plan: RunnerPlan, model: LoadedModel, device: GPUDev
   );
   const cache = new PagedCache(device, ledger, { layout: model.kv, numLayers: model.config.numLayers, initialPages, slots });
   const control = new Control(device, ledger, { prefillRows: chunkRows, decodeRows: slots, slots, maxPages: model.kv.maxPages });
-  const readback = createReadback(ledger, [pickBytes, model.config.vocabSize * 4]);
+  // One more than fly: the prompt's.
+  const slotsInFlight = Array.from({ length: executionRanges.tokensInFlight.max + 1 }, () => pickBytes);
+  const readback = createReadback(ledger, [...slotsInFlight, model.config.vocabSize * 4]);
   const shared = { device, ledger, layout, activationBytes: model.activations === "f16" ? 2 : 4 };
   const programOf = (phase: "prefill" | "decode", rows: number, outputRows: number): ProgramOptions => {
     const { calls, sections, logits, pick, scores, hidden } = plan[phase];

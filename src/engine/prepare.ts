@@ -47,6 +47,7 @@ export interface Prepared {
   readonly pipelines: number;
   readonly dispatches: { readonly decode: number; readonly prefill: number };
   readonly kernels: KernelReport;
+  readonly execution: ExecutionOptions;
   /** See `Session.tune`. */
   readonly tune: Session["tune"];
 }
@@ -108,6 +109,7 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
     pipelines: pipelines.size,
     dispatches,
     kernels,
+    execution: prepare.execution,
     tune: ({ signal, onProgress } = {}) => tuner.sweep({ signal, onProgress }),
   };
 }

@@ -131,6 +131,8 @@ export interface SessionStats {
   /** Which variants run, what was dropped and what was measured. */
   readonly kernels: KernelReport;
   readonly steps: number;
+  /** Of these, steps of a row for each sequence. */
+  readonly decodeSteps: number;
   readonly tokensGenerated: number;
   /** Decode steps that are submitted before the first of them is awaited, as last measured or as forced. */
   readonly tokensInFlight: number;

@@ -29,6 +29,11 @@ export function createReadback(ledger: BufferLedger, sizes: readonly number[] = 
     const index = free.findIndex((buffer) => buffer.size >= bytes);
     return index >= 0 ? free.splice(index, 1)[0] : make(bytes);
   };
+  // Smallest first, so that a small read leaves the large slot to a large one; among equals the one longest unused comes first.
+  const putBack = (buffer: GPUBuffer): void => {
+    const index = free.findIndex(({ size }) => size > buffer.size);
+    free.splice(index < 0 ? free.length : index, 0, buffer);
+  };
   return {
     take(bytes) {
       const buffer = takeBuffer(bytes);
@@ -47,9 +52,7 @@ export function createReadback(ledger: BufferLedger, sizes: readonly number[] = 
           }
           const copied = buffer.getMappedRange(0, end).slice(0);
           buffer.unmap();
-          // Smallest first, so that a small read leaves the large slot to a large one.
-          free.push(buffer);
-          free.sort((a, b) => a.size - b.size);
+          putBack(buffer);
           bytesRead += end;
           return copied;
         },

@@ -14,6 +14,9 @@ export interface PagedCacheOptions {
   readonly slots: number;
 }
 
+/** Larger pools are made ready when fewer pages than this are free. */
+const fewPages = 2;
+
 /** Owns the page pools. */
 export class PagedCache {
   readonly layout: KvLayout;
@@ -24,6 +27,7 @@ export class PagedCache {
   readonly #maxPages: number;
   #pools: GPUBuffer[];
   #growths = 0;
+  #growing: Promise<GPUBuffer[]> | undefined;
 
   constructor(device: GPUDevice, ledger: BufferLedger, options: PagedCacheOptions) {
     this.layout = options.layout;
@@ -60,27 +64,21 @@ export class PagedCache {
   }
 
   /**
-   * Makes room for positions below `tokens` in a slot.
-   * @returns what changed: the slot's table row, and whether the pools are new buffers
-   * @throws {ShaderloomError} GPU.oom when the pools cannot grow; what was there stays
+   * Makes room for positions below `tokens` in a slot, from the pages that there are.
+   * @returns whether the slot's table row changed, or undefined when the pools must `grow` first
    */
-  async reserve(slot: number, tokens: number): Promise<{ tableChanged: boolean; rebind: boolean }> {
+  reserve(slot: number, tokens: number): boolean | undefined {
     const pages = this.#slotPages[slot];
     const needed = pagesFor(tokens, this.layout);
     assert(needed <= this.layout.maxPages, "the engine bounds sequences by the context length");
-    let rebind = false;
-    let tableChanged = false;
-    while (pages.length < needed) {
+    const missing = needed - pages.length;
+    if (missing > this.#allocator.capacity - this.#allocator.used) return undefined;
+    for (let i = 0; i < missing; i++) {
       const page = this.#allocator.take();
-      if (page === undefined) {
-        await this.#grow();
-        rebind = true;
-        continue;
-      }
+      assert(page !== undefined, "a page is free");
       pages.push(page);
-      tableChanged = true;
     }
-    return { tableChanged, rebind };
+    return missing > 0;
   }
 
   /** Gives back the pages of a slot beyond position `tokens`. */
@@ -94,30 +92,56 @@ export class PagedCache {
     return this.#ledger.create("kv", { label: `kv of layer ${layer}`, size: pages * kvPageBytes(this.layout) });
   }
 
-  async #grow(): Promise<void> {
-    const before = this.#allocator.capacity;
-    const after = Math.min(before * 2, this.#maxPages);
-    assert(after > before, "a full pool means a slot beyond its context");
+  /** Makes larger pools ready when few pages are left, so that the `grow` that will be asked for need not wait. */
+  prepareGrowth(): void {
+    if (this.capacityPages < this.#maxPages && this.capacityPages - this.usedPages < fewPages) this.#nextPools().catch(() => undefined);
+  }
+
+  /**
+   * Replaces the pools by larger ones, with what they hold: programs must be bound again.
+   * @throws {ShaderloomError} GPU.oom when the pools cannot grow; what was there stays
+   */
+  async grow(): Promise<void> {
+    const next = await this.#nextPools();
+    this.#growing = undefined;
     const device = this.#device;
-    device.pushErrorScope("out-of-memory");
-    const next = this.#pools.map((_, layer) => this.#createPool(layer, after));
-    const failure = await device.popErrorScope();
-    if (failure) {
-      for (const pool of next) this.#ledger.destroy(pool);
-      throw new ShaderloomError(
-        "GPU.oom",
-        `The GPU has no memory for ${after * this.layout.pageTokens} tokens of context. Start a new chat or load with a smaller contextLength.`,
-        {
-          detail: { tokens: after * this.layout.pageTokens, fits: before * this.layout.pageTokens, cause: failure.message },
-        },
-      );
-    }
     const encoder = device.createCommandEncoder({ label: "grow kv" });
     this.#pools.forEach((pool, layer) => encoder.copyBufferToBuffer(pool, 0, next[layer], 0, pool.size));
     device.queue.submit([encoder.finish()]);
     for (const pool of this.#pools) this.#ledger.destroy(pool);
     this.#pools = next;
-    this.#allocator.grow(after);
+    this.#allocator.grow(this.#grownCapacity());
     this.#growths++;
+  }
+
+  #grownCapacity(): number {
+    return Math.min(this.#allocator.capacity * 2, this.#maxPages);
+  }
+
+  #nextPools(): Promise<GPUBuffer[]> {
+    this.#growing ??= this.#createPools(this.#grownCapacity()).catch((error: unknown) => {
+      // There may be memory the next time.
+      this.#growing = undefined;
+      throw error;
+    });
+    return this.#growing;
+  }
+
+  async #createPools(after: number): Promise<GPUBuffer[]> {
+    const before = this.#allocator.capacity;
+    assert(after > before, "a full pool means a slot beyond its context");
+    const device = this.#device;
+    device.pushErrorScope("out-of-memory");
+    const next = this.#pools.map((_, layer) => this.#createPool(layer, after));
+    const failure = await device.popErrorScope();
+    if (!failure) return next;
+    for (const pool of next) this.#ledger.destroy(pool);
+    throw new ShaderloomError(
+      "GPU.oom",
+      `The GPU has no memory for ${after * this.layout.pageTokens} tokens of context. Start a new chat or load with a smaller contextLength.`,
+      {
+        detail: { tokens: after * this.layout.pageTokens, fits: before * this.layout.pageTokens, cause: failure.message },
+      },
+    );
   }
 }

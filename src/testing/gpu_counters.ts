@@ -1,9 +1,12 @@
 // Counts what a step asks of WebGPU, by wrapping the methods of the classes themselves while a test runs.
 
 export interface GpuCounts {
+  /** Objects of every kind but command encoders, their passes and command buffers, which WebGPU takes one of for each submit. */
+  created: number;
   createBuffer: number;
   createBindGroup: number;
   createComputePipeline: number;
+  createCommandEncoder: number;
   writeBuffer: number;
   writtenBytes: number;
   submit: number;
@@ -13,9 +16,11 @@ export interface GpuCounts {
 }
 
 const zero: GpuCounts = {
+  created: 0,
   createBuffer: 0,
   createBindGroup: 0,
   createComputePipeline: 0,
+  createCommandEncoder: 0,
   writeBuffer: 0,
   writtenBytes: 0,
   submit: 0,
@@ -23,6 +28,23 @@ const zero: GpuCounts = {
   dispatch: 0,
   readBytes: 0,
 };
+
+/** Methods of a device that make something that lasts. */
+const creators = [
+  "createBuffer",
+  "createBindGroup",
+  "createComputePipeline",
+  "createComputePipelineAsync",
+  "createRenderPipeline",
+  "createRenderPipelineAsync",
+  "createBindGroupLayout",
+  "createPipelineLayout",
+  "createShaderModule",
+  "createQuerySet",
+  "createTexture",
+  "createSampler",
+  "createRenderBundleEncoder",
+] as const;
 
 type Method = (this: object, ...args: unknown[]) => unknown;
 
@@ -43,10 +65,14 @@ export function countGpuCalls(device: GPUDevice): { take(): GpuCounts; stop(): v
   const encoder = device.createCommandEncoder();
   const pass = encoder.beginComputePass();
   const buffer = device.createBuffer({ size: 16, usage: 0x80 });
-  wrap(device, "createBuffer", () => counts.createBuffer++);
-  wrap(device, "createBindGroup", () => counts.createBindGroup++);
-  wrap(device, "createComputePipeline", () => counts.createComputePipeline++);
-  wrap(device, "createComputePipelineAsync", () => counts.createComputePipeline++);
+  for (const name of creators) {
+    const counter = name.replace("Async", "");
+    wrap(device, name, () => {
+      counts.created++;
+      if (isCounter(counter)) counts[counter]++;
+    });
+  }
+  wrap(device, "createCommandEncoder", () => counts.createCommandEncoder++);
   wrap(device.queue, "submit", () => counts.submit++);
   wrap(device.queue, "writeBuffer", (args) => {
     counts.writeBuffer++;
@@ -54,6 +80,7 @@ export function countGpuCalls(device: GPUDevice): { take(): GpuCounts; stop(): v
   });
   wrap(encoder, "beginComputePass", () => counts.beginComputePass++);
   wrap(pass, "dispatchWorkgroups", () => counts.dispatch++);
+  wrap(pass, "dispatchWorkgroupsIndirect", () => counts.dispatch++);
   wrap(buffer, "getMappedRange", (args) => (counts.readBytes += Number(args[1] ?? 0)));
   pass.end();
   encoder.finish();
@@ -68,6 +95,10 @@ export function countGpuCalls(device: GPUDevice): { take(): GpuCounts; stop(): v
       for (const undo of restore) undo();
     },
   };
+}
+
+function isCounter(name: string): name is keyof GpuCounts {
+  return Object.hasOwn(zero, name);
 }
 
 function writtenBytes(args: unknown[]): number {

@@ -30,7 +30,7 @@ export async function watchGpu(gpu: GPU, disguise: (device: GPUDevice) => Partia
 }
 
 /** `target` with some members replaced; native getters and methods keep their receiver. */
-function overlay<T extends object>(target: T, members: Partial<T>): T {
+export function overlay<T extends object>(target: T, members: Partial<T>): T {
   if (Object.keys(members).length === 0) return target;
   return new Proxy(target, {
     get(object, key) {

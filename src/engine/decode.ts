@@ -1,0 +1,121 @@
+// The decode loop of one request: as many steps in flight as the pace says, results in order, a token of each. Whatever ends it, the sequence
+// holds the tokens that were given and no other.
+
+import { assert, throwIfAborted } from "../base/errors.ts";
+import { isPlainGreedy } from "../sampling/params.ts";
+import { sampleToken, scoreToken } from "../sampling/sampler.ts";
+import { Flight } from "./flight.ts";
+import type { GenerateContext } from "./generate_context.ts";
+import type { GenerateEvent, GenerateRequest, TokenScore } from "./session.ts";
+import type { StepResult, Wanted } from "./step_result.ts";
+
+/** Only an id leaves the GPU unless logits are needed for sampling or scores. */
+export function wantedBy({ sampling, logprobs }: GenerateRequest): Wanted {
+  return isPlainGreedy(sampling) && logprobs === undefined ? "id" : "logits";
+}
+
+/** @param first  what the prompt's last row gave */
+export async function* decode(
+  context: GenerateContext,
+  request: GenerateRequest,
+  first: StepResult,
+): AsyncGenerator<GenerateEvent, void, undefined> {
+  const { maxTokens, stopIds, signal } = request;
+  const completionIds: number[] = [];
+  let decodeMs = 0;
+  let head = first;
+  const end = (reason: "stop" | "length"): GenerateEvent => ({ kind: "end", reason, decodeMs, generated: completionIds.length });
+  if (maxTokens === 0) {
+    yield end("length");
+    return;
+  }
+  const steps = new DecodeSteps(context, request);
+  try {
+    for (;;) {
+      throwIfAborted(signal);
+      const token = chooseToken(head, request, completionIds);
+      completionIds.push(token.id);
+      context.onToken();
+      yield { kind: "token", ...token };
+      if (stopIds.has(token.id)) return yield end("stop");
+      throwIfAborted(signal);
+      const start = performance.now();
+      const next = await steps.next(token.id);
+      if (next === undefined) return yield end("length");
+      decodeMs += performance.now() - start;
+      head = next;
+    }
+  } finally {
+    steps.leave();
+  }
+}
+
+/** The steps of a request after its first token. */
+class DecodeSteps {
+  readonly #context: GenerateContext;
+  readonly #wanted: Wanted;
+  readonly #flight: Flight<StepResult>;
+  /** Steps that may still be submitted. */
+  #left: number;
+  #position: number;
+  /** Whether the last step submitted leaves its token for the next on the GPU. */
+  #resident = false;
+
+  constructor(context: GenerateContext, request: GenerateRequest) {
+    const { sequence, contextLength, pace } = context;
+    this.#context = context;
+    this.#wanted = wantedBy(request);
+    this.#position = sequence.length;
+    // The last token needs no step of its own.
+    this.#left = Math.min(request.maxTokens - 1, contextLength - sequence.length);
+    this.#flight = new Flight(pace, this.#wanted === "logits" ? { most: 1 } : {});
+  }
+
+  /**
+   * The result of the step that `token` goes into, the last one given; undefined when there is no room for it.
+   * @throws {ShaderloomError} GPU.numeric, GPU.lost, GPU.oom
+   */
+  async next(token: number): Promise<StepResult | undefined> {
+    const { sequence } = this.#context;
+    try {
+      await this.#fill(token);
+      if (this.#flight.size === 0) return undefined;
+      const result = await this.#flight.next();
+      sequence.append([token]);
+      return result;
+    } catch (error) {
+      // Which of its pages a failed step wrote is not known.
+      sequence.reset();
+      throw error;
+    }
+  }
+
+  /** Lets go of steps in flight. They write behind the sequence's end, where the next request writes after them. */
+  leave(): void {
+    const { runner, sequence, onDiscard } = this.#context;
+    onDiscard(this.#flight.leave());
+    runner.truncate(sequence.slot, sequence.length);
+  }
+
+  async #fill(token: number): Promise<void> {
+    const { runner, sequence } = this.#context;
+    const { slot } = sequence;
+    while (this.#flight.room && this.#left > 0) {
+      const growing = runner.reserve(slot, this.#position + 1);
+      if (growing) await growing;
+      const known = this.#resident ? undefined : token;
+      this.#flight.launch(runner.submitDecode({ slot, position: this.#position, token: known, wanted: this.#wanted }));
+      this.#resident = this.#wanted !== "logits";
+      this.#position++;
+      this.#left--;
+    }
+  }
+}
+
+function chooseToken(head: StepResult, request: GenerateRequest, completionIds: readonly number[]): { id: number; score?: TokenScore } {
+  if (head.id !== undefined) return { id: head.id };
+  assert(head.logits, "a step gives an id or logits");
+  const history = { promptIds: request.promptIds, completionIds };
+  const id = sampleToken(head.logits, request.sampling, history, completionIds.length);
+  return request.logprobs === undefined ? { id } : { id, score: scoreToken(head.logits, id, request.logprobs) };
+}

@@ -1,0 +1,187 @@
+// Tokens in flight: the same text however many there are, whatever ends a request, and nothing left behind in the KV pages.
+
+import { describe, expect, test } from "vitest";
+import { greedySampling } from "../sampling/params.ts";
+import { delayGpu } from "../testing/delayed_gpu.ts";
+import { gpuOrSkip } from "../testing/gpu.ts";
+import { tinyModel } from "../testing/tiny_model.ts";
+import { watchGpu } from "../testing/watched_gpu.ts";
+import type { ExecutionOptions } from "./execution.ts";
+import { loadSession } from "./load.ts";
+import type { GenerateEvent, GenerateRequest, Session } from "./session.ts";
+
+const prompt = Array.from({ length: 40 }, (_, index) => (index * 37 + 11) % 256);
+
+function request(promptIds: readonly number[], maxTokens: number, more: Partial<GenerateRequest> = {}): GenerateRequest {
+  return { promptIds, maxTokens, sampling: greedySampling, stopIds: new Set(), ...more };
+}
+
+async function idsOf(session: Session, wanted: GenerateRequest): Promise<number[]> {
+  const ids: number[] = [];
+  for await (const event of session.generate(wanted)) if (event.kind === "token") ids.push(event.id);
+  return ids;
+}
+
+async function withSession<T>(gpu: GPU, execution: ExecutionOptions, use: (session: Session) => Promise<T>): Promise<T> {
+  const session = await loadSession({ model: tinyModel({ contextLength: 1024 }), gpu, execution });
+  try {
+    return await use(session);
+  } finally {
+    session.destroy();
+  }
+}
+
+const sampled = { ...greedySampling, temperature: 1.1, topP: 0.95, seed: 7 };
+
+test("the same greedy and the same seeded text with 1 to 8 in flight and any chunk of the prompt", async (context) => {
+  const gpu = await gpuOrSkip(context);
+  const texts = (execution: ExecutionOptions): Promise<[number[], number[]]> =>
+    withSession(gpu, execution, async (session) => [
+      await idsOf(session, request(prompt, 60)),
+      await idsOf(session, request([5, ...prompt], 40, { sampling: sampled })),
+    ]);
+  const expected = await texts({ tokensInFlight: 1 });
+  expect(expected.map((ids) => ids.length)).toEqual([60, 40]);
+  for (const tokensInFlight of [2, 3, 4, 5, 6, 7, 8, undefined]) {
+    expect(await texts({ tokensInFlight }), `${tokensInFlight} in flight`).toEqual(expected);
+  }
+  for (const chunkTokens of [1, 7, 32, 256]) {
+    expect(await texts({ chunkTokens }), `chunks of ${chunkTokens}`).toEqual(expected);
+  }
+});
+
+/** Ways in which an answer ends before its time; all give `given` tokens. */
+const given = 9;
+const ends: Array<[name: string, run: (session: Session) => Promise<number[]>]> = [
+  [
+    "leaving the loop",
+    async (session) => {
+      const ids: number[] = [];
+      for await (const event of session.generate(request(prompt, 200))) {
+        if (event.kind === "token" && ids.push(event.id) === given) break;
+      }
+      return ids;
+    },
+  ],
+  [
+    "a throw in the loop",
+    async (session) => {
+      const ids: number[] = [];
+      const run = async (): Promise<void> => {
+        for await (const event of session.generate(request(prompt, 200))) {
+          if (event.kind === "token" && ids.push(event.id) === given) throw new Error("the consumer's own");
+        }
+      };
+      await expect(run()).rejects.toThrow("the consumer's own");
+      return ids;
+    },
+  ],
+  [
+    "an abort",
+    async (session) => {
+      const ids: number[] = [];
+      const controller = new AbortController();
+      const run = async (): Promise<void> => {
+        for await (const event of session.generate(request(prompt, 200, { signal: controller.signal }))) {
+          if (event.kind === "token" && ids.push(event.id) === given) controller.abort();
+        }
+      };
+      await expect(run()).rejects.toMatchObject({ code: "AbortError" });
+      return ids;
+    },
+  ],
+  ["the limit of tokens", (session) => idsOf(session, request(prompt, given))],
+];
+
+/** Greedy ids and log-probabilities that follow a conversation. */
+async function goesOn(session: Session, ids: readonly number[]): Promise<GenerateEvent[]> {
+  const conversation = [...prompt, ...ids, 17, 18, 19];
+  const events: GenerateEvent[] = [];
+  for await (const event of session.generate(request(conversation, 12, { logprobs: 5 }))) events.push(event);
+  return events.filter(({ kind }) => kind === "token");
+}
+
+function expectSame(found: readonly GenerateEvent[], expected: readonly GenerateEvent[]): void {
+  expect(found).toHaveLength(expected.length);
+  for (const [index, event] of found.entries()) {
+    const like = expected[index];
+    if (event.kind !== "token" || like.kind !== "token") throw new Error("tokens only");
+    expect(event.id).toBe(like.id);
+    expect(event.score?.logprob).toBeCloseTo(like.score?.logprob ?? Number.NaN, 4);
+    expect(event.score?.top.map(({ id }) => id)).toEqual(like.score?.top.map(({ id }) => id));
+  }
+}
+
+describe("after an early end the conversation goes on as in a new session", () => {
+  for (const tokensInFlight of [1, 5, 32]) {
+    test(`${tokensInFlight} in flight`, async (context) => {
+      const gpu = await gpuOrSkip(context);
+      const expected = await withSession(gpu, { tokensInFlight: 1 }, (session) => idsOf(session, request(prompt, given)));
+      const fresh = await withSession(gpu, { tokensInFlight: 1 }, (session) => goesOn(session, expected));
+      const plain: typeof ends = [
+        ...ends,
+        // The id may have come earlier, too.
+        ["a stop id", (session) => idsOf(session, request(prompt, 200, { stopIds: new Set([expected[given - 1]]) }))],
+      ];
+      for (const [name, run] of plain) {
+        await withSession(gpu, { tokensInFlight }, async (session) => {
+          const ids = await run(session);
+          expect(ids, name).toEqual(expected.slice(0, ids.length));
+          const { discardedTokens, tokensGenerated, kvPages } = session.stats();
+          expect(discardedTokens, name).toBeLessThan(tokensInFlight);
+          expect(tokensGenerated, name).toBe(ids.length);
+          expect(kvPages.used, name).toBe(Math.ceil((prompt.length + ids.length - 1) / 32));
+          if (ids.length === given) expectSame(await goesOn(session, ids), fresh);
+        });
+      }
+    });
+  }
+});
+
+test("a context that ends ends every step in flight: none is submitted beyond it", async (context) => {
+  const gpu = await gpuOrSkip(context);
+  const session = await loadSession({ model: tinyModel(), gpu, contextLength: 64, execution: { tokensInFlight: 8 } });
+  const events: GenerateEvent[] = [];
+  for await (const event of session.generate(request(prompt, 500))) events.push(event);
+  expect(events.at(-1)).toMatchObject({ kind: "end", reason: "length", generated: 25 });
+  expect(session.stats()).toMatchObject({ discardedTokens: 0, decodeSteps: 24 });
+  session.destroy();
+});
+
+test("pools that grow while tokens are in flight keep what they hold", async (context) => {
+  const gpu = await gpuOrSkip(context);
+  const long = Array.from({ length: 500 }, (_, index) => (index * 31 + 3) % 256);
+  const run = (tokensInFlight: number): Promise<number[]> =>
+    withSession(gpu, { tokensInFlight }, async (session) => {
+      const ids = await idsOf(session, request(long, 40));
+      expect(session.stats().kvPages).toMatchObject({ growths: 1, capacity: 32 });
+      return ids;
+    });
+  expect(await run(8)).toEqual(await run(1));
+});
+
+test("results that come late: many in flight, the same text, and one wait for all instead of one each", async (context) => {
+  const gpu = await gpuOrSkip(context);
+  const lateMs = 50;
+  const [atOnce, late] = [gpu, delayGpu(gpu, lateMs)];
+  const expected = await withSession(atOnce, {}, (session) => idsOf(session, request(prompt, 200)));
+  await withSession(late, {}, async (session) => {
+    expect(await idsOf(session, request(prompt, 200))).toEqual(expected);
+    const { tokensInFlight, discardedTokens } = session.stats();
+    expect(tokensInFlight).toBeGreaterThanOrEqual(4);
+    expect(discardedTokens).toBe(0);
+  });
+});
+
+test("a device lost with tokens in flight ends with GPU.lost, at once and for good", async (context) => {
+  const watched = await watchGpu(await gpuOrSkip(context));
+  const session = await loadSession({ model: tinyModel(), gpu: watched.gpu, execution: { tokensInFlight: 8 } });
+  const run = async (): Promise<void> => {
+    for await (const event of session.generate(request(prompt, 100))) {
+      if (event.kind === "token") watched.device().destroy();
+    }
+  };
+  await expect(run()).rejects.toMatchObject({ code: "GPU.lost", retryable: true });
+  await expect(idsOf(session, request(prompt, 1))).rejects.toMatchObject({ code: "GPU.lost" });
+  session.destroy();
+});

@@ -1,0 +1,19 @@
+// What one request runs on: the parts of a session that its loops share.
+
+import type { FlightPace } from "./flight.ts";
+import type { Runner } from "./runner.ts";
+import type { Sequence } from "./sequence.ts";
+
+export interface GenerateContext {
+  readonly runner: Runner;
+  readonly sequence: Sequence;
+  readonly contextLength: number;
+  readonly vocabSize: number;
+  /** Rows of a prefill step. */
+  readonly chunkRows: number;
+  readonly pace: FlightPace;
+  /** Called for each generated token. */
+  readonly onToken: () => void;
+  /** Called with the number of tokens that were computed ahead and are not wanted. */
+  readonly onDiscard: (tokens: number) => void;
+}
