@@ -1,10 +1,12 @@
 // The gated linear unit between the two halves of a feed-forward block.
 
+import { assert } from "../base/errors.ts";
+import { rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import type { Rng } from "../base/rng.ts";
 import { type Activation, activate } from "./activation.ts";
 import { type Quantized, codesKey, rowBindings, rowConsts, rowFiles, rowOutputs, rowResults, rowThreads, takesCodes } from "./codes.ts";
-import type { CpuArgs, CpuTensor, InputSpec, Kernel, KernelTarget, Variant } from "./kernel.ts";
+import type { CpuArgs, CpuTensor, InputSpec, Kernel, KernelBinding, KernelTarget, Variant } from "./kernel.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
 import { streamedBytes } from "./work.ts";
 
@@ -18,25 +20,33 @@ export interface GluAttributes {
 
 const workgroupSize = 64;
 
-function variants({ cols, activation, quantized, stacked }: GluAttributes, target: KernelTarget): readonly Variant[] {
-  if (!supports(target) || !takesCodes(target, quantized) || stacked) return [];
+function inputBindings({ stacked }: GluAttributes): readonly KernelBinding[] {
+  const names = stacked ? ["halves"] : ["gate", "up"];
+  return names.map((name, index) => ({ name, from: `input${index}`, type: "array<vec4<act_t>>", access: "read" }));
+}
+
+/** Where the halves are, in vec4. */
+function stackConsts({ cols, stacked }: GluAttributes): Record<string, number> {
+  if (!stacked) return {};
+  assert(
+    stacked.upStart >= cols && stacked.upStart % 4 === 0,
+    `a half of ${cols} columns ends before column ${stacked.upStart}, a multiple of 4`,
+  );
+  return { COLS: cols, HALVES_STRIDE: rowStride(stacked.upStart + cols) / 4, UP_START: stacked.upStart / 4 };
+}
+
+function variants(attributes: GluAttributes, target: KernelTarget): readonly Variant[] {
+  const { cols, activation, quantized, stacked } = attributes;
+  if (!supports(target) || !takesCodes(target, quantized)) return [];
   const rows = { cols, over: "rows", quantized } as const;
+  const halves = stacked ? "stacked" : "two";
   return [
     {
-      key: variantKey(target, "glu", activation, ...codesKey(quantized)),
+      key: variantKey(target, "glu", activation, ...(stacked ? [halves] : []), ...codesKey(quantized)),
       precision: target.precision,
-      header: makeHeader(target, {
-        WG: workgroupSize,
-        ...rowConsts(rows),
-        GELU: activation === "gelu",
-        OVER_OUTPUT_ROWS: false,
-      }),
-      files: ["glu.wgsl", ...rowFiles(quantized, target)],
-      bindings: [
-        { name: "gate", from: "input0", type: "array<vec4<act_t>>", access: "read" },
-        { name: "up", from: "input1", type: "array<vec4<act_t>>", access: "read" },
-        ...rowBindings(quantized),
-      ],
+      header: makeHeader(target, { WG: workgroupSize, ...rowConsts(rows), ...stackConsts(attributes), OVER_OUTPUT_ROWS: false }),
+      files: ["glu.wgsl", `parts/activation/${activation}.wgsl`, `parts/gated/${halves}.wgsl`, ...rowFiles(quantized, target)],
+      bindings: [...inputBindings(attributes), ...rowBindings(quantized)],
       usesStep: true,
       grid: (step) => [ceilDiv(rowThreads(rows, target), workgroupSize), step.rows, 1],
     },

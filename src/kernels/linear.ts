@@ -23,7 +23,7 @@ const families: Readonly<Record<Family, (attributes: LinearAttributes, target: K
 
 function variants(attributes: LinearAttributes, target: KernelTarget): readonly Variant[] {
   if (!supports(target) || (target.precision === "int8") !== (attributes.activations === "int8")) return [];
-  if (attributes.norm || attributes.residual || attributes.pair || attributes.merge) return [];
+  if (attributes.norm || attributes.pair || attributes.merge) return [];
   const products = productOrder(attributes, target).flatMap((family) => families[family](attributes, target));
   return [...products, ...lutVariants(attributes, target)];
 }

@@ -65,10 +65,15 @@ export function canPack(attributes: LinearAttributes, target: KernelTarget): boo
   return attributes.activations === "int8" && target.caps.packedDot && attributes.format.packed;
 }
 
+/** What a dispatch does beside the product, a word of the key for each. */
+function takenAlong({ norm, merge, pair, residual }: LinearAttributes): readonly string[] {
+  return [...(norm ? ["norm"] : []), ...(merge ? ["join"] : []), ...(pair ? [pair.activation] : []), ...(residual ? ["residual"] : [])];
+}
+
 /** `gemv/q4_k/f32/cpu`, or `gemm/q4_k/int8/64x64/f32/gpu` with quantized activations and a detail. */
 function productKey(attributes: LinearAttributes, target: KernelTarget, { name, packed, details }: ProductOptions): string {
   const int8 = attributes.activations === "int8" ? [packed ? "int8_packed" : "int8"] : [];
-  return variantKey(target, name, attributes.format.name, ...int8, ...(details ?? []));
+  return variantKey(target, name, attributes.format.name, ...int8, ...(details ?? []), ...takenAlong(attributes));
 }
 
 /** Shader files that read activations and multiply them with weights. */
@@ -83,6 +88,25 @@ function inputBindings(attributes: LinearAttributes): readonly KernelBinding[] {
     { name: "x", from: "input0", type: "array<vec4<u32>>", access: "read" },
     { name: "x_scales", from: "input1", type: "array<f32>", access: "read" },
   ];
+}
+
+/** What sums become before they are stored. */
+function epilogueFiles({ bias, residual, pair }: LinearAttributes): readonly string[] {
+  return [
+    "parts/epilogue/store.wgsl",
+    `parts/bias/${bias ? "vector" : "none"}.wgsl`,
+    `parts/residual/${residual ? "input" : "none"}.wgsl`,
+    ...(pair ? ["parts/gate/pair.wgsl", `parts/activation/${pair.activation}.wgsl`] : ["parts/gate/none.wgsl"]),
+  ];
+}
+
+/** What is added to sums: bias and residual, each behind the other vectors and inputs. */
+function addedBindings({ bias, norm, residual, activations }: LinearAttributes): readonly KernelBinding[] {
+  const bindings: KernelBinding[] = [];
+  if (bias) bindings.push({ name: "bias", from: `vector${norm ? 1 : 0}`, type: "array<f32>", access: "read" });
+  const from = activations === "int8" ? ("input2" as const) : ("input1" as const);
+  if (residual) bindings.push({ name: "residual", from, type: "array<act_t>", access: "read" });
+  return bindings;
 }
 
 /** Consts that say where a row of x begins, in the units of its bindings. */
@@ -111,7 +135,7 @@ export interface ProductOptions {
 
 /** A variant of `linear` from its shader file. */
 export function productVariant(attributes: LinearAttributes, target: KernelTarget, options: ProductOptions): Variant {
-  const { format, k, n, bias, outStart, outCols, over, out } = attributes;
+  const { format, k, n, outStart, outCols, over, out, pair } = attributes;
   assert(outStart + n <= outCols, `rows ${outStart} to ${outStart + n} of ${outCols}`);
   const stride = rowStride(outCols);
   const yType = out === "act" ? actType(target) : "f32";
@@ -119,8 +143,7 @@ export function productVariant(attributes: LinearAttributes, target: KernelTarge
     ...inputBindings(attributes),
     { name: "w", from: "weight0", type: "array<vec4<u32>>", access: "read" },
   ];
-  if (bias) bindings.push({ name: "bias", from: "vector0", type: "array<f32>", access: "read" });
-  bindings.push({ name: "y", from: "output0", type: "array<y_t>", access: "read_write" });
+  bindings.push(...addedBindings(attributes), { name: "y", from: "output0", type: "array<y_t>", access: "read_write" });
   const consts = {
     N: n,
     BLOCKS: rowStride(k) / blockWidth,
@@ -130,6 +153,7 @@ export function productVariant(attributes: LinearAttributes, target: KernelTarge
     TAIL_START: outStart + n === outCols ? outCols : stride,
     OVER_OUTPUT_ROWS: over === "outputRows",
     Y_F16: yType === "f16",
+    ...(pair && { PAIR_START: pair.start }),
     ...format.constants(k),
     ...options.consts,
   };
@@ -142,7 +166,7 @@ export function productVariant(attributes: LinearAttributes, target: KernelTarge
       options.file,
       ...(options.parts ?? []),
       ...dotFiles(attributes, options.packed),
-      `parts/epilogue/${bias ? "bias" : "store"}.wgsl`,
+      ...epilogueFiles(attributes),
       ...weightFiles(format),
     ],
     bindings,

@@ -16,7 +16,13 @@ function productCase(
 ): KernelCase<LinearAttributes> {
   const [rows, n, k] = shape;
   const attributes = { format, k, n, bias: false, outStart: 0, outCols: n, over: "rows" as const, out: "act" as const, ...more };
-  const details = [more.bias && "bias", more.outCols && "split", more.over && "output rows", more.activations].filter(Boolean);
+  const details = [
+    more.bias && "bias",
+    more.outCols && "split",
+    more.over && "output rows",
+    more.residual && "residual",
+    more.activations,
+  ].filter(Boolean);
   return {
     name: [`${format.name} ${rows}x${n}x${k}`, ...details].join(", "),
     attributes,
@@ -24,6 +30,18 @@ function productCase(
     ...(more.over === "outputRows" && { outputRows: rows }),
   };
 }
+
+/** Every family adds the residual where it stores. */
+const residualCases: readonly KernelCase<LinearAttributes>[] = [
+  productCase(q4_0, [1, 1, 64], { residual: true }),
+  productCase(q4_0, [1, 131, 96], { residual: true, bias: true }),
+  productCase(q8_0, [8, 33, 96], { residual: true, outStart: 24, outCols: 130 }),
+  productCase(q8_0, [20, 106, 64], { residual: true, bias: true }),
+  productCase(f32, [66, 67, 97], { residual: true }),
+  productCase(q8_0, [10, 129, 64], { residual: true, over: "outputRows", out: "f32" }),
+  productCase(q4_0, [1, 131, 288], { residual: true, activations: "int8" }),
+  productCase(q8_0, [66, 67, 96], { residual: true, bias: true, activations: "int8" }),
+];
 
 // Types, shapes, tiers and builds are crossed in kernels/products.gpu.test.ts; here is what that leaves out.
 export const linearCases: readonly KernelCase<LinearAttributes>[] = [
@@ -38,6 +56,7 @@ export const linearCases: readonly KernelCase<LinearAttributes>[] = [
   productCase(q8_0, [1, 131, 288], { activations: "int8", bias: true }),
   productCase(q8_0, [66, 67, 96], { activations: "int8" }),
   productCase(q4_0, [5, 67, 288], { activations: "int8", over: "outputRows", out: "f32" }),
+  ...residualCases,
 ];
 
 export const embedCases: readonly KernelCase<EmbedAttributes>[] = [

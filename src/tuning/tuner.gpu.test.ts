@@ -31,7 +31,7 @@ function productOf(variantsOf: (standard: Variant) => readonly Variant[]): Kerne
     ...linear,
     variants: (given: LinearAttributes, target: KernelTarget): readonly Variant[] => variantsOf(linear.variants(given, target)[0]),
   };
-  const range = { tensor: "w", ggufType: q8_0.ggufType, cols: k, rowStart: 0, rows: n, group: "w" };
+  const range = { tensor: "w", ggufType: q8_0.ggufType, cols: k, rowStart: 0, rows: n };
   const vector = { tensor: "b", length: n };
   return kernelCall(kernel, attributes, { inputs: [value], outputs: [{ ...value, id: 1, cols: n }], weights: [range], vectors: [vector] });
 }
@@ -39,6 +39,7 @@ function productOf(variantsOf: (standard: Variant) => readonly Variant[]): Kerne
 /** The variant with another store of its results. */
 function storing(standard: Variant, key: string, result: string): Variant {
   const text = `fn finish(row: u32, col: u32, value: f32) { ${result} }
+    fn finish_pair(row: u32, col: u32, sums: vec2<f32>) { finish(row, col, sums.x); }
     fn zero_tail(row: u32) { for (var col = TAIL_START; col < Y_STRIDE; col++) { y[row * Y_STRIDE + col] = y_t(0.0); } }`;
   const files = standard.files.map((file) => (typeof file === "string" && file.startsWith("parts/epilogue/") ? { name: key, text } : file));
   return { ...standard, key, files };

@@ -1,0 +1,5 @@
+// silu(x) = x / (1 + e^-x). The clamp keeps exp away from overflow, which not every driver turns into the right limit.
+
+fn activation(v: vec4<f32>) -> vec4<f32> {
+  return v / (1.0 + exp(-max(v, vec4<f32>(-80.0))));
+}
