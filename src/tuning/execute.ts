@@ -63,7 +63,7 @@ export async function scoped<T>(device: GPUDevice, key: string, run: () => T): P
 }
 
 /** A mapping or a scope that failed: that happens with the device only. */
-function lost(cause: unknown): never {
+export function lost(cause: unknown): never {
   throw new ShaderloomError("GPU.lost", "The browser lost the GPU device. Load the model again.", { retryable: true, cause });
 }
 
