@@ -1,4 +1,4 @@
-// Which calls a lowered model has: in the int8 class values are quantized where they are made, and long sums of few rows are split.
+// Which calls a lowered model has: in the int8 class values are quantized where they are made.
 
 import { expect, test } from "vitest";
 import type { Caps } from "../gpu/caps.ts";
@@ -51,20 +51,6 @@ for (const phase of ["prefill", "decode"] as const) {
     });
   }
 }
-
-test("K is shared out where a product has few rows", async () => {
-  const shape = { layers: 1, hidden: 64, heads: 2, kvHeads: 1, ffn: 4096 };
-  for (const activations of ["f32", "int8"] as const) {
-    const decode = await kernelsOf(shape, activations, { phase: "decode", deviceClass: "gpu" });
-    expect(decode.filter((kernel) => kernel.startsWith("linear_"))).toEqual(["linear_split", "linear_merge"]);
-    expect(decode[decode.indexOf("linear_split") - 1]).toBe("glu");
-    const others = [
-      { phase: "prefill", deviceClass: "gpu" },
-      { phase: "decode", deviceClass: "cpu" },
-    ] as const;
-    for (const other of others) expect(await kernelsOf(shape, activations, other)).not.toContain("linear_split");
-  }
-});
 
 test("what a producer cannot quantize has a call of its own", async () => {
   // A block lies over two heads of 16, which two workgroups make.

@@ -149,15 +149,7 @@ async function interpreterState(model: LoadedModel, source: ByteSource): Promise
     const elements = maxTokens * numKvHeads * headDim;
     return { maxTokens, keys: new Float32Array(elements), values: new Float32Array(elements) };
   });
-  return {
-    matrix: ({ tensor: name, rowStart, rows, cols }) => ({
-      rows,
-      cols,
-      data: tensor(name).subarray(rowStart * cols, (rowStart + rows) * cols),
-    }),
-    vector: tensor,
-    kv: (layer) => layers[layer],
-  };
+  return { tensor, kv: (layer) => layers[layer] };
 }
 
 /** Types as llama.cpp mixes them in one file; `ffn_down` has rows of 352, no multiple of 256, and falls back to a type of 32. */

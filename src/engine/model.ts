@@ -95,7 +95,8 @@ function usedBy(graph: Graph, tensors: ModelHeader["tensors"], architecture: Arc
   const names = new Set<string>();
   for (const node of graph.nodes) {
     if ("weight" in node) names.add(node.weight.name);
-    if (node.op === "linear" && node.bias) names.add(node.bias.name);
+    if (node.op !== "linear") continue;
+    for (const { weight, bias } of node.weights) for (const tensor of bias ? [weight, bias] : [weight]) names.add(tensor.name);
   }
   const strange = [...tensors.keys()].find((name) => !names.has(name) && name !== architecture.ropeFactors && !harmless.test(name));
   if (strange !== undefined) {

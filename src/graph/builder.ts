@@ -57,7 +57,7 @@ export class GraphBuilder {
     if (k !== input.cols) throw shapeError(weight, `has ${k} inputs where ${input.name} has ${input.cols} columns`);
     if (bias) vectorLength(bias, n);
     const output = this.#value(shortName(weight), input.rows, n);
-    this.#nodes.push({ op: "linear", input, weight, bias, output });
+    this.#nodes.push({ op: "linear", input, weights: [{ weight, bias }], output });
     return output;
   }
 
@@ -95,7 +95,7 @@ export class GraphBuilder {
     if (key.cols / key.heads !== headDim) throw headsError(key, key.heads);
     const output = this.#value(`blk.${options.layer}.attention`, "rows", query.cols);
     const shape = { numHeads: query.heads, numKvHeads: key.heads, headDim, scale: options.scale ?? 1 / Math.sqrt(headDim) };
-    this.#nodes.push({ op: "attention", query, key, value, layer: options.layer, ...shape, output });
+    this.#nodes.push({ op: "attention", from: { query, key, value }, layer: options.layer, ...shape, output });
     this.#numLayers = Math.max(this.#numLayers, options.layer + 1);
     return output;
   }

@@ -22,8 +22,6 @@ export interface WeightRange {
   readonly rowStart: number;
   /** Of a stack with the zero rows between and after its parts. */
   readonly rows: number;
-  /** Tensors with an equal group lie in one slab; undefined: a slab of its own. */
-  readonly group: string;
   /** The parts of a stack in their order; `rowStart` is 0. */
   readonly stack?: readonly StackPart[];
 }

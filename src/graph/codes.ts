@@ -5,7 +5,7 @@ import { type Quantized, quantizedSpecs } from "../kernels/codes.ts";
 import type { Kernel } from "../kernels/kernel.ts";
 import { quantize } from "../kernels/quantize.ts";
 import { type CallOperands, type KernelCall, kernelCall } from "./call.ts";
-import type { Graph, Node, Value } from "./ir.ts";
+import { type Graph, readsOf, type Value } from "./ir.ts";
 import type { LowerOptions, ValueSource } from "./lowering.ts";
 
 /** What makes a value, but for its outputs. */
@@ -31,9 +31,9 @@ export function createCodes(graph: Graph, { target }: LowerOptions, values: Valu
   };
   return {
     produce: (kernel, attributes, { output, ...operands }) => {
-      const ops = readers.get(output.id) ?? [];
-      if (target.precision === "int8" && ops.includes("linear")) {
-        const quantized = ops.every((op) => op === "linear") ? "only" : "also";
+      const reads = readers.get(output.id) ?? [];
+      if (target.precision === "int8" && reads.includes(true)) {
+        const quantized = reads.includes(false) ? "also" : "only";
         const leaving = { ...attributes, quantized };
         if (kernel.variants(leaving, target).length > 0) {
           const outputs = [...(quantized === "also" ? [output] : []), ...make(output)];
@@ -53,26 +53,11 @@ export function createCodes(graph: Graph, { target }: LowerOptions, values: Valu
   };
 }
 
-/** The operations that read each value. */
-function readersOf({ nodes }: Graph): ReadonlyMap<number, readonly Node["op"][]> {
-  const readers = new Map<number, Node["op"][]>();
-  for (const node of nodes) {
-    for (const { id } of inputsOf(node)) readers.set(id, [...(readers.get(id) ?? []), node.op]);
+/** Of each value, what reads of it multiply it: they take codes. */
+function readersOf({ nodes }: Graph): ReadonlyMap<number, readonly boolean[]> {
+  const readers = new Map<number, boolean[]>();
+  for (const { value, multiplied } of nodes.flatMap((node) => readsOf(node))) {
+    readers.set(value.id, [...(readers.get(value.id) ?? []), multiplied]);
   }
   return readers;
-}
-
-function inputsOf(node: Node): readonly Value[] {
-  switch (node.op) {
-    case "embed":
-      return [];
-    case "glu":
-      return [node.gate, node.up];
-    case "add":
-      return [node.left, node.right];
-    case "attention":
-      return [node.query, node.key, node.value];
-    default:
-      return [node.input];
-  }
 }

@@ -2,14 +2,12 @@
 
 import { assert } from "../base/errors.ts";
 import type { CpuKv, CpuTensor, StepRow } from "../kernels/kernel.ts";
-import type { KernelCall, WeightRange } from "./call.ts";
+import { type KernelCall, type StackPart, stackStarts, type VectorRange, type WeightRange } from "./call.ts";
 
 /** Weights and cache on the CPU. */
 export interface InterpreterState {
-  /** Dequantized rows of a matrix. */
-  matrix(range: WeightRange): CpuTensor;
-  /** An f32 vector of the file, unpadded. */
-  vector(tensor: string): Float32Array;
+  /** A tensor of the file in f32, a matrix row after row. */
+  tensor(name: string): Float32Array;
   /** The cache of a layer; the references write into it. */
   kv(layer: number): CpuKv;
 }
@@ -31,8 +29,8 @@ export function interpret(calls: readonly KernelCall[], step: InterpretStep, sta
     });
     const results = call.reference({
       inputs,
-      weights: call.weights.map((range) => state.matrix(range)),
-      vectors: call.vectors.map(({ tensor, start = 0 }) => state.vector(tensor).subarray(start)),
+      weights: call.weights.map((range) => matrixOf(range, state)),
+      vectors: call.vectors.map((range) => vectorOf(range, state)),
       tables: call.tables.map((table) => table.data),
       rows: step.rows,
       outputRows: step.outputRows,
@@ -41,6 +39,23 @@ export function interpret(calls: readonly KernelCall[], step: InterpretStep, sta
     call.outputs.forEach((value, index) => values.set(value.id, merge(values.get(value.id), results[index])));
   }
   return values;
+}
+
+/** The rows of a range; of a stack with the zeros between its parts. */
+function matrixOf({ tensor, rowStart, rows, cols, stack }: WeightRange, state: InterpreterState): CpuTensor {
+  if (!stack) return { rows, cols, data: state.tensor(tensor).subarray(rowStart * cols, (rowStart + rows) * cols) };
+  return { rows, cols, data: stacked(stack, rows, { cols, state }) };
+}
+
+function vectorOf({ tensor, length, start = 0, stack }: VectorRange, state: InterpreterState): Float32Array {
+  return stack ? stacked(stack, length, { cols: 1, state }) : state.tensor(tensor).subarray(start);
+}
+
+function stacked(stack: readonly StackPart[], rows: number, { cols, state }: { cols: number; state: InterpreterState }): Float32Array {
+  const data = new Float32Array(rows * cols);
+  const { starts } = stackStarts(stack);
+  for (const [index, part] of stack.entries()) if (part.tensor !== undefined) data.set(state.tensor(part.tensor), starts[index] * cols);
+  return data;
 }
 
 /** A split call writes a part of its output and marks the rest with NaN: the earlier parts stay. */

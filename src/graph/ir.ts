@@ -1,6 +1,9 @@
 // The graph of one forward pass: values and nodes as plain data. Models write it through `builder`; `lower` turns nodes into
 // kernel calls. Nothing here knows a buffer.
 
+import type { Activation } from "../kernels/activation.ts";
+import type { RangesAttributes } from "../kernels/matrix.ts";
+
 /** A tensor that flows between nodes: `[rows or output rows, cols]`. `name` is what a mismatch is reported by. */
 export interface Value {
   readonly id: number;
@@ -32,48 +35,131 @@ export interface Table {
 
 export type Pairing = "half" | "interleaved";
 
+/** A matrix and the bias of its product. */
+export interface LinearWeight {
+  readonly weight: Weight;
+  readonly bias: Weight | undefined;
+}
+
+/** y = x W^T + b. What the builder makes has one weight and nothing else: the rest comes from passes (fuse/). */
+export interface LinearNode {
+  readonly op: "linear";
+  readonly input: Value;
+  /** Each one's columns begin at a multiple of 8 after those of the one before (`stackStarts`). */
+  readonly weights: readonly LinearWeight[];
+  /** RMS norm of the rows of the input. */
+  readonly norm?: { readonly weight: Weight; readonly eps: number };
+  /** The input holds ranges that attention left unjoined. */
+  readonly merge?: RangesAttributes;
+  /** Added to the product. */
+  readonly residual?: Value;
+  /** y = activation(first weight's product) * second weight's product. */
+  readonly pair?: Activation;
+  readonly output: Value;
+}
+
+export interface RmsNormNode {
+  readonly op: "rms_norm";
+  readonly input: Value;
+  readonly weight: Weight;
+  readonly groups: number;
+  readonly eps: number;
+  readonly output: Value;
+}
+
+/** How the heads of a model turn with their position. */
+export interface Rotary {
+  readonly table: Table;
+  readonly rotaryDim: number;
+  readonly pairing: Pairing;
+}
+
+export interface RopeNode extends Rotary {
+  readonly op: "rope";
+  readonly input: Value;
+  readonly headDim: number;
+  readonly output: Value;
+}
+
+/** Queries, keys and values as projected, in one value: queries from column 0 on. */
+export interface StackedHeads {
+  readonly input: Value;
+  readonly keyStart: number;
+  readonly valueStart: number;
+  readonly queryNorm: { readonly weight: Weight; readonly eps: number } | undefined;
+  readonly keyNorm: { readonly weight: Weight; readonly eps: number } | undefined;
+  readonly rotary: Rotary;
+  /** Whether attention itself norms, turns and stores them, instead of a kernel before it. */
+  readonly prologue: boolean;
+}
+
+/** Queries, keys and values, normed and turned. */
+export interface ReadyHeads {
+  readonly query: Value;
+  readonly key: Value;
+  readonly value: Value;
+}
+
+/** Causal attention of the rows over their sequences' pages, after keys and values were stored there. */
+export interface AttentionNode {
+  readonly op: "attention";
+  readonly from: ReadyHeads | StackedHeads;
+  readonly layer: number;
+  readonly numHeads: number;
+  readonly numKvHeads: number;
+  readonly headDim: number;
+  readonly scale: number;
+  /** Ranges of the past stay as they are, for a product that joins them: then `output` holds those. */
+  readonly unjoined?: RangesAttributes;
+  readonly output: Value;
+}
+
 export type Node =
+  | LinearNode
+  | RmsNormNode
+  | RopeNode
+  | AttentionNode
   | { readonly op: "embed"; readonly weight: Weight; readonly output: Value }
-  | { readonly op: "linear"; readonly input: Value; readonly weight: Weight; readonly bias: Weight | undefined; readonly output: Value }
-  | {
-      readonly op: "rms_norm";
-      readonly input: Value;
-      readonly weight: Weight;
-      readonly groups: number;
-      readonly eps: number;
-      readonly output: Value;
-    }
-  | {
-      readonly op: "rope";
-      readonly input: Value;
-      readonly table: Table;
-      readonly headDim: number;
-      readonly rotaryDim: number;
-      readonly pairing: Pairing;
-      readonly output: Value;
-    }
-  | {
-      readonly op: "attention";
-      readonly query: Value;
-      readonly key: Value;
-      readonly value: Value;
-      readonly layer: number;
-      readonly numHeads: number;
-      readonly numKvHeads: number;
-      readonly headDim: number;
-      readonly scale: number;
-      readonly output: Value;
-    }
-  | { readonly op: "glu"; readonly gate: Value; readonly up: Value; readonly activation: "silu" | "gelu"; readonly output: Value }
+  | { readonly op: "glu"; readonly gate: Value; readonly up: Value; readonly activation: Activation; readonly output: Value }
+  /** `glu` of one value: gate from column 0 on, up from `upStart` on. */
+  | { readonly op: "stacked_glu"; readonly input: Value; readonly upStart: number; readonly activation: Activation; readonly output: Value }
   | { readonly op: "add"; readonly left: Value; readonly right: Value; readonly output: Value }
   | { readonly op: "output_rows"; readonly input: Value; readonly output: Value };
+
+/** A value that a node reads; products may read what they multiply as codes. */
+export interface Read {
+  readonly value: Value;
+  readonly multiplied: boolean;
+}
+
+function plain(...values: readonly Value[]): Read[] {
+  return values.map((value) => ({ value, multiplied: false }));
+}
+
+/** What a node reads. */
+export function readsOf(node: Node): readonly Read[] {
+  switch (node.op) {
+    case "embed":
+      return [];
+    case "linear":
+      return [{ value: node.input, multiplied: true }, ...plain(...(node.residual ? [node.residual] : []))];
+    case "glu":
+      return plain(node.gate, node.up);
+    case "add":
+      return plain(node.left, node.right);
+    case "attention":
+      return "query" in node.from ? plain(node.from.query, node.from.key, node.from.value) : plain(node.from.input);
+    default:
+      return plain(node.input);
+  }
+}
 
 /** One forward pass, nodes in execution order. */
 export interface Graph {
   readonly nodes: readonly Node[];
   /** Logits of the output rows, f32. */
   readonly logits: Value;
-  /** Index of the first node of the head: everything from `output_rows` on. */
+  /** Index of the first node of the head: everything from `output_rows`, or what takes its place, on. */
   readonly headStart: number;
   readonly numLayers: number;
 }

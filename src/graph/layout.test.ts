@@ -13,24 +13,20 @@ function call(weights: WeightRange[], vectors: KernelCall["vectors"] = []): Kern
   return { kernel: "linear", name: "linear", weights, vectors, ...none };
 }
 
-function range(tensor: string, rows: number, group = tensor, rowStart = 0): WeightRange {
-  return { tensor, ggufType: 8, cols: 64, rowStart, rows, group };
+function range(tensor: string, rows: number, rowStart = 0): WeightRange {
+  return { tensor, ggufType: 8, cols: 64, rowStart, rows };
 }
 
-test("tensors of a group share a slab at aligned offsets; equal ranges are placed once", () => {
-  const calls = [call([range("q", 20, "g")]), call([range("k", 12, "g")]), call([range("q", 20, "g")]), call([range("o", 8)])];
+test("each range has a slab of its own; equal ranges are placed once", () => {
+  const calls = [call([range("q", 20)]), call([range("k", 12)]), call([range("q", 20)]), call([range("o", 8, 128)])];
   const layout = planLayout(calls, formatByGgufType, 1 << 20);
-  expect(layout.plan.slabs.map((slab) => slab.name)).toEqual(["g", "o", "vectors"]);
-  const k = layout.matrix(range("k", 12, "g"));
-  expect(k).toMatchObject({ slab: "g", byteOffset: placedBytes(q8, 20, 64), bytes: placedBytes(q8, 12, 64) });
-  expect(k.byteOffset % 256).toBe(0);
+  expect(layout.plan.slabs.map((slab) => slab.name)).toEqual(["q[0+20]", "k[0+12]", "o[128+8]", "vectors"]);
+  expect(layout.matrix(range("k", 12))).toEqual({ slab: "k[0+12]", byteOffset: 0, bytes: placedBytes(q8, 12, 64) });
+  expect(layout.plan.bytes).toBe(layout.plan.slabs.reduce((sum, { bytes }) => sum + bytes, 0));
 });
 
-test("a slab that would outgrow a binding goes on in another", () => {
-  const bytes = placedBytes(q8, 64, 64);
-  const layout = planLayout([call([range("q", 64, "g"), range("k", 64, "g")])], formatByGgufType, bytes);
-  expect(layout.matrix(range("k", 64, "g"))).toMatchObject({ byteOffset: 0 });
-  expect(layout.matrix(range("k", 64, "g")).slab).not.toBe(layout.matrix(range("q", 64, "g")).slab);
+test("what would outgrow a binding is a mistake of the caller", () => {
+  expect(() => planLayout([call([range("q", 64)])], formatByGgufType, placedBytes(q8, 64, 64) - 1)).toThrow();
 });
 
 test("splits cover all rows, keep whole aligned row groups and never exceed the limit", () => {
@@ -71,11 +67,11 @@ test("a stack is one range: one codebook, then the row groups of its parts witho
     { tensor: "gate", rows: 172 },
     { tensor: "up", rows: 172 },
   ];
-  const stack: WeightRange = { tensor: "gate", ggufType: 22, cols: 256, rowStart: 0, rows: 176 + 172, group: "gate", stack: parts };
+  const stack: WeightRange = { tensor: "gate", ggufType: 22, cols: 256, rowStart: 0, rows: 176 + 172, stack: parts };
   const layout = planLayout([call([stack]), call([stack]), call([range("q", 8)])], formatByGgufType, 1 << 20);
-  expect(layout.plan.slabs.map((slab) => slab.name)).toEqual(["gate", "q", "vectors"]);
+  expect(layout.plan.slabs.map((slab) => slab.name)).toEqual(["gate[0+348]|gate:172|up:172", "q[0+8]", "vectors"]);
   const placed = layout.matrix(stack);
-  expect(placed).toEqual({ slab: "gate", byteOffset: 0, bytes: placedBytes(iq2, 348, 256) });
+  expect(placed).toEqual({ slab: layout.plan.slabs[0].name, byteOffset: 0, bytes: placedBytes(iq2, 348, 256) });
   const [first, second] = layout.plan.slabs[0].parts;
   const groups = 22 * iq2.rowGroupBytes(256);
   expect(first).toEqual({ tensor: "gate", rowStart: 0, rows: 172, byteOffset: 0, bytes: (iq2.codebook?.length ?? 0) + groups });

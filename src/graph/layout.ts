@@ -1,5 +1,5 @@
-// Decides where every weight lies on the GPU (decision 5): one slab for each range, several where they are of one group, split
-// where a slab would outgrow a binding; tensors of a stack follow each other as one range; one slab for all f32 vectors.
+// Decides where every weight lies on the GPU (decision 5): a slab for each range of rows that is bound, in which the tensors of a stack
+// follow each other; one slab for all f32 vectors. Cuts what would outgrow a binding.
 
 import { assert } from "../base/errors.ts";
 import { alignUp, ceilDiv } from "../base/math.ts";
@@ -46,14 +46,6 @@ export function splitRows(options: {
   return Array.from({ length: ceilDiv(rows, step) }, (_, index) => [index * step, Math.min(rows, (index + 1) * step)] as const);
 }
 
-interface OpenSlab {
-  readonly name: string;
-  readonly ggufType: number;
-  readonly cols: number;
-  bytes: number;
-  readonly parts: SlabPart[];
-}
-
 /** Lays out the weights of all programs of a model; equal ranges of different programs share bytes. */
 export function planLayout(
   calls: readonly KernelCall[],
@@ -61,12 +53,16 @@ export function planLayout(
   maxBindingBytes: number,
 ): WeightLayout {
   const matrices = new Map<string, SlabRange>();
-  const slabs = new Map<string, OpenSlab>();
+  const slabs: Slab[] = [];
   for (const range of calls.flatMap((call) => call.weights)) {
-    if (!matrices.has(rangeKey(range))) matrices.set(rangeKey(range), place(slabs, range, formats, maxBindingBytes));
+    if (matrices.has(rangeKey(range))) continue;
+    const slab = slabOf(range, formats);
+    assert(slab.bytes <= maxBindingBytes, `${slab.name} exceeds a binding of ${maxBindingBytes} bytes`);
+    matrices.set(rangeKey(range), { slab: slab.name, byteOffset: 0, bytes: slab.bytes });
+    slabs.push(slab);
   }
   const vectors = planVectors(calls);
-  const all: Slab[] = [...[...slabs.values()].map((slab): Slab => ({ ...slab, kind: "matrix" })), vectors.slab];
+  const all = [...slabs, vectors.slab];
   return {
     plan: { slabs: all, bytes: all.reduce((sum, slab) => sum + slab.bytes, 0) },
     matrix(range) {
@@ -95,34 +91,17 @@ function stackKey(stack: readonly StackPart[] = []): string {
   return stack.map(({ tensor = "", rows }) => `|${tensor}:${rows}`).join("");
 }
 
-function place(
-  slabs: Map<string, OpenSlab>,
-  range: WeightRange,
-  formats: ReadonlyMap<number, WeightFormat>,
-  maxBindingBytes: number,
-): SlabRange {
-  const format = formats.get(range.ggufType);
-  assert(format, `no weight format ${range.ggufType}`);
-  const bytes = placedBytes(format, range.rows, range.cols);
-  let slab = slabs.get(range.group);
-  if (!slab || slab.bytes + bytes > maxBindingBytes) {
-    // A full group goes on in a slab of its own.
-    const name = slab ? `${range.group}#${slabs.size}` : range.group;
-    slab = { name, ggufType: range.ggufType, cols: range.cols, bytes: 0, parts: [] };
-    slabs.set(name, slab);
-  }
-  const byteOffset = slab.bytes;
-  slab.parts.push(...partsOf(range, { format, byteOffset, bytes }));
-  slab.bytes += bytes;
-  return { slab: slab.name, byteOffset, bytes };
+function slabOf(range: WeightRange, formats: ReadonlyMap<number, WeightFormat>): Slab {
+  const { ggufType, rows, cols } = range;
+  const format = formats.get(ggufType);
+  assert(format, `no weight format ${ggufType}`);
+  const bytes = placedBytes(format, rows, cols);
+  return { name: rangeKey(range), kind: "matrix", ggufType, cols, bytes, parts: partsOf(range, format, bytes) };
 }
 
 /** One part, or those of a stack: their row groups follow each other after one codebook, so that they are one range. */
-function partsOf(
-  { tensor, rowStart, rows, cols, stack }: WeightRange,
-  { format, byteOffset, bytes }: { format: WeightFormat; byteOffset: number; bytes: number },
-): SlabPart[] {
-  if (!stack) return [{ tensor, rowStart, rows, byteOffset, bytes }];
+function partsOf({ tensor, rowStart, rows, cols, stack }: WeightRange, format: WeightFormat, bytes: number): SlabPart[] {
+  if (!stack) return [{ tensor, rowStart, rows, byteOffset: 0, bytes }];
   const { starts, end } = stackStarts(stack);
   assert(rowStart === 0 && end <= rows && rows < alignUp(end, rowGroupSize) + rowGroupSize, `${tensor} begins a stack of ${end} rows`);
   const groupStart = (index: number): number => {
@@ -135,7 +114,7 @@ function partsOf(
       tensor: part.tensor,
       rowStart: 0,
       rows: part.rows,
-      byteOffset: byteOffset + start,
+      byteOffset: start,
       bytes: groupStart(index + 1) - start,
     };
     return index === 0 ? span : { ...span, stacked: true };

@@ -5,21 +5,20 @@ import { assert } from "../base/errors.ts";
 import { add } from "../kernels/add.ts";
 import { advance } from "../kernels/advance.ts";
 import { argmax } from "../kernels/argmax.ts";
-import { attentionDecode, chooseSplits } from "../kernels/attention_decode.ts";
-import { attentionMerge, type MergeAttributes } from "../kernels/attention_merge.ts";
-import { attentionPrefill } from "../kernels/attention_prefill.ts";
 import { embed } from "../kernels/embed.ts";
 import { gatherRows } from "../kernels/gather_rows.ts";
 import { glu } from "../kernels/glu.ts";
-import { kvStore } from "../kernels/kv_store.ts";
 import { rmsNorm } from "../kernels/rms_norm.ts";
 import { rope } from "../kernels/rope.ts";
 import { topK } from "../kernels/top_k.ts";
 import { kernelCall, type KernelCall } from "./call.ts";
-import { type Codes, createCodes } from "./codes.ts";
+import { createCodes } from "./codes.ts";
+import { fuse } from "./fuse/index.ts";
+import type { FusionName } from "./fuse/names.ts";
 import type { Graph, Node, Value } from "./ir.ts";
 import { splitRows } from "./layout.ts";
-import { createLinearLowering } from "./lower_linear.ts";
+import { lowerAttention, type Lowering } from "./lower_attention.ts";
+import { lowerLinear } from "./lower_linear.ts";
 import type { LowerOptions, ValueSource } from "./lowering.ts";
 import type { Section } from "./program.ts";
 
@@ -34,13 +33,15 @@ export interface Lowered {
   readonly scores: Value | undefined;
   /** What the head reads; it must outlive the body. */
   readonly hidden: Value;
+  /** Passes that changed something. */
+  readonly fusion: readonly FusionName[];
 }
 
-export function lower(graph: Graph, options: LowerOptions): Lowered {
+export function lower(unfused: Graph, options: LowerOptions): Lowered {
+  const { graph, applied } = fuse(unfused, options);
   let nextId = 1 + Math.max(...graph.nodes.map((node) => node.output.id));
   const values: ValueSource = { make: (name, like) => ({ id: nextId++, name, ...like }) };
   const codes = createCodes(graph, options, values);
-  const linear = createLinearLowering(options, values, codes);
   const calls: KernelCall[] = [];
   const sections: Section[] = [];
   const section = (name: string, add_: () => void): void => {
@@ -49,7 +50,7 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
     sections.push({ name, start, end: calls.length });
   };
   const emit = (node: Node): void => {
-    calls.push(...(node.op === "linear" ? linear(node) : lowerNode(node, { options, values, codes })));
+    calls.push(...lowerNode(node, { options, values, codes }));
   };
   section("body", () => graph.nodes.slice(0, graph.headStart).forEach(emit));
   section("head", () => graph.nodes.slice(graph.headStart).forEach(emit));
@@ -66,28 +67,27 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
     section("score", () => calls.push(kernelCall(topK, { cols: logits.cols, k }, { inputs: [logits], outputs: [made] })));
     scores = made;
   }
-  const first = graph.nodes[graph.headStart];
+  return { calls, sections, logits, pick, scores, hidden: hiddenOf(unfused), fusion: applied };
+}
+
+function hiddenOf({ nodes, headStart }: Graph): Value {
+  const first = nodes[headStart];
   assert(first.op === "output_rows", "the head starts at output_rows");
-  return { calls, sections, logits, pick, scores, hidden: first.input };
+  return first.input;
 }
 
-/** What lowering of a node may need. */
-interface Lowering {
-  readonly options: LowerOptions;
-  readonly values: ValueSource;
-  readonly codes: Codes;
-}
-
-function lowerNode(node: Exclude<Node, { op: "linear" }>, lowering: Lowering): KernelCall[] {
+function lowerNode(node: Node, lowering: Lowering): KernelCall[] {
   const { options, codes } = lowering;
   switch (node.op) {
+    case "linear":
+      return lowerLinear(node, options, codes);
     case "embed":
       return lowerEmbed(node, options);
     case "rms_norm": {
       const { groups, eps, weight, input, output } = node;
       const cols = input.cols / groups;
       const vectors = [{ tensor: weight.name, length: cols }];
-      const attributes = { cols, groups, eps, over: input.rows };
+      const attributes = { cols, groups, eps, over: output.rows };
       if (groups > 1) return [kernelCall(rmsNorm, attributes, { inputs: [input], outputs: [output], vectors })];
       return [codes.produce(rmsNorm, attributes, { inputs: [input], output, vectors })];
     }
@@ -104,6 +104,10 @@ function lowerNode(node: Exclude<Node, { op: "linear" }>, lowering: Lowering): K
       const { gate, up, activation, output } = node;
       return [codes.produce(glu, { cols: output.cols, activation }, { inputs: [gate, up], output })];
     }
+    case "stacked_glu": {
+      const { input, upStart, activation, output } = node;
+      return [codes.produce(glu, { cols: output.cols, activation, stacked: { upStart } }, { inputs: [input], output })];
+    }
     case "add":
       return [kernelCall(add, { cols: node.output.cols }, { inputs: [node.left, node.right], outputs: [node.output] })];
     case "output_rows":
@@ -118,28 +122,7 @@ function lowerEmbed(node: Extract<Node, { op: "embed" }>, options: LowerOptions)
   const [rows, cols] = weight.shape;
   return splitRows({ format, rows, cols, maxBindingBytes: options.target.caps.maxBindingBytes }).map(([rowStart, rowEnd]) => {
     const rowCount = rowEnd - rowStart;
-    const range = { tensor: weight.name, ggufType: weight.type, cols, rowStart, rows: rowCount, group: `${weight.name}@${rowStart}` };
+    const range = { tensor: weight.name, ggufType: weight.type, cols, rowStart, rows: rowCount };
     return kernelCall(embed, { format, cols, rowStart, rowCount }, { inputs: [], outputs: [output], weights: [range] });
   });
-}
-
-function lowerAttention(node: Extract<Node, { op: "attention" }>, { options, values, codes }: Lowering): KernelCall[] {
-  const { query, key, value, layer, numHeads, scale, output } = node;
-  const { kv, target } = options;
-  const store = kernelCall(kvStore, { kv }, { inputs: [key, value], outputs: [], layer }, `blk.${layer}.kv_store`);
-  if (options.phase === "prefill") {
-    return [store, codes.produce(attentionPrefill, { kv, numHeads, scale }, { inputs: [query], output, layer })];
-  }
-  const { splits, splitTokens } = chooseSplits(target, kv, kv.maxPages * kv.pageTokens);
-  const attributes: MergeAttributes = { kv, numHeads, scale, splits, splitTokens };
-  const partials = values.make(`blk.${layer}.attention_partials`, {
-    rows: "rows",
-    cols: numHeads * splits * (kv.headDim + 4),
-    type: "f32",
-  });
-  return [
-    store,
-    kernelCall(attentionDecode, attributes, { inputs: [query], outputs: [partials], layer }),
-    codes.produce(attentionMerge, attributes, { inputs: [partials], output }),
-  ];
 }

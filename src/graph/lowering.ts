@@ -3,6 +3,7 @@
 import type { KvLayout } from "../base/layout.ts";
 import type { WeightFormat } from "../formats/format.ts";
 import type { KernelTarget } from "../kernels/kernel.ts";
+import type { FusionName } from "./fuse/names.ts";
 import type { Value } from "./ir.ts";
 
 export interface LowerOptions {
@@ -10,6 +11,8 @@ export interface LowerOptions {
   readonly target: KernelTarget;
   readonly kv: KvLayout;
   readonly formats: ReadonlyMap<number, WeightFormat>;
+  /** Passes that join calls where the target has kernels for it; default `defaultFusion`. */
+  readonly fusion?: ReadonlySet<FusionName> | undefined;
   /** Candidates that the `score` section reports for each output row. */
   readonly scoreTopK: number;
 }

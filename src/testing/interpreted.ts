@@ -37,19 +37,7 @@ export async function interpretedLogits(gguf: Uint8Array<ArrayBuffer>, promptIds
   const target = { caps, deviceClass: "cpu", precision: "f32", maxRows: promptIds.length } as const;
   const lowered = lower(model.graph, { phase: "prefill", target, kv: model.kv, formats: formatByGgufType, scoreTopK: 5 });
   const rows = consecutiveRows(promptIds, 0, 0);
-  const values = interpret(
-    lowered.calls,
-    { rows, outputRows: [rows.length - 1] },
-    {
-      matrix: ({ tensor: name, rowStart, rows: count, cols }) => ({
-        rows: count,
-        cols,
-        data: tensor(name).subarray(rowStart * cols, (rowStart + count) * cols),
-      }),
-      vector: tensor,
-      kv: (layer) => layers[layer],
-    },
-  );
+  const values = interpret(lowered.calls, { rows, outputRows: [rows.length - 1] }, { tensor, kv: (layer) => layers[layer] });
   const logits = values.get(lowered.logits.id);
   assert(logits, "the graph made no logits");
   return logits.data;

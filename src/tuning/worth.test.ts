@@ -26,7 +26,7 @@ const caps: Caps = {
 function product(n: number, k: number): KernelCall {
   const attributes = { format: f16, k, n, bias: false, outStart: 0, outCols: n, over: "rows", out: "act" } as const;
   const x = { id: 0, name: "x", rows: "rows", cols: k, type: "act" } as const;
-  const weights = [{ tensor: "w", ggufType: f16.ggufType, cols: k, rowStart: 0, rows: n, group: "w" }];
+  const weights = [{ tensor: "w", ggufType: f16.ggufType, cols: k, rowStart: 0, rows: n }];
   return kernelCall(linear, attributes, { inputs: [x], outputs: [{ ...x, id: 1, cols: n }], weights });
 }
 

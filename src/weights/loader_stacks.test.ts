@@ -27,7 +27,7 @@ function vector(name: string, length: number): GgufTensor {
 }
 
 function stackOf(ggufType: number, stack: readonly { readonly tensor: string; readonly rows: number }[]): WeightRange {
-  return { tensor: stack[0].tensor, ggufType, cols, rowStart: 0, rows: stackStarts(stack).end, group: stack[0].tensor, stack };
+  return { tensor: stack[0].tensor, ggufType, cols, rowStart: 0, rows: stackStarts(stack).end, stack };
 }
 
 const visit: KernelCall["visit"] = () => expect.fail("planning asks for no kernel");
@@ -74,14 +74,14 @@ for (const type of [Q4_K, IQ2_S, IQ4_XS]) {
         { tensor: "up", rows: 172 },
       ]),
     ];
-    const plain: WeightRange = { tensor: "v", ggufType: Q6_K, cols, rowStart: 0, rows: 20, group: "q" };
+    const plain: WeightRange = { tensor: "v", ggufType: Q6_K, cols, rowStart: 0, rows: 20 };
     const biases: StackPart[] = [
       { tensor: "q.bias", rows: 40 },
       { tensor: undefined, rows: 20 },
       { tensor: "v.bias", rows: 20 },
     ];
     const bias = { tensor: "q.bias", length: stackStarts(biases).end, stack: biases };
-    const calls = [call([...stacks, { ...plain, group: "v" }], [bias, { tensor: "norm", length: 33 }])];
+    const calls = [call([...stacks, plain], [bias, { tensor: "norm", length: 33 }])];
     const { plan, ...layout } = planLayout(calls, formatByGgufType, 1 << 20);
     const file = writeGguf({ metadata: [], tensors });
     const { tensors: infos } = await openGguf(bytesSource(file));

@@ -1,0 +1,90 @@
+// Lowers attention: heads made ready (by a kernel before it, or by its prologue), keys and values stored, then one kernel over whole
+// sequences, or in decode one over ranges of them and what joins those.
+
+import { assert } from "../base/errors.ts";
+import { partialCols, type SplitAttributes } from "../kernels/attention.ts";
+import { attentionDecode, chooseSplits, type DecodeAttributes } from "../kernels/attention_decode.ts";
+import { attentionMerge, type MergeAttributes } from "../kernels/attention_merge.ts";
+import { attentionPrefill } from "../kernels/attention_prefill.ts";
+import { heads, type HeadsAttributes } from "../kernels/heads.ts";
+import { kvStore } from "../kernels/kv_store.ts";
+import { type CallOperands, kernelCall, type KernelCall } from "./call.ts";
+import type { Codes } from "./codes.ts";
+import type { AttentionNode, StackedHeads, Value } from "./ir.ts";
+import type { LowerOptions, ValueSource } from "./lowering.ts";
+
+/** What lowering of a node may need. */
+export interface Lowering {
+  readonly options: LowerOptions;
+  readonly values: ValueSource;
+  readonly codes: Codes;
+}
+
+/** Attributes of the kernel, or the prologue, that makes stacked heads ready. */
+export function headsAttributes({ numHeads, headDim }: AttentionNode, from: StackedHeads, { kv }: LowerOptions): HeadsAttributes {
+  const { input, keyStart, valueStart, queryNorm, keyNorm, rotary } = from;
+  return {
+    kv,
+    numHeads,
+    headDim,
+    rotaryDim: rotary.rotaryDim,
+    pairing: rotary.pairing,
+    maxPositions: kv.maxPages * kv.pageTokens,
+    keyStart,
+    valueStart,
+    cols: input.cols,
+    ...(queryNorm && { qNorm: { eps: queryNorm.eps } }),
+    ...(keyNorm && { kNorm: { eps: keyNorm.eps } }),
+  };
+}
+
+/** How decode cuts the longest context into ranges. */
+export function splitAttributes({ numHeads, scale }: AttentionNode, { kv, target }: LowerOptions): SplitAttributes {
+  return { kv, numHeads, scale, ...chooseSplits(target, kv, kv.maxPages * kv.pageTokens) };
+}
+
+/** Attributes of attention over ranges, with the prologue that the node asks for. */
+export function decodeAttributes(node: AttentionNode, options: LowerOptions): DecodeAttributes {
+  const { from } = node;
+  const prologue = "prologue" in from && from.prologue ? { prologue: headsAttributes(node, from, options) } : {};
+  return { ...splitAttributes(node, options), ...prologue };
+}
+
+function headsOperands({ layer }: AttentionNode, { input, queryNorm, keyNorm, rotary }: StackedHeads): Omit<CallOperands, "outputs"> {
+  const vectors = [queryNorm, keyNorm].flatMap((norm) => (norm ? [{ tensor: norm.weight.name, length: norm.weight.shape[0] }] : []));
+  return { inputs: [input], vectors, tables: [rotary.table], layer };
+}
+
+/** Queries as attention reads them, and what makes them ready. */
+function readyQuery(node: AttentionNode, { options, values }: Lowering): { readonly query: Value; readonly calls: readonly KernelCall[] } {
+  const { from, layer, numHeads, headDim } = node;
+  if ("query" in from) {
+    const { query, key, value } = from;
+    const store = kernelCall(kvStore, { kv: options.kv }, { inputs: [key, value], outputs: [], layer }, `blk.${layer}.kv_store`);
+    return { query, calls: [store] };
+  }
+  const query = values.make(`blk.${layer}.queries`, { rows: "rows", cols: numHeads * headDim, type: "act" });
+  const attributes = headsAttributes(node, from, options);
+  return { query, calls: [kernelCall(heads, attributes, { ...headsOperands(node, from), outputs: [query] })] };
+}
+
+export function lowerAttention(node: AttentionNode, lowering: Lowering): KernelCall[] {
+  const { options, values, codes } = lowering;
+  const { from, layer, numHeads, scale, unjoined, output } = node;
+  if (options.phase === "prefill") {
+    assert(!unjoined && !("prologue" in from && from.prologue), "attention over many rows joins no ranges and makes no heads ready");
+    const { query, calls } = readyQuery(node, lowering);
+    const { kv } = options;
+    return [...calls, codes.produce(attentionPrefill, { kv, numHeads, scale }, { inputs: [query], output, layer })];
+  }
+  const split = splitAttributes(node, options);
+  const made = unjoined ? output : values.make(`blk.${layer}.attention_partials`, { rows: "rows", cols: partialCols(split), type: "f32" });
+  const merge: MergeAttributes = split;
+  const joined = unjoined ? [] : [codes.produce(attentionMerge, merge, { inputs: [made], output })];
+  if ("prologue" in from && from.prologue) {
+    const operands = { ...headsOperands(node, from), outputs: [made] };
+    return [kernelCall(attentionDecode, decodeAttributes(node, options), operands), ...joined];
+  }
+  const { query, calls } = readyQuery(node, lowering);
+  return [...calls, kernelCall(attentionDecode, split, { inputs: [query], outputs: [made], layer }), ...joined];
+}
