@@ -122,7 +122,7 @@ export function partialCols({ kv, numHeads, splits }: SplitAttributes): number {
   return rowStride(numHeads * splits * (kv.headDim + 4));
 }
 
-/** The partials of every row; ranges past a row's position are left alone (NaN). */
+/** The partials of every row; ranges past a row's position are left alone (NaN). Input 0: queries [rows, numHeads * headDim]. */
 export function partialsReference(attributes: SplitAttributes, args: CpuArgs): CpuTensor {
   const { numHeads, kv, splits } = attributes;
   const cols = partialCols(attributes);

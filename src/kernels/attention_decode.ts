@@ -1,8 +1,10 @@
-// Attention of sequences that each add one row, over ranges of their pages that run side by side; attention_merge joins them.
+// Attention of sequences that each add one row, over ranges of their pages that run side by side; attention_merge joins them, or the
+// projection that follows. With a prologue it also makes the heads of its row, as `heads` does.
 
 import { assert } from "../base/errors.ts";
 import type { KvLayout } from "../base/layout.ts";
-import { ceilDiv } from "../base/math.ts";
+import { ceilDiv, clamp } from "../base/math.ts";
+import type { ConstValue } from "../gpu/shader.ts";
 import {
   attentionConsts,
   attentionParts,
@@ -12,85 +14,131 @@ import {
   rangesPart,
   type SplitAttributes,
 } from "./attention.ts";
-import type { HeadsAttributes } from "./heads.ts";
-import type { Kernel, KernelBinding, KernelTarget, Variant } from "./kernel.ts";
-import { kvBindings } from "./kv_layout.ts";
+import {
+  type HeadsAttributes,
+  headsBindings,
+  headsConsts,
+  headsKey,
+  headsOperands,
+  headsParts,
+  headsReference,
+  headsSupported,
+  headsWork,
+} from "./heads.ts";
+import type { Kernel, KernelBinding, KernelTarget, OperandSpecs, Variant } from "./kernel.ts";
+import { kvBindings, kvPart } from "./kv_layout.ts";
 import { loopPart, makeHeader, supports, variantKey } from "./target.ts";
 import { activationBytes, kvBytes } from "./work.ts";
 
-const bindings: readonly KernelBinding[] = [
-  { name: "q", from: "input0", type: "array<vec4<act_t>>", access: "read" },
-  ...kvBindings("read"),
-  { name: "partials", from: "output0", type: "array<vec4<f32>>", access: "read_write" },
-];
-
 export interface DecodeAttributes extends SplitAttributes {
-  /** On GPUs: input0 is the stacked projection, of which this kernel makes the heads itself. */
+  /**
+   * Set, the input is stacked projections: norms and RoPE of the query heads and the new key happen here, and the new key and value
+   * are written to the pages. For GPUs, where each row is a sequence of its own.
+   */
   readonly prologue?: HeadsAttributes;
 }
 
-/** Threads of a workgroup on GPUs. */
-const gpuThreads = 128;
+/** Query heads of a workgroup on GPUs, and of a thread on CPU drivers: components of a vec4. */
+const mostHeads = 4;
+
+/** Lanes that share a key on GPUs: 64 bytes of it, side by side. */
+const lanesPerKey = 4;
 
 /** Lanes of a CPU driver's vector unit. */
 const cpuLanes = 4;
 
-/** Workgroup memory every adapter has. */
-const portableStorageBytes = 16384;
+/** Threads of a workgroup on GPUs. */
+function gpuThreads(target: KernelTarget): number {
+  return target.caps.maxWorkgroupInvocations >= 256 ? 256 : 128;
+}
 
 /**
- * How to cut contexts of up to `maxTokens`: ranges short enough to occupy the adapter, long enough that merging them costs
- * a few percent.
+ * How to cut contexts of up to `maxTokens`. On GPUs as many ranges as occupy a large one, so that what joins them stays small however
+ * long the context; on CPU drivers ranges of a fixed length that grow only where partials would.
  */
 export function chooseSplits(target: KernelTarget, kv: KvLayout, maxTokens: number): { splits: number; splitTokens: number } {
-  const shortest = target.deviceClass === "cpu" ? 32 : 128;
+  if (target.deviceClass === "gpu") {
+    const splitTokens = 64;
+    const most = clamp(Math.round(128 / kv.numKvHeads), 4, 16);
+    return { splits: Math.min(most, ceilDiv(maxTokens, splitTokens)), splitTokens };
+  }
   // Partials grow with the number of ranges; beyond 128 of them no adapter gets busier.
-  const splitTokens = Math.max(shortest, kv.pageTokens * ceilDiv(maxTokens, 128 * kv.pageTokens));
+  const splitTokens = Math.max(32, kv.pageTokens * ceilDiv(maxTokens, 128 * kv.pageTokens));
   return { splits: ceilDiv(maxTokens, splitTokens), splitTokens };
 }
 
 /** Query heads that a thread of a CPU driver takes at once, whether its group has as many or not: they share the keys it loads. */
 export function cpuHeads(group: number): number {
-  return group <= 2 ? 2 : 4;
+  return group <= 2 ? 2 : mostHeads;
 }
 
-/** Query heads of one workgroup: the most that divide the group and fit workgroup memory, at most 8. */
-function headsPerWorkgroup({ kv, numHeads, splitTokens }: SplitAttributes): number {
+/** What the classes differ in. */
+interface Shape {
+  readonly threads: number;
+  /** Sets of query heads that share a kv head, of all kv heads. */
+  readonly sets: number;
+  readonly consts: Record<string, ConstValue>;
+  readonly files: readonly string[];
+}
+
+function cpuShape({ kv, numHeads }: DecodeAttributes): Shape {
   const group = numHeads / kv.numKvHeads;
-  const fits = (heads: number): boolean => heads * (kv.headDim + splitTokens) * 4 + gpuThreads * 20 <= portableStorageBytes;
-  let heads = Math.min(group, 8);
-  while (heads > 1 && (group % heads !== 0 || !fits(heads))) heads--;
-  return heads;
+  const heads = cpuHeads(group);
+  return {
+    threads: cpuLanes,
+    sets: kv.numKvHeads * ceilDiv(group, heads),
+    consts: {},
+    files: ["attention_decode_cpu.wgsl", heads === 2 ? "parts/attend/two.wgsl" : "parts/attend/four.wgsl"],
+  };
+}
+
+function gpuShape({ kv, numHeads, prologue }: DecodeAttributes, target: KernelTarget): Shape {
+  const group = numHeads / kv.numKvHeads;
+  const sets = ceilDiv(group, mostHeads);
+  const threads = gpuThreads(target);
+  assert(kv.headDim <= threads * 2, `heads of ${kv.headDim} leave ${threads} lanes less than two stripes`);
+  return {
+    threads,
+    sets: kv.numKvHeads * sets,
+    consts: { ...(prologue && headsConsts(prologue)), SET_HEADS: ceilDiv(group, sets), TILE: threads / lanesPerKey },
+    files: [
+      "attention_decode.wgsl",
+      loopPart(target),
+      ...(prologue
+        ? ["parts/prologue/heads.wgsl", ...headsParts(prologue).filter((part) => part !== kvPart)]
+        : ["parts/prologue/queries.wgsl"]),
+    ],
+  };
+}
+
+function bindingsOf({ prologue }: DecodeAttributes): readonly KernelBinding[] {
+  const partials: KernelBinding = { name: "partials", from: "output0", type: "array<vec4<f32>>", access: "read_write" };
+  if (prologue) return [...headsBindings(prologue), partials];
+  return [{ name: "q", from: "input0", type: "array<vec4<act_t>>", access: "read" }, ...kvBindings("read"), partials];
 }
 
 function variants(attributes: DecodeAttributes, target: KernelTarget): readonly Variant[] {
-  const { kv, numHeads, splits, splitTokens } = attributes;
-  if (!supports(target, [kv.type]) || attributes.prologue) return [];
-  assert(splitTokens % 8 === 0, `ranges of ${splitTokens} split the eight keys that a CPU thread reads together`);
+  const { kv, splits, splitTokens, prologue } = attributes;
   const cpu = target.deviceClass === "cpu";
-  const group = numHeads / kv.numKvHeads;
-  const heads = cpu ? cpuHeads(group) : headsPerWorkgroup(attributes);
-  const sets = kv.numKvHeads * ceilDiv(group, heads);
-  const consts = {
+  if (!supports(target, [kv.type]) || (prologue && (cpu || !headsSupported(prologue)))) return [];
+  assert(splitTokens % 8 === 0, `ranges of ${splitTokens} split the eight keys that a CPU thread reads together`);
+  const { threads, sets, consts, files } = cpu ? cpuShape(attributes) : gpuShape(attributes, target);
+  const all = {
     ...attentionConsts(attributes),
-    WG: cpu ? cpuLanes : gpuThreads,
+    WG: threads,
     SPLITS: splits,
     SPLIT_TOKENS: splitTokens,
     SETS: sets,
-    ...(!cpu && { SET_HEADS: heads }),
     PARTIAL_STRIDE: partialCols(attributes) / 4,
+    ...consts,
   };
-  const attend = heads === 2 ? "parts/attend/two.wgsl" : "parts/attend/four.wgsl";
   return [
     {
-      key: variantKey(target, "attention_decode", `kv_${kv.type}`),
+      key: variantKey(target, "attention_decode", ...(prologue ? ["heads", ...headsKey(prologue)] : [`kv_${kv.type}`])),
       precision: target.precision,
-      header: makeHeader(target, consts, { kv_t: kv.type }),
-      files: [
-        ...(cpu ? ["attention_decode_cpu.wgsl", rangesPart, attend] : ["attention_decode.wgsl", loopPart(target)]),
-        ...attentionParts,
-      ],
-      bindings,
+      header: makeHeader(target, all, { kv_t: kv.type }),
+      files: [...files, rangesPart, ...attentionParts],
+      bindings: bindingsOf(attributes),
       usesStep: true,
       grid: (step) => {
         const active = mostRanges(step.contextTokens, attributes);
@@ -100,23 +148,35 @@ function variants(attributes: DecodeAttributes, target: KernelTarget): readonly 
   ];
 }
 
+function operands({ kv, numHeads, prologue }: DecodeAttributes): OperandSpecs {
+  return prologue ? headsOperands(prologue) : { inputs: [{ rows: "rows", cols: numHeads * kv.headDim, type: "act" }], kv };
+}
+
 /**
  * For every row, query head and range: (max, sum, 0, 0) of exp(score - max), then the sums of exp(score - max) v; q
- * [rows, numHeads * headDim]. Ranges past a row's position are not written. Flash-Decoding, after arXiv:2307.08691.
+ * [rows, numHeads * headDim], or stacked projections [rows, cols]. Ranges past a row's position are not written. Flash-Decoding, after
+ * arXiv:2307.08691.
  */
 export const attentionDecode: Kernel<DecodeAttributes> = {
   name: "attention_decode",
   outputs: (attributes) => [{ rows: "rows", cols: partialCols(attributes), type: "f32" }],
   variants,
-  reference: (attributes, args) => [partialsReference(attributes, args)],
-  operands: ({ kv, numHeads }) => ({ inputs: [{ rows: "rows", cols: numHeads * kv.headDim, type: "act" }], kv }),
+  reference: (attributes, args) => {
+    const { prologue } = attributes;
+    return [partialsReference(attributes, prologue ? { ...args, inputs: [headsReference(prologue, args)] } : args)];
+  },
+  operands,
   work: (attributes, step) => {
-    const { kv, numHeads } = attributes;
+    const { kv, numHeads, prologue } = attributes;
     const keys = step.rows * step.contextTokens;
     const partials = step.rows * numHeads * mostRanges(step.contextTokens, attributes) * (kv.headDim + 4);
+    const { inputs = [], vectors = [] } = operands(attributes);
+    const before = prologue ? headsWork(prologue, step.rows) : { bytes: 0, macs: 0 };
+    const vectorBytes = 4 * vectors.reduce((sum, length) => sum + length, 0);
     return {
-      bytes: activationBytes(attentionDecode.operands(attributes).inputs ?? [], step) + kvBytes(kv, keys) + 4 * partials,
-      macs: 2 * keys * numHeads * kv.headDim,
+      // The newest keys are written by the prologue, or read from the pages.
+      bytes: activationBytes(inputs, step) + vectorBytes + before.bytes + kvBytes(kv, keys - (prologue ? step.rows : 0)) + 4 * partials,
+      macs: 2 * keys * numHeads * kv.headDim + before.macs,
     };
   },
 };

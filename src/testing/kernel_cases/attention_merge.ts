@@ -3,16 +3,16 @@
 import type { MergeAttributes } from "../../kernels/attention_merge.ts";
 import type { Quantized } from "../../kernels/codes.ts";
 import type { KernelCase } from "../../kernels/kernel.ts";
-import { attentionDecodeCases } from "./attention_decode.ts";
+import { rangeCases } from "./attention_decode.ts";
 
 /** A case of `attention_decode` that leaves codes. */
 function withCodes(index: number, quantized: Quantized): KernelCase<MergeAttributes> {
-  const { name, attributes, ...rest } = attentionDecodeCases[index];
+  const { name, attributes, ...rest } = rangeCases[index];
   return { ...rest, name: `${name}, codes ${quantized}`, attributes: { ...attributes, quantized } };
 }
 
 export const attentionMergeCases: readonly KernelCase<MergeAttributes>[] = [
-  ...attentionDecodeCases,
+  ...rangeCases,
   withCodes(1, "only"),
   withCodes(2, "only"),
   withCodes(4, "also"),
