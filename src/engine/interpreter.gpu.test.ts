@@ -85,6 +85,7 @@ async function compare(gpu: GPU, shapeOptions: TinyModelOptions, comparison: Com
       keepAll: true,
       target,
       maxRows: target.maxRows,
+      stepRows: target.maxRows,
       maxOutputRows: phase === "prefill" ? 8 : 1,
       activationBytes: precision === "f16" ? 2 : 4,
     };

@@ -123,13 +123,13 @@ function sessionInfo(model: LoadedModel, { caps }: OpenDevice): Omit<SessionInfo
 type DecodeStats = Pick<SessionStats, "tokensGenerated" | "tokensInFlight" | "discardedTokens">;
 
 function sessionStats(parts: SessionParts, decoded: DecodeStats): SessionStats {
-  const { ledger, cache, runner, dispatches, pipelines, loadMs, kernels } = parts;
+  const { ledger, cache, runner, dispatches, fusion, pipelines, loadMs, kernels } = parts;
   const { steps, decodeSteps, encodeMs } = runner.counters;
   return {
     gpuBytes: ledger.bytes(),
     kvPages: { used: cache.usedPages, capacity: cache.capacityPages, growths: cache.growths },
     dispatches,
-    fusion: { decode: [], prefill: [] },
+    fusion,
     pipelines,
     kernels,
     steps,

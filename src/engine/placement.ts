@@ -10,7 +10,7 @@ import { type Activations, allocateActivations, type ProgramOptions } from "../g
 import type { KernelTarget } from "../kernels/kernel.ts";
 import { PagedCache } from "../kv/paged_cache.ts";
 import { Control } from "./control.ts";
-import { executionRanges } from "./execution.ts";
+import { executionRanges, type ExecutionOptions } from "./execution.ts";
 import type { LoadedModel } from "./model.ts";
 import { pickBytes } from "./step_result.ts";
 
@@ -35,10 +35,11 @@ export interface RunnerPlan {
   readonly scoreTopK: number;
 }
 
-export function planRunner(model: LoadedModel, caps: Caps): RunnerPlan {
+export function planRunner(model: LoadedModel, caps: Caps, fusion: ExecutionOptions["fusion"] = "auto"): RunnerPlan {
   const target: KernelTarget = { caps, deviceClass: caps.deviceClass, precision: model.activations, maxRows: 1 };
   const scoreTopK = Math.min(mostScored, model.config.vocabSize);
-  const shared = { kv: model.kv, formats: model.formats, scoreTopK };
+  const passes = fusion === "auto" ? {} : { fusion: new Set(fusion === "off" ? [] : fusion) };
+  const shared = { kv: model.kv, formats: model.formats, scoreTopK, ...passes };
   const decode = lower(model.graph, { ...shared, phase: "decode", target: { ...target, maxRows: slots } });
   const prefill = lower(model.graph, { ...shared, phase: "prefill", target: { ...target, maxRows: chunkRows } });
   return {
@@ -75,7 +76,7 @@ export function placeRunner(plan: RunnerPlan, model: LoadedModel, device: GPUDev
     }),
   );
   const cache = new PagedCache(device, ledger, { layout: model.kv, numLayers: model.config.numLayers, initialPages, slots });
-  const control = new Control(device, ledger, { prefillRows: chunkRows, decodeRows: slots, slots, maxPages: model.kv.maxPages });
+  const control = new Control(device, ledger, { prefillRows: chunkRows, decodeRows: chunkRows, slots, maxPages: model.kv.maxPages });
   // One more than fly: the prompt's.
   const slotsInFlight = Array.from({ length: executionRanges.tokensInFlight.max + 1 }, () => pickBytes);
   const readback = createReadback(ledger, [...slotsInFlight, model.config.vocabSize * 4]);
@@ -84,7 +85,7 @@ export function placeRunner(plan: RunnerPlan, model: LoadedModel, device: GPUDev
     const { calls, sections, logits, pick, scores, hidden } = plan[phase];
     const keep = [logits, pick, hidden, ...(scores ? [scores] : [])];
     const rest = { label: phase, calls, sections, keep, target: { ...plan.target, maxRows: rows } };
-    return { ...shared, ...rest, maxRows: rows, maxOutputRows: outputRows };
+    return { ...shared, ...rest, maxRows: rows, maxOutputRows: outputRows, stepRows: chunkRows };
   };
   const programs = { decode: programOf("decode", slots, slots), prefill: programOf("prefill", chunkRows, headRows) };
   const activations = { decode: allocateActivations(programs.decode), prefill: allocateActivations(programs.prefill) };

@@ -23,7 +23,7 @@ import type { LoadedModel } from "./model.ts";
 import { placeRunner, planRunner } from "./placement.ts";
 import type { LoadReport } from "./progress.ts";
 import { Runner } from "./runner.ts";
-import type { Session } from "./session.ts";
+import type { Session, SessionStats } from "./session.ts";
 
 export interface PrepareOptions {
   readonly source: ByteSource;
@@ -46,6 +46,8 @@ export interface Prepared {
   readonly layout: WeightLayout;
   readonly pipelines: number;
   readonly dispatches: { readonly decode: number; readonly prefill: number };
+  /** Passes that changed each program. */
+  readonly fusion: SessionStats["fusion"];
   readonly kernels: KernelReport;
   readonly execution: ExecutionOptions;
   /** See `Session.tune`. */
@@ -57,7 +59,7 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
   const { model, opened, ledger, report } = prepare;
   const { device, caps } = opened;
   report.phase("compile");
-  const plan = planRunner(model, caps);
+  const plan = planRunner(model, caps, prepare.execution.fusion);
   const { layout, scoreTopK } = plan;
   const made = await withMemoryCheck(
     device,
@@ -108,6 +110,7 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
     layout,
     pipelines: pipelines.size,
     dispatches,
+    fusion: { decode: plan.decode.fusion, prefill: plan.prefill.fusion },
     kernels,
     execution: prepare.execution,
     tune: ({ signal, onProgress } = {}) => tuner.sweep({ signal, onProgress }),

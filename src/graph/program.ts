@@ -47,6 +47,8 @@ export interface ProgramOptions extends MemoryShape {
   readonly sections: readonly Section[];
   readonly target: KernelTarget;
   readonly layout: WeightLayout;
+  /** Rows that the step state has room for: equal in all programs of a model, so that equal kernels are one pipeline. */
+  readonly stepRows: number;
   /** Values read after the step: logits, picks, the head's input. */
   readonly keep: readonly Value[];
   /** Keeps every value in a buffer of its own, for comparison with the interpreter. */
@@ -236,9 +238,9 @@ function tierFor({ tiers, over }: Dispatch, step: StepShape): Tier {
   return tiers[index];
 }
 
-/** What a pipeline of a program is asked for with: every tier has room for the program's rows in its step state. */
-export function programRequest({ key, header, bindings, files, usesStep }: Variant, maxRows: number): ShaderRequest {
-  return { label: key, header, bindings, files, ...(usesStep ? { stepRows: maxRows } : {}) };
+/** What a pipeline of a program is asked for with. */
+export function programRequest({ key, header, bindings, files, usesStep }: Variant, stepRows: number): ShaderRequest {
+  return { label: key, header, bindings, files, ...(usesStep ? { stepRows } : {}) };
 }
 
 /** Rows that a call's grids and tiers are about. */
@@ -276,7 +278,7 @@ export async function compileProgram(
 ): Promise<Program> {
   const compileTier = async (call: KernelCall, target: KernelTarget): Promise<Tier> => {
     const variant = await choose(call, target);
-    return { maxRows: target.maxRows, variant, pipeline: await pipelines.get(programRequest(variant, options.maxRows)) };
+    return { maxRows: target.maxRows, variant, pipeline: await pipelines.get(programRequest(variant, options.stepRows)) };
   };
   const dispatches = options.calls.map(async (call): Promise<Dispatch> => ({
     call,

@@ -5,6 +5,7 @@ import type { KernelCall } from "../graph/call.ts";
 import { callTargets, type ProgramOptions, programRequest, rowsOver } from "../graph/program.ts";
 import type { ShaderRequest } from "../gpu/shader.ts";
 import type { KernelTarget, KernelWork, StepShape, Variant } from "../kernels/kernel.ts";
+import type { LinearAttributes } from "../kernels/matrix.ts";
 
 /** Calls of one program that run the same pipeline. */
 export interface KernelClass {
@@ -22,7 +23,7 @@ export interface KernelClass {
 
 /** The classes of some programs, in the order of their first calls. */
 export function collectClasses(
-  programs: readonly Pick<ProgramOptions, "label" | "calls" | "target" | "maxRows" | "maxOutputRows">[],
+  programs: readonly Pick<ProgramOptions, "label" | "calls" | "target" | "stepRows" | "maxOutputRows">[],
 ): KernelClass[] {
   const classes = new Map<string, KernelClass & { readonly calls: KernelCall[] }>();
   for (const program of programs) {
@@ -33,7 +34,7 @@ export function collectClasses(
         if (found) found.calls.push(call);
         else {
           const variants = call.variants(target);
-          classes.set(key, { key, kernel: call.kernel, target, stepRows: program.maxRows, calls: [call], variants });
+          classes.set(key, { key, kernel: call.kernel, target, stepRows: program.stepRows, calls: [call], variants });
         }
       }
     }
@@ -62,7 +63,16 @@ function describeValue(value: unknown): string {
 
 /** Whether a class multiplies with a weight matrix: those are checked in the model's weights, and race. */
 export function isProduct({ kernel }: Pick<KernelClass, "kernel">): boolean {
-  return kernel === "linear" || kernel === "linear_split";
+  return kernel === "linear";
+}
+
+/** The attributes of a class of products; undefined for other classes. */
+export function productOf({ calls }: Pick<KernelClass, "calls">): LinearAttributes | undefined {
+  return calls[0].visit((_kernel, attributes) => (isLinear(attributes) ? attributes : undefined));
+}
+
+function isLinear<A>(attributes: A): attributes is A & LinearAttributes {
+  return typeof attributes === "object" && attributes !== null && "outStart" in attributes;
 }
 
 /** What a class's pipeline is asked for with. */

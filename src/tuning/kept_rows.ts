@@ -3,7 +3,7 @@
 
 import { rowGroupSize } from "../base/layout.ts";
 import { fileBytes, type WeightFormat } from "../formats/format.ts";
-import type { WeightRange } from "../graph/call.ts";
+import { stackStarts, type WeightRange } from "../graph/call.ts";
 import type { CpuTensor } from "../kernels/kernel.ts";
 import type { KernelClass } from "./classes.ts";
 
@@ -31,7 +31,15 @@ interface Kept {
   readonly bytes: Uint8Array;
 }
 
-/** Rows of a range that are looked at: those of the first, a middle and the last row group. */
+/** A row that is looked at. */
+interface SampledRow {
+  readonly tensor: string;
+  /** Its numbers in the tensor and in the range. */
+  readonly row: number;
+  readonly place: number;
+}
+
+/** Rows of the first, a middle and the last row group. */
 function sampledRows(rows: number): readonly number[] {
   const groups = Math.ceil(rows / rowGroupSize);
   const chosen = [...new Set([0, groups >> 1, groups - 1])];
@@ -40,16 +48,25 @@ function sampledRows(rows: number): readonly number[] {
     .filter((row) => row < rows);
 }
 
+/** Rows of a range that are looked at; of a stack rows of each part, which lie where they do. */
+function samplesOf({ tensor, rowStart, rows, stack }: WeightRange): readonly SampledRow[] {
+  if (!stack) return sampledRows(rows).map((row) => ({ tensor, row: rowStart + row, place: row }));
+  const { starts } = stackStarts(stack);
+  return stack.flatMap((part, index) => {
+    return sampledRows(part.rows).map((row) => ({ tensor: part.tensor ?? tensor, row, place: starts[index] + row }));
+  });
+}
+
 /** Keeps rows of the first range of each class that has weights. */
 export class KeptRows {
   readonly #wanted = new Map<string, Set<number>>();
   readonly #kept = new Map<string, Kept>();
 
   constructor(classes: readonly KernelClass[]) {
-    for (const range of classes.flatMap(({ calls }) => calls[0].weights)) {
-      const wanted = this.#wanted.get(range.tensor) ?? new Set();
-      this.#wanted.set(range.tensor, wanted);
-      for (const row of sampledRows(range.rows)) wanted.add(range.rowStart + row);
+    for (const { tensor, row } of classes.flatMap(({ calls }) => calls[0].weights).flatMap((range) => samplesOf(range))) {
+      const wanted = this.#wanted.get(tensor) ?? new Set();
+      this.#wanted.set(tensor, wanted);
+      wanted.add(row);
     }
   }
 
@@ -66,13 +83,13 @@ export class KeptRows {
 
   /** The kept rows of a range; undefined when not all of them came by. */
   find(range: WeightRange): KeptWeights | undefined {
-    const rows = sampledRows(range.rows);
-    const data = new Float32Array(rows.length * range.cols);
-    for (const [index, row] of rows.entries()) {
-      const kept = this.#kept.get(`${range.tensor}[${range.rowStart + row}]`);
+    const samples = samplesOf(range);
+    const data = new Float32Array(samples.length * range.cols);
+    for (const [index, { tensor, row }] of samples.entries()) {
+      const kept = this.#kept.get(`${tensor}[${row}]`);
       if (!kept) return undefined;
       kept.format.dequantize(kept.bytes, data.subarray(index * range.cols, (index + 1) * range.cols));
     }
-    return { rows, weights: { rows: rows.length, cols: range.cols, data } };
+    return { rows: samples.map(({ place }) => place), weights: { rows: samples.length, cols: range.cols, data } };
   }
 }

@@ -10,7 +10,7 @@ import type { Pipeline } from "../gpu/pipelines.ts";
 import type { WeightRange } from "../graph/call.ts";
 import { rowsOver } from "../graph/program.ts";
 import { type CpuTensor, operandStride, type OperandSpecs, type OutputSpec, type StepRow, type Variant } from "../kernels/kernel.ts";
-import { type KernelClass, shapeOf } from "./classes.ts";
+import { type KernelClass, productOf, shapeOf } from "./classes.ts";
 import { lost, scoped } from "./execute.ts";
 import { elementType, makeInput, packRows, packStep } from "./operands.ts";
 
@@ -227,10 +227,16 @@ function operandSizes(cls: KernelClass, count: number): [string, number][] {
   return sizes.map(([name, size]) => [name, alignUp(size, bindAlignment)]);
 }
 
+/** Rows of a step; products that join ranges of attention are at a position that has all of them. */
+export function stepRowsOf(cls: KernelClass, count: number): readonly StepRow[] {
+  const merge = productOf(cls)?.merge;
+  return Array.from({ length: count }, (_, row) => ({ token: 0, position: merge ? merge.splits * merge.splitTokens - 1 : row, slot: 0 }));
+}
+
 function stateOf(cls: KernelClass, count: number): Uint8Array<ArrayBuffer> {
-  const rows: StepRow[] = Array.from({ length: count }, (_, position) => ({ token: 0, position, slot: 0 }));
+  const rows = stepRowsOf(cls, count);
   const overOutputs = rowsOver(cls.calls[0]) === "outputRows";
-  const outputRows = overOutputs ? rows.map(({ position }) => position) : [count - 1];
+  const outputRows = overOutputs ? [...rows.keys()] : [count - 1];
   return packStep(rows, outputRows, Math.max(cls.stepRows, count));
 }
 

@@ -4,10 +4,10 @@
 import { f16ToF32 } from "../base/dtype.ts";
 import { ShaderloomError } from "../base/errors.ts";
 import type { CpuTensor, Kernel, KernelTarget } from "../kernels/kernel.ts";
-import type { KernelClass } from "./classes.ts";
+import { type KernelClass, productOf } from "./classes.ts";
 import { elementType } from "./operands.ts";
 import type { KeptRows } from "./kept_rows.ts";
-import { type Compiled, differentRows, outputOf, type ProductBench, type WrittenRow } from "./product_bench.ts";
+import { type Compiled, differentRows, outputOf, type ProductBench, stepRowsOf, type WrittenRow } from "./product_bench.ts";
 
 /** What a check found; `unchecked` says nothing against a variant. */
 export type Verdict =
@@ -89,50 +89,42 @@ interface Expecting<A> {
 }
 
 function expected<A>({ kernel, attributes, cls, weights, activations }: Expecting<A>): Wanted {
-  const { count, attributes: narrowed, rowOf } = narrow(kernel, attributes, weights.rows.length);
-  const place = new Map(weights.rows.map((row, index) => [row, index]));
+  const product = productOf(cls);
+  // Of a pair, kept rows of the first half are followed by the same rows of the second.
+  const own = product?.pair ? weights.rows.slice(0, weights.rows.length / 2) : weights.rows;
+  const whole = kernel.narrow?.(attributes, Number.MAX_SAFE_INTEGER);
+  const place = new Map(own.map((row, index) => [row, index]));
   const columns = Int32Array.from({ length: outputOf(cls).spec.cols }, (_, col) => {
-    const found = rowOf(col);
-    if (!found) return leftAlone;
-    const index = place.get(found.row);
-    return index === undefined ? someNumber : found.part * count + index;
+    const row = whole?.weightRow ? whole.weightRow(col) : col;
+    return row === undefined ? leftAlone : (place.get(row) ?? someNumber);
   });
   const rowCount = activations.inputs[0].rows;
-  const rows = Array.from({ length: rowCount }, (_, position) => ({ token: 0, position, slot: 0 }));
-  const [values] = kernel.reference(narrowed, {
-    inputs: activations.inputs,
+  const rows = stepRowsOf(cls, rowCount);
+  const inputs = activations.inputs.map((input, index, all) => {
+    return product?.residual && index === all.length - 1 ? keptColumns(input, columns, own.length) : input;
+  });
+  const vectors = activations.vectors.map((vector, index) => {
+    return product?.norm && index === 0 ? vector : Float32Array.from(weights.rows, (row) => vector[row]);
+  });
+  const [values] = kernel.reference(kernel.narrow?.(attributes, own.length).attributes ?? attributes, {
+    inputs,
     weights: [weights.weights],
-    vectors: activations.vectors.map((vector) => Float32Array.from(weights.rows, (row) => vector[row])),
+    vectors,
     tables: [],
     rows,
-    outputRows: rows.map(({ position }) => position),
+    outputRows: [...rows.keys()],
   });
   return { cls, values, columns };
 }
 
-/** A product over few weight rows, and which row (of which part of K) a column of the whole one is; undefined: a column that is another's. */
-interface Narrow<A> {
-  readonly attributes: A;
-  readonly count: number;
-  readonly rowOf: (col: number) => { readonly row: number; readonly part: number } | undefined;
-}
-
-function narrow<A>(kernel: Kernel<A>, attributes: A, count: number): Narrow<A> {
-  if (hasParts(attributes)) {
-    const { n } = attributes;
-    return { attributes: { ...attributes, n: count }, count, rowOf: (col) => ({ row: col % n, part: Math.floor(col / n) }) };
+/** What is added to the columns of kept rows, in their order. */
+function keptColumns({ rows, cols, data }: CpuTensor, columns: Int32Array, count: number): CpuTensor {
+  const kept = new Float32Array(rows * count);
+  for (const [col, index] of columns.entries()) {
+    if (index < 0) continue;
+    for (let row = 0; row < rows; row++) kept[row * count + index] = data[row * cols + col];
   }
-  const whole = kernel.narrow?.(attributes, Number.MAX_SAFE_INTEGER);
-  const rowOf = (col: number): { row: number; part: number } | undefined => {
-    const row = whole?.weightRow ? whole.weightRow(col) : col;
-    return row === undefined ? undefined : { row, part: 0 };
-  };
-  return { attributes: kernel.narrow?.(attributes, count).attributes ?? attributes, count, rowOf };
-}
-
-/** Whether a product writes the sums over parts of K side by side, `[part][weight row]`. */
-function hasParts<A>(attributes: A): attributes is A & { readonly n: number; readonly splits: number } {
-  return typeof attributes === "object" && attributes !== null && "splits" in attributes && "n" in attributes;
+  return { rows, cols: count, data: kept };
 }
 
 function judge(found: readonly WrittenRow[], { cls, values, columns }: Wanted): Verdict {

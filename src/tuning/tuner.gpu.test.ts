@@ -88,7 +88,7 @@ interface Tuned extends KernelReport {
 async function tune({ device, caps }: OpenDevice, running: Running): Promise<Tuned> {
   const { call, mode = "race", shelf, ledger = new BufferLedger(device), signal = new AbortController().signal } = running;
   const target = { caps, deviceClass: caps.deviceClass, precision: "f32", maxRows: 1 } as const;
-  const classes = collectClasses([{ label: "decode", calls: [call], target, maxRows: 1, maxOutputRows: 1 }]);
+  const classes = collectClasses([{ label: "decode", calls: [call], target, stepRows: 1, maxOutputRows: 1 }]);
   const file = q8_0.sample(seededRng(3), (n * k) / q8_0.blockSize);
   const packed = packMatrix(q8_0, file, { rows: n, cols: k });
   expect(codebookBytes(q8_0)).toBe(0);

@@ -34,8 +34,8 @@ function classesOf(calls: readonly KernelCall[]): KernelClass[] {
   const target = { caps, deviceClass: "gpu", precision: "f32" } as const;
   const shared = { calls, maxOutputRows: 8 };
   return collectClasses([
-    { ...shared, label: "decode", target: { ...target, maxRows: 1 }, maxRows: 1 },
-    { ...shared, label: "prefill", target: { ...target, maxRows: 256 }, maxRows: 256 },
+    { ...shared, label: "decode", target: { ...target, maxRows: 1 }, stepRows: 256 },
+    { ...shared, label: "prefill", target: { ...target, maxRows: 256 }, stepRows: 256 },
   ]);
 }
 

@@ -1,0 +1,128 @@
+// What the fusion passes leave of a program: the very kernels that a step calls, and logits equal to those without any pass.
+
+import { describe, expect, test } from "vitest";
+import { fusionNames, type FusionName } from "../graph/fuse/names.ts";
+import { fusedModel, type FusedLowering, relativeRms } from "../testing/fused.ts";
+import type { TinyModelOptions } from "../testing/tiny_model.ts";
+
+const architectures = ["llama", "qwen2", "qwen3"] as const;
+/** Heads of 64 and rows of 172: whole blocks in the one, a row group that is not full in the other. */
+const shape = { hidden: 256, heads: 4, kvHeads: 2, ffn: 172 } as const;
+const tail = ["argmax", "advance"];
+
+async function decodeKernels(options: TinyModelOptions, lowering: FusedLowering): Promise<string[]> {
+  const { lower } = await fusedModel({ ...shape, ...options }, lowering.activations);
+  return lower("decode", lowering).calls.map(({ kernel }) => kernel);
+}
+
+/** Q4_0, and Q8_0 for some. */
+function except(some: RegExp): (matrix: string) => string {
+  return (matrix) => (some.test(matrix) ? "q8_0" : "q4_0");
+}
+
+function repeated(layers: number, kernels: readonly string[]): string[] {
+  return Array.from({ length: layers }, () => kernels).flat();
+}
+
+describe("kernels of a decode step", () => {
+  for (const architecture of architectures) {
+    for (const activations of ["f32", "f16"] as const) {
+      test(`${architecture} in ${activations} on GPUs: five a layer`, async () => {
+        const layer = ["linear", "attention_decode", "linear", "linear", "linear"];
+        expect(await decodeKernels({ architecture, layers: 3 }, { deviceClass: "gpu", activations })).toEqual([
+          "embed",
+          ...repeated(3, layer),
+          "rms_norm",
+          "linear",
+          ...tail,
+        ]);
+      });
+    }
+    test(`${architecture} in int8 on GPUs: nine a layer, four of which leave codes`, async () => {
+      const attention = ["rms_norm", "linear", "attention_decode", "attention_merge", "linear"];
+      const layer = [...attention, "rms_norm", "linear", "glu", "linear"];
+      expect(await decodeKernels({ architecture }, { deviceClass: "gpu", activations: "int8" })).toEqual([
+        "embed",
+        ...repeated(2, layer),
+        "rms_norm",
+        "linear",
+        ...tail,
+      ]);
+    });
+    test(`${architecture} on CPU drivers: nine a layer`, async () => {
+      const attention = ["rms_norm", "linear", "heads", "attention_decode", "attention_merge", "linear"];
+      const layer = [...attention, "rms_norm", "linear", "linear"];
+      expect(await decodeKernels({ architecture }, { deviceClass: "cpu" })).toEqual([
+        "embed",
+        ...repeated(2, layer),
+        "rms_norm",
+        "linear",
+        ...tail,
+      ]);
+    });
+  }
+  test("types that a file mixes take a launch for each run of one type", async () => {
+    const kernels = await decodeKernels({ format: except(/attn_v|ffn_down/), ffn: 192 }, { deviceClass: "gpu" });
+    expect(kernels).toHaveLength(6 * 2 + 3 + tail.length);
+    // Two launches for the two halves, and the unit.
+    const halves = await decodeKernels({ format: except(/ffn_gate/), ffn: 192 }, { deviceClass: "gpu" });
+    expect(halves).toHaveLength(7 * 2 + 3 + tail.length);
+  });
+  test("a stack over the binding limit is cut by its tensors, and those by rows", async () => {
+    const lowering = { deviceClass: "gpu", maxBindingBytes: 150 * 1024 } as const;
+    const { lower } = await fusedModel({ ...shape, architecture: "qwen2", ffn: 256 });
+    const qkv = lower("decode", lowering).calls.filter(({ outputs }) => outputs[0]?.name === "blk.0.attn_qkv");
+    expect(qkv.map(({ weights: [{ tensor, rowStart, rows }] }) => `${tensor.slice(6)} ${rowStart}+${rows}`)).toEqual([
+      "attn_q.weight 0+128",
+      "attn_q.weight 128+128",
+      "attn_k.weight 0+128",
+      "attn_v.weight 0+128",
+    ]);
+    expect(qkv.map(({ vectors }) => vectors.at(-1)?.start)).toEqual([0, 128, 0, 0]);
+  });
+});
+
+describe("kernels of a prefill step", () => {
+  for (const deviceClass of ["cpu", "gpu"] as const) {
+    test(`on ${deviceClass}s`, async () => {
+      const { lower } = await fusedModel(shape);
+      const { calls, sections, fusion } = lower("prefill", { deviceClass });
+      const attention = ["rms_norm", "linear", "heads", "attention_prefill", "linear"];
+      const layer = [...attention, "rms_norm", "linear", "glu", "linear"];
+      expect(calls.slice(0, sections[0].end).map(({ kernel }) => kernel)).toEqual(["embed", ...repeated(2, layer)]);
+      expect(fusion).toEqual(["qkv", "gate_up", "residual"]);
+    });
+  }
+});
+
+describe("logits by the interpreter, with passes and without", () => {
+  const ids = [72, 101, 108, 108, 111, 32, 119, 111, 114, 108, 100, 33];
+  const choices: readonly (readonly FusionName[] | undefined)[] = [
+    ...fusionNames.map((name) => [name]),
+    ...fusionNames.map((name) => fusionNames.filter((other) => other !== name)),
+    fusionNames,
+    undefined,
+  ];
+  const files: readonly TinyModelOptions[] = [
+    ...architectures.map((architecture) => ({ architecture })),
+    { architecture: "qwen2", ffn: 173, format: except(/attn_k/) },
+  ];
+  for (const [index, file] of files.entries()) {
+    for (const deviceClass of ["gpu", "cpu"] as const) {
+      test(`${file.architecture}, file ${index}, for ${deviceClass}s`, async () => {
+        const { logits } = await fusedModel({ hidden: 64, heads: 4, kvHeads: 2, layers: 2, ...file });
+        const plain = logits({ deviceClass, fusion: [] }, ids, 2);
+        for (const fusion of choices) {
+          const found = logits({ deviceClass, fusion }, ids, 2);
+          for (const [step, one] of found.entries()) expect(relativeRms(one, plain[step]), String(fusion)).toBeLessThan(1e-5);
+        }
+      });
+    }
+  }
+});
+
+test("every pass changes some program, so that leaving it out is a test of it", async () => {
+  const { lower } = await fusedModel(shape);
+  expect(lower("decode", { deviceClass: "gpu" }).fusion).toEqual(fusionNames);
+  for (const name of fusionNames) expect(lower("decode", { deviceClass: "gpu", fusion: [] }).fusion).not.toContain(name);
+});
