@@ -9,6 +9,7 @@ import type { KernelCall } from "../graph/call.ts";
 import type { Value } from "../graph/ir.ts";
 import type { Lowered } from "../graph/lower.ts";
 import { callTargets } from "../graph/program.ts";
+import type { AttentionAttributes } from "../kernels/attention.ts";
 import { cpuHeads } from "../kernels/attention_decode.ts";
 import { gemmTileRows } from "../kernels/gemm.ts";
 import { gemvColumns } from "../kernels/gemv.ts";
@@ -43,8 +44,7 @@ export interface Speed {
 export function productFormats(plan: RunnerPlan): string[] {
   const weights = new Map<string, number>();
   for (const call of plan.decode.calls) {
-    if (call.kernel === "linear" || call.kernel === "linear_split")
-      weights.set(formatOf(call), (weights.get(formatOf(call)) ?? 0) + weightsOf(call));
+    if (call.kernel === "linear") weights.set(formatOf(call), (weights.get(formatOf(call)) ?? 0) + weightsOf(call));
   }
   return [...weights].toSorted(([, a], [, b]) => b - a).map(([name]) => name);
 }
@@ -63,8 +63,24 @@ export function predictSpeed(plan: RunnerPlan, probe: AdapterProbe): Speed | und
 
 /** Every layer has as many; 1 where there is no attention. */
 function groupOf({ decode }: RunnerPlan): number {
-  const cols = (kernel: string): number => decode.calls.find((call) => call.kernel === kernel)?.inputs[0].cols ?? 1;
-  return Math.max(1, cols("attention_decode") / cols("kv_store"));
+  const [shape] = decode.calls.flatMap((call) => attentionOf(call) ?? []);
+  return shape ? shape.numHeads / shape.kv.numKvHeads : 1;
+}
+
+/** Heads of an attention kernel. */
+function attentionOf(call: KernelCall): AttentionAttributes | undefined {
+  return call.visit((_kernel, attributes) => (isAttention(attributes) ? attributes : undefined));
+}
+
+function isAttention<A>(attributes: A): attributes is A & AttentionAttributes {
+  return typeof attributes === "object" && attributes !== null && "numHeads" in attributes && "scale" in attributes;
+}
+
+/** Columns of the queries of an attention kernel. */
+function queryCols(call: KernelCall): number {
+  const shape = attentionOf(call);
+  assert(shape, `${call.name} is no attention`);
+  return shape.numHeads * shape.kv.headDim;
 }
 
 function stepMs(lowered: Lowered, step: Step, sections: readonly string[]): number {
@@ -77,18 +93,16 @@ function callMs(call: KernelCall, step: Step): number {
   const { probe } = step;
   switch (call.kernel) {
     case "linear":
-    case "linear_split":
       return productMs(call, step);
     case "attention_prefill": {
       const { rows, contextTokens } = step;
       const keys = rows * contextTokens - (rows * (rows - 1)) / 2;
-      return probe.dispatchMs + (keys * call.inputs[0].cols * 1000) / probe.attentionProducts.prefill;
+      return probe.dispatchMs + (keys * queryCols(call) * 1000) / probe.attentionProducts.prefill;
     }
     case "attention_decode": {
-      const { cols } = call.inputs[0];
       // A group that does not fill a thread's heads takes as long as one that does.
       const fill = step.target.deviceClass === "cpu" ? alignUp(step.group, cpuHeads(step.group)) / step.group : 1;
-      return probe.dispatchMs + (step.contextTokens * cols * fill * 1000) / probe.attentionProducts.decode;
+      return probe.dispatchMs + (step.contextTokens * queryCols(call) * fill * 1000) / probe.attentionProducts.decode;
     }
     default:
       return probe.dispatchMs + (elementBytes(call, step) * 1000) / probe.elementBytes;
@@ -109,7 +123,7 @@ function productMs(call: KernelCall, { target, rows, outputRows, probe }: Step):
   assert(variant, "linear has a variant for every target");
   const format = formatOf(call);
   const weights = weightsOf(call);
-  if (/^gemv(_split)?\//.test(variant.key)) {
+  if (variant.key.startsWith("gemv/")) {
     const passes = target.deviceClass === "cpu" ? used : ceilDiv(used, Math.min(tier.maxRows, gemvColumns));
     return probe.productStartMs.decode + (passes * weights * 1000) / probe.decodeWeights[format];
   }
@@ -148,6 +162,7 @@ function elementBytes(call: KernelCall, step: Step): number {
       return 2 * written;
     // Into the pages.
     case "kv_store":
+    case "heads":
       return 2 * read;
     // With a cosine and a sine for each pair, and a pair for each thread instead of four elements.
     case "rope":
