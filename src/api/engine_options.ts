@@ -4,7 +4,7 @@ import { ShaderloomError } from "../base/errors.ts";
 import { executionRanges, fusionNames } from "../engine/execution.ts";
 import { checkArray, checkNumber, checkString, isRecord, readFields, requestError } from "./fields.ts";
 import type { Fields } from "./fields.ts";
-import type { CallOptions, EngineOptions, EstimateOptions, ProbeOptions, TuneOptions } from "./types.ts";
+import type { CallOptions, EngineOptions, EstimateOptions, ProbeOptions, ProfileOptions, TuneOptions } from "./types.ts";
 
 const OPTION_NAMES = [
   "model",
@@ -83,6 +83,22 @@ export function readTuneOptions(options: TuneOptions | undefined): TuneOptions {
   const onProgress = options?.onProgress;
   if (onProgress !== undefined && typeof onProgress !== "function") throw requestError("onProgress", "a function", onProgress);
   return onProgress === undefined ? call : { ...call, onProgress };
+}
+
+/**
+ * The options of `profile`, checked.
+ *
+ * @throws {ShaderloomError} REQUEST.<option>
+ */
+export function readProfileOptions(options: ProfileOptions | undefined, contextLength: number): ProfileOptions {
+  const call = readCallOptions(options);
+  const fields = options === undefined ? new Map<string, unknown>() : readFields(options, "", ["tokens", "promptTokens", "signal"]);
+  const most = { tokens: contextLength, promptTokens: Math.min(contextLength, executionRanges.chunkTokens.max) };
+  const numbers = Object.entries(most).flatMap(([name, max]): Array<[string, number]> => {
+    const value = fields.get(name);
+    return value === undefined ? [] : [[name, checkNumber(value, name, { min: 1, max, integer: true })]];
+  });
+  return { ...Object.fromEntries(numbers), ...call };
 }
 
 /**

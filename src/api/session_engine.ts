@@ -7,7 +7,7 @@ import { createChatCompletion } from "./chat.ts";
 import { promptOf } from "./chat_prompt.ts";
 import { parseMessages, parseTemplateKwargs } from "./chat_request.ts";
 import { createCompletion } from "./completions.ts";
-import { readCallOptions, readTuneOptions, unloadedError } from "./engine_options.ts";
+import { readCallOptions, readProfileOptions, readTuneOptions, unloadedError } from "./engine_options.ts";
 import { checkArray, checkNumber, checkString } from "./fields.ts";
 import { createTurnQueue } from "./queue.ts";
 import { MAX_TEXT_LENGTH } from "./sampling_request.ts";
@@ -20,6 +20,8 @@ import type {
   CompletionRequest,
   Engine,
   EngineInfo,
+  Profile,
+  ProfileOptions,
   TuneOptions,
   TuneReport,
 } from "./types.ts";
@@ -71,17 +73,30 @@ function checkIds(ids: unknown, vocabSize: number): number[] {
   return checkArray(ids, "ids", MAX_IDS).map((id, i) => checkNumber(id, `ids[${i}]`, { min: 0, max: vocabSize - 1, integer: true }));
 }
 
-async function tuneInTurn({ session, queue, closers }: EngineParts, { signal, onProgress }: TuneOptions): Promise<TuneReport> {
+/** Runs something that needs the session for itself, in its turn; the engine's end aborts it. */
+async function inTurn<T>(
+  { queue, closers }: EngineParts,
+  signal: AbortSignal | undefined,
+  run: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const release = await queue.take(signal);
   const closing = new AbortController();
   const close = (): void => closing.abort();
   closers.add(close);
   try {
-    return await session.tune({ signal: signal ? AbortSignal.any([signal, closing.signal]) : closing.signal, onProgress });
+    return await run(signal ? AbortSignal.any([signal, closing.signal]) : closing.signal);
   } finally {
     closers.delete(close);
     release();
   }
+}
+
+function tuneInTurn(parts: EngineParts, { signal, onProgress }: TuneOptions): Promise<TuneReport> {
+  return inTurn(parts, signal, (combined) => parts.session.tune({ signal: combined, onProgress }));
+}
+
+function profileInTurn(parts: EngineParts, { signal, ...options }: ProfileOptions): Promise<Profile> {
+  return inTurn(parts, signal, (combined) => parts.session.profile({ ...options, signal: combined }));
 }
 
 async function closeSession({ session, queue, closers }: EngineParts): Promise<void> {
@@ -114,6 +129,7 @@ export function createSessionEngine(session: Session): Engine {
     applyChatTemplate: (messages, kwargs) => guard(() => promptOf(session, parseMessages(messages), parseTemplateKwargs(kwargs)).text),
     info: () => guard(() => engineInfo(session)),
     tune: (options) => guard(() => tuneInTurn(parts, readTuneOptions(options))),
+    profile: (options) => guard(() => profileInTurn(parts, readProfileOptions(options, session.info().contextLength))),
     stats: () => guard(() => ({ ...session.stats(), queued: parts.queue.waiting })),
     unload,
     [Symbol.asyncDispose]: unload,

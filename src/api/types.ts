@@ -1,14 +1,16 @@
 // The shapes of requests and responses: OpenAI's field names, exactly, and the few fields beside them that this engine adds.
 
-import type { ModelStore, SessionStats, SessionStorage, TuneProgress, TuneReport } from "../engine/session.ts";
+import type { ModelStore, Profile, SessionStats, SessionStorage, TuneProgress, TuneReport } from "../engine/session.ts";
 
 export type { EngineOptions, EstimateOptions, ProbeOptions } from "./option_types.ts";
 export type { ExecutionOptions, FusionName } from "../engine/execution.ts";
 export type { LoadProgress } from "../engine/progress.ts";
 export type {
+  ChromeTrace,
   HubOptions,
   KernelReport,
   ModelLocation,
+  Profile,
   SessionStorage,
   StoreDiagnostics,
   StorageSpace,
@@ -247,9 +249,25 @@ export interface Engine extends AsyncDisposable {
    * request. The engine goes on as it is; the next load runs the winners.
    */
   tune(options?: TuneOptions): Promise<TuneReport>;
+  /**
+   * Where the time of a decode step and of a prefill step goes on this adapter: each dispatch by itself, with the share that its bytes and
+   * multiply-adds have of the adapter's best, as data, as a table to read and as a trace for chrome://tracing or Perfetto. Takes some seconds
+   * and waits its turn like a request. The engine goes on as it is, but for the cached prefix, which is lost. Costs nothing unless called.
+   *
+   * @throws {ShaderloomError} REQUEST.<option>, AbortError, GPU.oom, GPU.lost
+   */
+  profile(options?: ProfileOptions): Promise<Profile>;
   stats(): Promise<EngineStats>;
   /** Ends running calls with an AbortError and frees everything. */
   unload(): Promise<void>;
+}
+
+/** Options of `profile`. */
+export interface ProfileOptions extends CallOptions {
+  /** Tokens in the context of the decode step, its own included: from 1 to the context length; default 256 or the whole context. */
+  readonly tokens?: number;
+  /** Tokens of the prefill step, from 1 to 256 and to the context length; default as many as that. */
+  readonly promptTokens?: number;
 }
 
 /** Options of `tune`. */

@@ -66,6 +66,17 @@ export function createSession(parts: SessionParts): Session {
         throw error;
       }
     },
+    async profile(options) {
+      check();
+      // The pages of the sequence are written over.
+      context.sequence.reset();
+      try {
+        return await parts.profile(options, check);
+      } catch (error) {
+        check();
+        throw error;
+      }
+    },
     info: () => ({ ...sessionInfo(model, opened), storage: parts.storage }),
     stats: () => sessionStats(parts, { ...counts, tokensInFlight: context.pace.inFlight }),
     destroy() {

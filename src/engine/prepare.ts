@@ -20,9 +20,11 @@ import { loadWeights } from "../weights/loader.ts";
 import type { ByteSource } from "../weights/source.ts";
 import type { ExecutionOptions } from "./execution.ts";
 import type { LoadedModel } from "./model.ts";
-import { placeRunner, planRunner } from "./placement.ts";
+import { chunkRows, placeRunner, planRunner } from "./placement.ts";
+import type { Profile, ProfileOptions } from "./profile_report.ts";
 import type { LoadReport } from "./progress.ts";
 import { Runner } from "./runner.ts";
+import type { RunnerParts } from "./runner_parts.ts";
 import type { Session, SessionStats } from "./session.ts";
 
 export interface PrepareOptions {
@@ -52,6 +54,8 @@ export interface Prepared {
   readonly execution: ExecutionOptions;
   /** See `Session.tune`. */
   readonly tune: Session["tune"];
+  /** See `Session.profile`; `check` throws what went wrong with the device in the meantime. */
+  readonly profile: (options: ProfileOptions | undefined, check: () => void) => Promise<Profile>;
 }
 
 /** @throws {ShaderloomError} GPU.oom, GPU.shader, AbortError, what reading the weights throws; the caller frees the ledger */
@@ -92,7 +96,7 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
       return compileProgram(program, { pipelines, activations, choose: tuner.chooseFor(program.label) });
     }),
   );
-  const runner = new Runner({
+  const parts: RunnerParts = {
     device,
     readback: made.readback,
     control: made.control,
@@ -102,7 +106,8 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
     weights: { slab: (name) => required(made.slabs, name), table: (name) => required(made.tables, name) },
     vocabSize: model.config.vocabSize,
     scoreTopK,
-  });
+  };
+  const runner = new Runner(parts);
   const dispatches = { decode: decode.dispatchCount(), prefill: prefill.dispatchCount(["body", "head", "pick"]) };
   return {
     runner,
@@ -114,6 +119,11 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
     kernels,
     execution: prepare.execution,
     tune: ({ signal, onProgress } = {}) => tuner.sweep({ signal, onProgress }),
+    profile: async (options, check) => {
+      const { profileRunner } = await import("./profile.ts");
+      const { activations: precision, contextLength } = model;
+      return profileRunner({ ...parts, runner, ledger, caps, precision, contextLength, maxRows: chunkRows, slot: 0, check }, options);
+    },
   };
 }
 

@@ -10,9 +10,9 @@ import { openDevice } from "../gpu/device.ts";
 import { add } from "../kernels/add.ts";
 import { attentionDecode, chooseSplits } from "../kernels/attention_decode.ts";
 import { attentionPrefill } from "../kernels/attention_prefill.ts";
-import { gatherRows } from "../kernels/gather_rows.ts";
 import type { KernelTarget, Precision } from "../kernels/kernel.ts";
 import { linear, type LinearAttributes } from "../kernels/linear.ts";
+import { elementBytesOf, makeCopyWork } from "./probe_copy.ts";
 import { makePeakWorks, peaksOf } from "./probe_peaks.ts";
 import { ratesOf } from "./probe_rates.ts";
 import { type TimerOptions, timeWorks, type Work } from "./probe_timer.ts";
@@ -38,7 +38,6 @@ interface ProbeSizes {
   readonly smallK: number;
   /** Places that a matrix is read from in turn, more than a GPU's caches hold; not so much that small GPUs lack it. */
   readonly spreadBytes: number;
-  readonly copyCols: number;
   readonly elementCols: number;
   readonly heads: number;
   readonly kvHeads: number;
@@ -46,7 +45,6 @@ interface ProbeSizes {
 }
 
 const smallN = 64;
-const copyRows = 64;
 const elementRows = 128;
 /** The past of a token early in an answer, which is what speeds are foretold for. */
 const attentionTokens = 160;
@@ -54,20 +52,18 @@ const attentionRows = 128;
 const pageTokens = 32;
 
 /** Software adapters have few threads and a cache that no small model outgrows either. */
-function sizesFor({ software, maxBindingBytes }: Caps, formatCount: number): ProbeSizes {
+function sizesFor({ software }: Caps, formatCount: number): ProbeSizes {
   if (software) {
     const attention = { heads: 8, kvHeads: 4, headDim: 64 };
     const products = { decode: { n: 1024, k: 1024 }, prefill: { n: 1024, k: 512, rows: 64 }, smallK: 256 };
-    return { ...attention, ...products, spreadBytes: 0, copyCols: 65536, elementCols: 1024 };
+    return { ...attention, ...products, spreadBytes: 0, elementCols: 1024 };
   }
   const attention = { heads: 32, kvHeads: 8, headDim: 128 };
   const products = { decode: { n: 4096, k: 4096 }, prefill: { n: 4096, k: 1024, rows: 256 }, smallK: 1024 };
-  const copyCols = Math.min(1 << 18, maxBindingBytes / copyRows / 4);
   return {
     ...attention,
     ...products,
     spreadBytes: Math.min(128 << 20, (256 << 20) / Math.max(1, formatCount)),
-    copyCols,
     elementCols: 4096,
   };
 }
@@ -147,7 +143,7 @@ async function makeMeasures(
   };
   const product = (format: WeightFormat, { n, k }: { n: number; k: number }, step: WorkStep): Promise<Work> =>
     maker.make(linear, productAttributes(format, { n, k }, target.precision), step);
-  const { decode, prefill, smallK, spreadBytes, copyCols, elementCols, heads, headDim } = sizes;
+  const { decode, prefill, smallK, spreadBytes, elementCols, heads, headDim } = sizes;
   for (const [index, format] of wanted.entries()) {
     note(`decode ${format.name}`, decode.n * decode.k, product(format, decode, { rows: 1, spreadBytes }));
     note(`prefill ${format.name}`, prefill.n * prefill.k * prefill.rows, product(format, prefill, { rows: prefill.rows }));
@@ -156,7 +152,8 @@ async function makeMeasures(
     note("small decode", smallN * smallK, product(format, small, { rows: 1 }));
     note("small prefill", smallN * smallK * smallN, product(format, small, { rows: smallN, maxRows: prefill.rows }));
   }
-  note("copy", 2 * copyRows * copyCols * elementBytesOf(target), maker.make(gatherRows, { cols: copyCols }, { rows: copyRows }));
+  const copy = makeCopyWork(maker, target);
+  making.push(copy.then((made) => ["copy", { work: made.work, amount: made.bytes }] as const));
   const elements = { cols: elementCols };
   note("dispatch", 0, maker.make(add, elements, { rows: 1, maxRows: elementRows }));
   note("elements", 3 * elementRows * elementCols * elementBytesOf(target), maker.make(add, elements, { rows: elementRows }));
@@ -166,10 +163,6 @@ async function makeMeasures(
   const causal = (attentionRows * (attentionRows + 1)) / 2;
   note("attention prefill", causal * heads * headDim, maker.make(attentionPrefill, attributes, { rows: attentionRows }));
   return new Map(await Promise.all(making));
-}
-
-function elementBytesOf({ precision }: KernelTarget): number {
-  return precision === "f16" ? 2 : 4;
 }
 
 function productAttributes(format: WeightFormat, { n, k }: { n: number; k: number }, precision: Precision): LinearAttributes {

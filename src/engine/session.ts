@@ -10,8 +10,10 @@ import type { TuneProgress, TuneReport } from "../tuning/tune.ts";
 import type { StoreTier } from "../store/chunk_store.ts";
 import type { StoreDiagnostics } from "../store/diagnostics.ts";
 import type { PlainError } from "../base/errors.ts";
+import type { Profile, ProfileOptions } from "./profile_report.ts";
 
 export type { ExecutionOptions } from "./execution.ts";
+export type { ChromeTrace, Profile, ProfileOptions } from "./profile_report.ts";
 export type { TuneProgress, TuneReport } from "../tuning/tune.ts";
 export type { KernelReport, TuningMode } from "../tuning/report.ts";
 export type { StoreDiagnostics } from "../store/diagnostics.ts";
@@ -164,6 +166,13 @@ export interface Session {
     readonly signal?: AbortSignal | undefined;
     readonly onProgress?: ((progress: TuneProgress) => void) | undefined;
   }): Promise<TuneReport>;
+  /**
+   * Times every dispatch of a decode step and of a prefill step. The session runs on as it is, but for the cached prefix, which is lost. Not
+   * while a `generate` runs.
+   * @param options  both numbers at least 1 and within the context, `promptTokens` at most a chunk's 256
+   * @throws {ShaderloomError} AbortError, GPU.lost, GPU.oom
+   */
+  profile(options?: ProfileOptions): Promise<Profile>;
   info(): SessionInfo;
   stats(): SessionStats;
   /** Frees the device and all memory. Idempotent. */

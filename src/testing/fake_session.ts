@@ -2,6 +2,7 @@
 // of what lies above the engine.
 import { ShaderloomError, assert, throwIfAborted } from "../base/errors.ts";
 import type { GenerateEvent, GenerateRequest, Session, TokenScore } from "../engine/session.ts";
+import { type Profile, type ProfileFacts, tableOf, traceOf } from "../engine/profile_report.ts";
 import { noDiagnostics } from "../store/diagnostics.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 
@@ -91,6 +92,23 @@ export function fakeScore(id: number, count: number): TokenScore {
   return { id, logprob: -1 / 4, top };
 }
 
+/** A profile of steps without dispatches. */
+function fakeProfile(tokens: number, promptTokens: number): Profile {
+  const facts: ProfileFacts = {
+    adapter: { vendor: "", architecture: "", description: "", deviceClass: "cpu", f16: false },
+    activations: "f32",
+    timestamps: false,
+    quantumMs: 0.1,
+    copyBytesPerSecond: 1e9,
+    macsPerSecond: 1e9,
+    steps: [
+      { phase: "decode", rows: 1, contextTokens: tokens, totalMs: 1, dispatches: [] },
+      { phase: "prefill", rows: promptTokens, contextTokens: promptTokens, totalMs: 1, dispatches: [] },
+    ],
+  };
+  return { ...facts, table: tableOf(facts), trace: traceOf(facts) };
+}
+
 const macrotask = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 0));
 
 export function fakeSession(options: FakeOptions): FakeSession {
@@ -141,6 +159,17 @@ export function fakeSession(options: FakeOptions): FakeSession {
         throwIfAborted(signal);
         onProgress?.({ done: 1, total: 1, class: "" });
         return { clock: "wall", totalMs: 1, stored: false, variants: [], dropped: [] };
+      } finally {
+        state.running = false;
+      }
+    },
+    async profile({ signal, tokens = 9, promptTokens = 8 } = {}) {
+      assert(!state.running, "nothing else runs meanwhile");
+      state.running = true;
+      try {
+        await pause(signal);
+        throwIfAborted(signal);
+        return fakeProfile(tokens, promptTokens);
       } finally {
         state.running = false;
       }

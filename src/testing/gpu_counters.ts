@@ -6,11 +6,14 @@ export interface GpuCounts {
   createBuffer: number;
   createBindGroup: number;
   createComputePipeline: number;
+  createQuerySet: number;
   createCommandEncoder: number;
   writeBuffer: number;
   writtenBytes: number;
   submit: number;
   beginComputePass: number;
+  /** Passes with timestamps. */
+  timedPasses: number;
   dispatch: number;
   readBytes: number;
 }
@@ -20,11 +23,13 @@ const zero: GpuCounts = {
   createBuffer: 0,
   createBindGroup: 0,
   createComputePipeline: 0,
+  createQuerySet: 0,
   createCommandEncoder: 0,
   writeBuffer: 0,
   writtenBytes: 0,
   submit: 0,
   beginComputePass: 0,
+  timedPasses: 0,
   dispatch: 0,
   readBytes: 0,
 };
@@ -73,12 +78,16 @@ export function countGpuCalls(device: GPUDevice): { take(): GpuCounts; stop(): v
     });
   }
   wrap(device, "createCommandEncoder", () => counts.createCommandEncoder++);
+  wrap(device, "createQuerySet", () => counts.createQuerySet++);
   wrap(device.queue, "submit", () => counts.submit++);
   wrap(device.queue, "writeBuffer", (args) => {
     counts.writeBuffer++;
     counts.writtenBytes += writtenBytes(args);
   });
-  wrap(encoder, "beginComputePass", () => counts.beginComputePass++);
+  wrap(encoder, "beginComputePass", ([descriptor]) => {
+    counts.beginComputePass++;
+    if (descriptor !== undefined && (descriptor as GPUComputePassDescriptor).timestampWrites !== undefined) counts.timedPasses++;
+  });
   wrap(pass, "dispatchWorkgroups", () => counts.dispatch++);
   wrap(pass, "dispatchWorkgroupsIndirect", () => counts.dispatch++);
   wrap(buffer, "getMappedRange", (args) => (counts.readBytes += Number(args[1] ?? 0)));

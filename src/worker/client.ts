@@ -118,6 +118,11 @@ function remoteEngine(connection: Connection): Engine {
       if (!isAnswer("tune", value)) throw malformedError();
       return value;
     },
+    profile: async (options) => {
+      const { signal } = readCallOptions(options);
+      const { signal: _signal, ...rest } = options ?? {};
+      return callWorker(connection, "profile", (id) => ({ kind: "call", id, method: "profile", args: [rest] }), signal);
+    },
     unload,
     [Symbol.asyncDispose]: unload,
   };

@@ -82,6 +82,8 @@ async function call(host: Host, message: Extract<ToWorker, { kind: "call" }>, si
       return engine.stats();
     case "tune":
       return engine.tune({ signal, onProgress: (progress) => post(host, { kind: "progress", id: message.id, progress }) });
+    case "profile":
+      return engine.profile({ ...message.args[0], signal });
     case "unload":
       await engine.unload();
   }

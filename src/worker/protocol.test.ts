@@ -20,6 +20,7 @@ const toWorker: ToWorker[] = [
   { kind: "task", id: 1, task: "estimate", options: { model: "a.gguf" } },
   { kind: "task", id: 1, task: "probe", options: {} },
   { kind: "call", id: 2, method: "tokenize", args: ["a"] },
+  { kind: "call", id: 2, method: "profile", args: [{ tokens: 5 }] },
   { kind: "call", id: 2, method: "unload", args: [] },
   { kind: "stream", id: 3, method: "chat", request: { messages: [], stream: true } },
   { kind: "stream", id: 3, method: "completions", request: { prompt: "", stream: true } },

@@ -17,6 +17,8 @@ import type {
   EstimateOptions,
   LoadProgress,
   ProbeOptions,
+  Profile,
+  ProfileOptions,
   TuneProgress,
   TuneReport,
 } from "../api/types.ts";
@@ -24,7 +26,7 @@ import { isErrorCode } from "../base/errors.ts";
 import type { PlainError } from "../base/errors.ts";
 
 /** Raised when a message changes: a page may hold a cached worker script of another release. */
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 /** Chunks the worker may be ahead of the consumer; with none left, generation pauses. */
 export const STREAM_WINDOW = 8;
@@ -55,6 +57,7 @@ export interface Calls {
   readonly info: { readonly args: readonly []; readonly value: EngineInfo };
   readonly stats: { readonly args: readonly []; readonly value: EngineStats };
   readonly tune: { readonly args: readonly []; readonly value: TuneReport };
+  readonly profile: { readonly args: readonly [Omit<ProfileOptions, "signal">]; readonly value: Profile };
   readonly unload: { readonly args: readonly []; readonly value: undefined };
 }
 export type CallMethod = keyof Calls;
@@ -154,6 +157,7 @@ const answerChecks: Readonly<Record<CallMethod, (value: unknown) => boolean>> = 
   info: (value) => isObject(value) && isObject(value["model"]),
   stats: (value) => isObject(value) && isObject(value["gpuBytes"]),
   tune: (value) => isObject(value) && Array.isArray(value["variants"]),
+  profile: (value) => isObject(value) && Array.isArray(value["steps"]) && typeof value["table"] === "string",
   unload: (value) => value === undefined,
 };
 
