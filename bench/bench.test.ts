@@ -105,9 +105,9 @@ describe("calls of models", () => {
     const calls = modelCalls("1b", { ...shared, phase: "prefill", format: q4_0 });
     const products = calls.filter(({ call }) => call.kernel === "linear");
     expect(products.map(({ call, target }) => [call.weights[0].rows, call.weights[0].cols, target.maxRows])).toEqual([
+      [3072, 2048, 64],
       [2048, 2048, 64],
-      [512, 2048, 64],
-      [8192, 2048, 64],
+      [16384, 2048, 64],
       [2048, 8192, 64],
       [128256, 2048, 1],
     ]);

@@ -4,7 +4,7 @@ import { basename } from "node:path";
 import { parseArgs } from "node:util";
 
 /** In the order in which they are measured. */
-export const sections = ["copy", "peaks", "ratios", "columns", "lut", "dispatch", "kernels", "models", "estimate"];
+export const sections = ["copy", "peaks", "ratios", "columns", "lut", "dispatch", "kernels", "loop", "models", "estimate"];
 
 const options = {
   node: { type: "string" },

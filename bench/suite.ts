@@ -5,6 +5,7 @@ import type { Caps } from "../src/gpu/caps.ts";
 import { type CopyResult, measureCopy } from "./copy.ts";
 import { type EstimateError, measureEstimate } from "./estimate.ts";
 import { type KernelFilter, type KernelSections, measureKernelSections } from "./kernel_sections.ts";
+import { type LoopResult, measureLoop } from "./loop.ts";
 import { measureModel, type ModelSpec, type ModelSpeed, type SpeedOptions } from "./model_speed.ts";
 import { measurePeaks, type Peaks } from "./peaks.ts";
 import { measureRatios, type RatiosResult } from "./ratios.ts";
@@ -12,7 +13,7 @@ import { measureRatios, type RatiosResult } from "./ratios.ts";
 export { randomModel } from "./random_model.ts";
 
 /** What can be measured, in the order in which it is. */
-export type Section = "copy" | "peaks" | "ratios" | "columns" | "lut" | "dispatch" | "kernels" | "models" | "estimate";
+export type Section = "copy" | "peaks" | "ratios" | "columns" | "lut" | "dispatch" | "kernels" | "loop" | "models" | "estimate";
 
 export interface SuiteOptions extends SpeedOptions {
   readonly sections: readonly Section[];
@@ -28,6 +29,7 @@ export interface SuiteResult extends KernelSections {
   readonly copy?: CopyResult;
   readonly peaks?: Peaks;
   readonly ratios?: RatiosResult;
+  readonly loop?: LoopResult;
   readonly models: readonly ModelSpeed[];
   readonly estimates: readonly EstimateError[];
 }
@@ -56,7 +58,8 @@ export async function runSuite(gpu: GPU, options: SuiteOptions): Promise<SuiteRe
     const peaks = await measure("peaks", () => measurePeaks(device, caps, { clock }));
     const ratios = await measure("ratios", () => measureRatios(device, caps, { clock }));
     const sections = await measureKernelSections(bench, options.sections, options.kernels);
-    kernels = { adapter, ...(copy && { copy }), ...(peaks && { peaks }), ...(ratios && { ratios }), ...sections };
+    const loop = await measure("loop", () => measureLoop(gpu, device));
+    kernels = { adapter, ...(copy && { copy }), ...(peaks && { peaks }), ...(ratios && { ratios }), ...(loop && { loop }), ...sections };
   } finally {
     opened.destroy();
   }

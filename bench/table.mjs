@@ -1,6 +1,15 @@
 // Prints a bench's result for people.
 import { align, number, percent } from "./align.mjs";
-import { columnsTable, dispatchTable, kernelTable, lutTable, matvecSummary, peaksTable, ratiosTable } from "./kernel_table.mjs";
+import {
+  columnsTable,
+  dispatchTable,
+  kernelTable,
+  lutTable,
+  matvecSummary,
+  peaksTable,
+  promisesTable,
+  ratiosTable,
+} from "./kernel_table.mjs";
 
 function modelTable(models, copy) {
   const head = ["model", "prefill tok/s", "decode tok/s", "encode us", "dispatches", "GB/s", "of copy", "load ms"];
@@ -53,7 +62,7 @@ function skippedText({ section, measured, skipped }) {
 }
 
 /** Each table after an empty line; those of sections that were not asked for are absent. */
-function tablesOf({ copy, peaks, ratios, columns, lut, dispatch, kernels, skipped = [], faults = [], models, estimates }, peers) {
+function tablesOf({ copy, peaks, ratios, loop, columns, lut, dispatch, kernels, skipped = [], faults = [], models, estimates }, peers) {
   const tables = [];
   const add = (rows, make) => {
     if (rows !== undefined && rows.length > 0) tables.push(make(rows));
@@ -61,6 +70,7 @@ function tablesOf({ copy, peaks, ratios, columns, lut, dispatch, kernels, skippe
   if (copy) tables.push(`copy: ${number(copy.gigabytesPerSecond, 2)} GB/s read and written (${copy.bytes / 2 ** 20} MiB buffers)`);
   if (peaks) tables.push(peaksTable(peaks));
   if (ratios) tables.push(ratiosTable(ratios));
+  if (loop) tables.push(promisesTable(loop));
   add(columns, columnsTable);
   add(lut, lutTable);
   add(dispatch, dispatchTable);

@@ -1,11 +1,11 @@
 // What a run asserts: every promised ratio was measured and reached, and no kernel was wrong.
 
 /** @returns a sentence for each broken promise; none when all hold */
-export function verdictOf({ ratios, faults = [] }) {
+export function verdictOf({ ratios, loop, faults = [] }) {
   const failures = faults.map((fault) => `a kernel is not right: ${fault}`);
-  if (ratios === undefined) return failures;
-  const promised = ratios.ratios.filter(({ goal }) => goal !== undefined);
-  if (promised.length === 0) failures.push("no ratio is promised on this adapter, so none was checked");
+  const promised = [ratios, loop].flatMap((section) => section?.ratios ?? []).filter(({ goal }) => goal !== undefined);
+  const measured = ratios !== undefined || loop !== undefined;
+  if (measured && promised.length === 0) failures.push("no ratio is promised on this adapter, so none was checked");
   for (const { name, ratio, goal } of promised) {
     if (!(ratio >= goal)) failures.push(`${name}: ${ratio.toFixed(2)} times, promised ${goal}`);
   }
