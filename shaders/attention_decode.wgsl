@@ -1,12 +1,12 @@
 // (max, sum, 0, 0, sums of exp(score - max) v) of each query head over each range of its row's past.
-// partials [rows, PARTIAL_STRIDE] as [HEADS][SPLITS][1 + D4], in vec4; kv as in parts/kv; queries as parts/prologue has them.
+// partials [rows, PARTIAL_STRIDE] as [HEADS][SPLITS][1 + D4], in vec4; kv as in parts/kv; queries as parts/newest has them.
 // Grid: (SETS, ranges, rows), one workgroup per range and set of up to SET_HEADS (1 to 4) query heads that share a kv head, so that
 // keys and values are read once for all of them; ranges past the row's position return at once. A range is taken in tiles of TILE
 // keys: PER_KEY lanes share a key's dimensions; then lanes lie across the dimensions of values, D4 side by side, and each such stripe
 // takes every STRIPES-th key with a running maximum and sum of its own. Stripes are joined at the end.
-// Workgroup memory: SET_HEADS * 4 D4 + 4 WG words, and that of parts/prologue.
+// Workgroup memory: SET_HEADS * 4 D4 + 4 WG words, and that of parts/newest.
 // Consts: WG, HEADS, GROUP (query heads per kv head), SETS, SET_HEADS, TILE, PARTIAL_STRIDE, LOWEST, those of the parts.
-// Parts: prologue, ranges, kv, mask, score, loop.
+// Parts: newest, ranges, kv, mask, score, loop.
 // Sources: Flash-Decoding, after arXiv:2307.08691; running maximum: arXiv:1805.02867.
 
 const PER_KEY = WG / TILE;
@@ -105,7 +105,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   let kv_head = wg.x * KV_HEADS / SETS;
   // The last set of a group may be short, and then repeats its last head.
   let first_head = wg.x % (SETS / KV_HEADS) * SET_HEADS;
-  prologue(row, kv_head, first_head, end > position, lane);
+  take_heads(row, kv_head, first_head, end > position, lane);
   workgroupBarrier();
 
   let col = lane % D4;

@@ -1,5 +1,25 @@
 import { expect, test } from "vitest";
+import type { Caps } from "../gpu/caps.ts";
 import { activeRanges, mostRanges, rangeTokens } from "./attention.ts";
+import { attentionDecode, chooseSplits } from "./attention_decode.ts";
+import { heads, type HeadsAttributes } from "./heads.ts";
+
+const caps: Caps = {
+  vendor: "any",
+  architecture: "any",
+  description: "a plain adapter",
+  deviceClass: "gpu",
+  software: false,
+  f16: false,
+  subgroups: undefined,
+  subgroupMatrix: [],
+  packedDot: false,
+  maxWorkgroupInvocations: 256,
+  maxWorkgroupStorageBytes: 16384,
+  maxBindingBytes: 2 ** 27,
+  maxBufferBytes: 2 ** 28,
+  maxStorageBuffers: 8,
+};
 
 test("ranges hold the whole past, are multiples of 8 and no more than there may be", () => {
   for (const splits of [1, 3, 4, 16]) {
@@ -26,4 +46,35 @@ test("short pasts have ranges of the least length, long ones more tokens in a ra
   const ranges = { splits: 16, splitTokens: 32 };
   expect([0, 31, 32, 511].map((position) => activeRanges(position, ranges))).toEqual([1, 1, 2, 16]);
   expect([0, 511, 512, 4095].map((position) => rangeTokens(position, ranges))).toEqual([32, 32, 40, 256]);
+});
+
+test("partials of GPUs stay as small at 131,072 tokens as at 4,096", () => {
+  const target = { caps, deviceClass: "gpu", precision: "f32", maxRows: 1 } as const;
+  for (const numKvHeads of [1, 2, 8, 32, 64]) {
+    const kv = { pageTokens: 32, numKvHeads, headDim: 128, type: "f32", maxPages: 4096 } as const;
+    const found = [4096, 131072].map((tokens) => chooseSplits(target, kv, tokens));
+    expect(found[1]).toEqual(found[0]);
+    expect(found[0].splits).toBeGreaterThanOrEqual(4);
+    expect(found[0].splits).toBeLessThanOrEqual(16);
+    // A short context has no more than it can use.
+    expect(chooseSplits(target, kv, 100).splits).toBe(2);
+    const [variant] = attentionDecode.variants({ kv, numHeads: 64, scale: 1, ...found[1] }, target);
+    const [sets, active] = variant.grid({ rows: 1, outputRows: 1, contextTokens: 131072 });
+    expect([sets, active]).toEqual([numKvHeads * Math.ceil(64 / numKvHeads / 4), found[0].splits]);
+  }
+});
+
+test("heads that shaders do not have give no variant", () => {
+  const target = { caps, deviceClass: "gpu", precision: "f32", maxRows: 1 } as const;
+  const kv = { pageTokens: 32, numKvHeads: 1, headDim: 24, type: "f32", maxPages: 4 } as const;
+  const shape = { kv, numHeads: 2, headDim: 24, maxPositions: 128, keyStart: 48, valueStart: 72, cols: 96 } as const;
+  const count = (one: HeadsAttributes): number[] => [
+    heads.variants(one, target).length,
+    attentionDecode.variants({ kv, numHeads: 2, scale: 1, splits: 1, splitTokens: 64, prologue: one }, target).length,
+  ];
+  expect(count({ ...shape, rotaryDim: 24, pairing: "half" })).toEqual([1, 1]);
+  expect(count({ ...shape, rotaryDim: 12, pairing: "half" })).toEqual([0, 0]);
+  expect(count({ ...shape, rotaryDim: 12, pairing: "interleaved" })).toEqual([1, 1]);
+  expect(count({ ...shape, rotaryDim: 10, pairing: "interleaved" })).toEqual([0, 0]);
+  expect(count({ ...shape, rotaryDim: 24, pairing: "half", qNorm: { eps: 1e-6 } })).toEqual([0, 0]);
 });

@@ -105,8 +105,8 @@ function gpuShape({ kv, numHeads, prologue }: DecodeAttributes, target: KernelTa
       "attention_decode.wgsl",
       loopPart(target),
       ...(prologue
-        ? ["parts/prologue/heads.wgsl", ...headsParts(prologue).filter((part) => part !== kvPart)]
-        : ["parts/prologue/queries.wgsl"]),
+        ? ["parts/newest/made.wgsl", ...headsParts(prologue).filter((part) => part !== kvPart)]
+        : ["parts/newest/paged.wgsl"]),
     ],
   };
 }

@@ -4,6 +4,7 @@
 import { assert } from "../base/errors.ts";
 import { type KvLayout, rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
+import type { Rng } from "../base/rng.ts";
 import type { ConstValue } from "../gpu/shader.ts";
 import type { CpuArgs, CpuTensor, Kernel, KernelBinding, KernelTarget, KernelWork, OperandSpecs, Variant } from "./kernel.ts";
 import { kvBindings, kvClampedPart, kvConsts, kvIndex, kvKept, kvMax, kvPart } from "./kv_layout.ts";
@@ -146,10 +147,19 @@ export function headsKey({ kv, pairing, qNorm }: HeadsAttributes): readonly stri
   return [pairing, ...(qNorm ? ["norms"] : []), `kv_${kv.type}`];
 }
 
+/** Random stacked projections; columns between the parts, which nobody may read, are NaN. */
+function fill({ kv, numHeads, headDim, keyStart, valueStart }: HeadsAttributes): (rng: Rng, row: number, col: number) => number {
+  const width = kv.numKvHeads * headDim;
+  const between = (col: number): boolean =>
+    (col >= numHeads * headDim && col < keyStart) || (col >= keyStart + width && col < valueStart) || col >= valueStart + width;
+  return (rng, _, col) => (between(col) ? Number.NaN : rng.normal());
+}
+
 /** Operands of a kernel that makes heads. */
-export function headsOperands({ kv, headDim, rotaryDim, maxPositions, cols, qNorm, kNorm }: HeadsAttributes): OperandSpecs {
+export function headsOperands(attributes: HeadsAttributes): OperandSpecs {
+  const { kv, headDim, rotaryDim, maxPositions, cols, qNorm, kNorm } = attributes;
   return {
-    inputs: [{ rows: "rows", cols, type: "act" }],
+    inputs: [{ rows: "rows", cols, type: "act", fill: fill(attributes) }],
     vectors: [...(qNorm ? [headDim] : []), ...(kNorm ? [headDim] : [])],
     tables: [maxPositions * rotaryDim],
     kv,

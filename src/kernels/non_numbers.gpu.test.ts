@@ -12,11 +12,12 @@ import { openTestGpu, skipReason } from "../testing/gpu.ts";
 import { execute, type GpuOperand } from "../tuning/execute.ts";
 import { elementType, makeOperands } from "../tuning/operands.ts";
 import { add } from "./add.ts";
+import { attentionDecode } from "./attention_decode.ts";
 import { attentionMerge } from "./attention_merge.ts";
 import { glu } from "./glu.ts";
+import { heads } from "./heads.ts";
 import { type Kernel, type KernelCase, type KernelTarget, operandStride } from "./kernel.ts";
 import { linear } from "./linear.ts";
-import { linearMerge } from "./linear_merge.ts";
 import { rmsNorm } from "./rms_norm.ts";
 import { rope } from "./rope.ts";
 import { shaderFiles } from "./shader_files.ts";
@@ -60,8 +61,14 @@ function declare(device: GPUDevice, caps: Caps, how: Pick<KernelTarget, "deviceC
   passes(glu, { cols: 33, activation: "gelu" }, ["input0", "input1"]);
   passes(rmsNorm, { cols: 36, groups: 1, eps: 1e-6 }, ["input0"]);
   passes(rope, { heads: 2, headDim: 8, rotaryDim: 8, pairing: "half", maxPositions: 64 }, ["input0"]);
-  passes(linearMerge, { cols: 36, splits: 2, bias: true, over: "rows" }, ["input0", "vector0"]);
   const kv = { pageTokens: 32, numKvHeads: 1, headDim: 8, type: "f32", maxPages: 2 } as const;
+  const turned = { headDim: 8, rotaryDim: 8, pairing: "half", maxPositions: 64 } as const;
+  const stacked = { ...turned, kv, numHeads: 1, keyStart: 8, valueStart: 16, cols: 24 };
+  passes(heads, stacked, ["input0"]);
+  passes(heads, { ...stacked, qNorm: { eps: 1e-6 }, kNorm: { eps: 1e-6 } }, ["input0", "vector0"]);
+  if (how.deviceClass === "gpu") {
+    passes(attentionDecode, { kv, numHeads: 1, scale: 1, splits: 1, splitTokens: 64, prologue: stacked }, ["input0"]);
+  }
   passes(attentionMerge, { kv, numHeads: 1, scale: 1, splits: 1, splitTokens: 64 }, ["input0"]);
   for (const format of [f32, f16, bf16]) passes(linear, { ...product, format }, ["input0"]);
   passes(linear, { ...product, format: f32 }, ["weight0"]);

@@ -7,6 +7,7 @@ import { attentionMerge } from "./attention_merge.ts";
 import { attentionPrefill } from "./attention_prefill.ts";
 import { embed } from "./embed.ts";
 import { gatherRows } from "./gather_rows.ts";
+import { heads } from "./heads.ts";
 import type { StepShape } from "./kernel.ts";
 import { kvStore } from "./kv_store.ts";
 import { linear } from "./linear.ts";
@@ -65,6 +66,30 @@ describe("attention", () => {
 
   test("of consecutive rows reads the past once and sees 98, 99 and 100 keys", () => {
     expect(attentionPrefill.work(attention, step)).toEqual({ bytes: 2 * 3 * 32 * 4 + 100 * position, macs: 2 * 297 * 32 });
+  });
+
+  test("of heads made on the way reads all projections and writes the newest keys and values", () => {
+    const stacked = {
+      kv,
+      numHeads: 4,
+      headDim: 8,
+      rotaryDim: 4,
+      pairing: "half",
+      maxPositions: 99,
+      keyStart: 32,
+      valueStart: 48,
+      cols: 64,
+    } as const;
+    const turning = 2 * 6 * 4;
+    expect(heads.work(stacked, step)).toEqual({ bytes: 3 * (64 + 32 + 4) * 4 + 3 * position, macs: 3 * turning });
+    const normed = { ...stacked, qNorm: { eps: 0 }, kNorm: { eps: 0 } };
+    expect(heads.work(normed, step)).toEqual({ bytes: 3 * (64 + 32 + 4) * 4 + 16 * 4 + 3 * position, macs: 3 * (turning + 3 * 48) });
+    const split = { ...attention, splits: 4, splitTokens: 32 };
+    const partials = 3 * 4 * 4 * (8 + 4);
+    expect(attentionDecode.work({ ...split, prologue: stacked }, step)).toEqual({
+      bytes: 3 * (64 + 4) * 4 + 300 * position + partials * 4,
+      macs: 2 * 300 * 32 + 3 * turning,
+    });
   });
 
   test("stores the keys and values of its rows", () => {

@@ -30,7 +30,7 @@ export function headsAttributes(shape: HeadsShape, tokens: number): HeadsAttribu
     maxPositions: alignUp(tokens, 32),
     keyStart,
     valueStart,
-    cols: valueStart + kvHeads * headDim,
+    cols: alignUp(valueStart + kvHeads * headDim, 8),
     ...(norms && { qNorm: { eps: 1e-6 }, kNorm: { eps: 1e-2 } }),
   };
 }

@@ -1,42 +1,42 @@
 // Where attention_decode has its queries from: stacked projections qkv [rows, QKV_STRIDE] in vec4, whose heads are normalised and
 // turned here. The newest key and value are made here, too, by every workgroup whose range holds them (`newest`), and stay in its
 // memory: the pages are written by one workgroup for each row and kv head and read for older keys only.
-// prologue(row, kv_head, first_head, newest, lane) fills `queries`, fresh_key and fresh_value; a barrier is to follow.
+// take_heads(row, kv_head, first_head, newest, lane) fills `queries`, fresh_key and fresh_value; a barrier is to follow.
 // Workgroup memory: 8 D4 + WG + SET_HEADS + 1 words. Needs qkv, kv, queries.
 // Consts: WG, GROUP, SET_HEADS, QKV_STRIDE, KEY_START, VALUE_START. Parts: head, head_norm, turn, kv, kv_clamped, loop.
 
 /// Newest keys that are not read from the pages.
 const FRESH_KEYS = 1u;
 /// Lanes that sum the squares of one head; the set's heads come first, then the key.
-const PROLOGUE_TEAM = WG / (SET_HEADS + 1u);
+const NEWEST_TEAM = WG / (SET_HEADS + 1u);
 
-var<workgroup> prologue_key: array<vec4<f32>, D4>;
-var<workgroup> prologue_value: array<vec4<f32>, D4>;
-var<workgroup> prologue_squares: array<f32, WG>;
-var<workgroup> prologue_scales: array<f32, SET_HEADS + 1u>;
+var<workgroup> newest_key: array<vec4<f32>, D4>;
+var<workgroup> newest_value: array<vec4<f32>, D4>;
+var<workgroup> newest_squares: array<f32, WG>;
+var<workgroup> newest_scales: array<f32, SET_HEADS + 1u>;
 
-fn prologue(row: u32, kv_head: u32, first_head: u32, newest: bool, lane: u32) {
+fn take_heads(row: u32, kv_head: u32, first_head: u32, newest: bool, lane: u32) {
   let stack = row * QKV_STRIDE;
   let queries_at = stack + kv_head * GROUP * D4;
   let key_at = stack + KEY_START + kv_head * D4;
   if (HEAD_NORMED) {
-    let h = lane / PROLOGUE_TEAM;
+    let h = lane / NEWEST_TEAM;
     var squares = 0.0;
     if (h <= SET_HEADS) {
       let base = select(queries_at + min(first_head + h, GROUP - 1) * D4, key_at, h == SET_HEADS);
-      for (var i = lane % PROLOGUE_TEAM; i < D4; i += PROLOGUE_TEAM) {
+      for (var i = lane % NEWEST_TEAM; i < D4; i += NEWEST_TEAM) {
         let x = vec4<f32>(qkv[base + i]);
         squares += dot(x, x);
       }
     }
-    prologue_squares[lane] = squares;
+    newest_squares[lane] = squares;
     workgroupBarrier();
     if (lane <= SET_HEADS) {
       var total = 0.0;
-      for (var i = 0u; i < upto(PROLOGUE_TEAM); i++) {
-        total += prologue_squares[lane * PROLOGUE_TEAM + i];
+      for (var i = 0u; i < upto(NEWEST_TEAM); i++) {
+        total += newest_squares[lane * NEWEST_TEAM + i];
       }
-      prologue_scales[lane] = head_scale(lane == SET_HEADS, total);
+      newest_scales[lane] = head_scale(lane == SET_HEADS, total);
     }
     workgroupBarrier();
   }
@@ -44,7 +44,7 @@ fn prologue(row: u32, kv_head: u32, first_head: u32, newest: bool, lane: u32) {
   for (var i = lane; i < SET_HEADS * D4; i += WG) {
     let h = i / D4;
     let base = queries_at + min(first_head + h, GROUP - 1) * D4;
-    queries[i % D4 * SET_HEADS + h] = head_four(base, i % D4, false, prologue_scales[h], position);
+    queries[i % D4 * SET_HEADS + h] = head_four(base, i % D4, false, newest_scales[h], position);
   }
   if (!newest) {
     return;
@@ -52,10 +52,10 @@ fn prologue(row: u32, kv_head: u32, first_head: u32, newest: bool, lane: u32) {
   let to = kv_index(step.row[row].slot, position, kv_head);
   for (var i = lane; i < D4; i += WG) {
     // Rounded as the pages round, so that later tokens read what this one saw.
-    let key = kv_clamped(head_four(key_at, i, true, prologue_scales[SET_HEADS], position));
+    let key = kv_clamped(head_four(key_at, i, true, newest_scales[SET_HEADS], position));
     let value = kv_clamped(vec4<f32>(qkv[stack + VALUE_START + kv_head * D4 + i]));
-    prologue_key[i] = vec4<f32>(key);
-    prologue_value[i] = vec4<f32>(value);
+    newest_key[i] = vec4<f32>(key);
+    newest_value[i] = vec4<f32>(value);
     if (first_head == 0) {
       kv[to + i] = key;
       kv[to + KV_VALUES + i] = value;
@@ -64,9 +64,9 @@ fn prologue(row: u32, kv_head: u32, first_head: u32, newest: bool, lane: u32) {
 }
 
 fn fresh_key(i: u32) -> vec4<f32> {
-  return prologue_key[i];
+  return newest_key[i];
 }
 
 fn fresh_value(i: u32) -> vec4<f32> {
-  return prologue_value[i];
+  return newest_value[i];
 }
