@@ -8,7 +8,6 @@ import { seededRng } from "../src/base/rng.ts";
 import { codebookBytes, matrixBytes, type WeightFormat } from "../src/formats/format.ts";
 import type { Caps } from "../src/gpu/caps.ts";
 import { type CpuTensor, type Kernel, type KernelTarget, operandStride, type OutputSpec } from "../src/kernels/kernel.ts";
-import { linearSplit } from "../src/kernels/linear_split.ts";
 import { elementType, makeOperands, type Operands } from "../src/tuning/operands.ts";
 
 /** A step of a kernel, as a program of `target` would run it. */
@@ -167,8 +166,7 @@ export class StepOperands<A> {
 
 /** A kernel's attributes over its first rows of weights. */
 function narrowed<A>(kernel: Kernel<A>, attributes: A, rows: number): A {
-  if (kernel.narrow) return kernel.narrow(attributes, rows).attributes;
-  return kernel.name === linearSplit.name ? { ...attributes, n: rows } : attributes;
+  return kernel.narrow ? kernel.narrow(attributes, rows).attributes : attributes;
 }
 
 /** Copies of a matrix of that many bytes that take turns. */

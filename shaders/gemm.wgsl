@@ -1,4 +1,4 @@
-// y[t, OUT_START + i] = sum_k x[t, k] * w[i, k] (+ bias[i]) for several to many activation rows.
+// y[t, OUT_START + i] = sum_k x[t, k] * w[i, k], finished by parts/epilogue, for several to many activation rows.
 // x [rows, 32 * BLOCKS], w [N, 32 * BLOCKS], y [rows, Y_STRIDE].
 // Grid: (ceil(N / TILE_N), ceil(rows / TILE_T)), one workgroup per tile of y. A lane owns LANE_N x LANE_T of its products: weight
 // rows apart by ACROSS, activation rows apart by DOWN. SLICES groups of lanes have the whole tile each, for every SLICES-th

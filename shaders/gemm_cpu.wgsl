@@ -1,4 +1,4 @@
-// y[t, OUT_START + i] = sum_k x[t, k] * w[i, k] (+ bias[i]) for CPU drivers, two or more activation rows.
+// y[t, OUT_START + i] = sum_k x[t, k] * w[i, k], finished by parts/epilogue, for CPU drivers, two or more activation rows.
 // x [rows, 32 * BLOCKS], w [N, 32 * BLOCKS], y [rows, Y_STRIDE].
 // Grid: (ceil(groups / GROUPS), ceil(rows / COLUMNS)), one workgroup of 8 lanes for GROUPS groups of 8 weight rows and COLUMNS
 // activation rows; a lane is a row of each group. A driver's cost is loads, at about 30 cycles for each scalar: COLUMNS blocks

@@ -1,5 +1,5 @@
-// y[t, OUT_START + i] = sum_k x[t, k] * w[i, k] (+ bias[i]), several to many activation rows, both sides bytes, multiplied four
-// at a time: sum over halves of blocks of sx * (step * sum(q qx) + offset * sum(qx)).
+// y[t, OUT_START + i] = sum_k x[t, k] * w[i, k], finished by parts/epilogue, for several to many activation rows, both sides
+// bytes, multiplied four at a time: sum over halves of blocks of sx * (step * sum(q qx) + offset * sum(qx)).
 // x [rows, 32 * BLOCKS] signed bytes with a scale for each 32, w [N, 32 * BLOCKS], y [rows, Y_STRIDE].
 // Grid, tiles, lanes and slices are those of gemm.wgsl. Tiles hold codes, a unit of 16 to each [slice][half][row], and beside
 // each unit what it is to be multiplied with: (step, offset) of weights, (scale, scale * sum of the codes) of activations. The

@@ -1,5 +1,5 @@
-// y[t, OUT_START + i] = sum_k x[t, k] * w[i, k] (+ bias[i]) for many activation rows, where the adapter multiplies small matrices in
-// hardware: the proposal `chromium-experimental-subgroup-matrix`, which browsers may rename or drop.
+// y[t, OUT_START + i] = sum_k x[t, k] * w[i, k], finished by parts/epilogue, for many activation rows, where the adapter
+// multiplies small matrices in hardware: the proposal `chromium-experimental-subgroup-matrix`, which browsers may rename or drop.
 // x [rows, 32 * BLOCKS], w [N, 32 * BLOCKS], y [rows, Y_STRIDE].
 // Grid: (ceil(N / 64), ceil(rows / 32)), one workgroup of four subgroups per tile of 32 activation rows by 64 weight rows; a subgroup
 // has 16 of these. K advances 32 at a time: the first 64 lanes decode a block each, all lanes bring activations.

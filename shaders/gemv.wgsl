@@ -1,16 +1,15 @@
-// y[t, OUT_START + i] = sum_k x[t, k] * w[i, k] (+ bias[i]) for 1 to COLS activation rows at a time, COLS <= 8.
-// x [rows, 32 * BLOCKS], w [N, 32 * BLOCKS], y [rows, Y_STRIDE].
-// Grid: (GRID_X, ceil(N / (ROWS * LANE_ROWS) / GRID_X), SPLITS * ceil(rows / COLS)), one workgroup per ROWS * LANE_ROWS weight rows.
-// Lane l takes rows l % ROWS + i * ROWS, i < LANE_ROWS (1 or 2), and every PARTS-th block of K from l / ROWS on, PARTS =
+// y[t, OUT_START + i] = sum_k x[t, k] * w[i, k], finished by parts/epilogue, for 1 to COLS activation rows at a time, COLS <= 8.
+// x [rows, 32 * BLOCKS], w [N, 32 * BLOCKS], y [rows, Y_STRIDE]; where PAIRED, a column is made of rows i and SECOND + i of w.
+// Grid: (GRID_X, ceil(N / OWNED / GRID_X), ceil(rows / COLS)), one workgroup per OWNED columns of y.
+// Lane l takes rows l % ROWS + i * SECOND, i < LANE_ROWS (1 or 2), and every PARTS-th block of K from l / ROWS on, PARTS =
 // WG / ROWS: 8 lanes load 128 contiguous bytes, 16 each, and lanes of one block load the same 16 bytes of x. A block is decoded
 // once for all activation rows. Two loads of weights are under way at once where LANE_ROWS or UNROLL is 2.
-// With SPLITS > 1 a workgroup takes SPLIT_BLOCKS blocks of K, and y has N partial sums for each split (kernels/linear_split.ts).
-// Workgroup memory: that of parts/lanes, one barrier.
-// Consts: WG, ROWS, LANE_ROWS, UNROLL, COLS, N, BLOCKS, SPLITS, SPLIT_BLOCKS, GRID_X, OVER_OUTPUT_ROWS.
-// Parts: weight, dot, epilogue, loop, sums, lanes.
+// Workgroup memory: those of parts/lanes and parts/prologue, one barrier and the prologue's.
+// Consts: WG, ROWS, LANE_ROWS, SECOND (from a lane's first row of w to its second), PAIRED, UNROLL, COLS, N, BLOCKS, GRID_X,
+// OVER_OUTPUT_ROWS. Parts: weight, dot, prologue, epilogue, loop, sums, lanes.
 
 const PARTS: u32 = WG / ROWS;
-const OWNED: u32 = ROWS * LANE_ROWS;
+const OWNED: u32 = select(ROWS * LANE_ROWS, ROWS, PAIRED);
 
 /// The same block of a lane's two weight rows; one row twice where LANE_ROWS is 1.
 struct Pair {
@@ -23,7 +22,7 @@ fn load_pair(row: u32, block: u32) -> Pair {
   if (LANE_ROWS == 1u) {
     return Pair(a, a);
   }
-  return Pair(a, w_block(min(row + ROWS, N - 1u), block));
+  return Pair(a, w_block(select(min(row + SECOND, N - 1u), row + SECOND, PAIRED), block));
 }
 
 /// Products with activation row t, (a, b).
@@ -39,40 +38,47 @@ fn dot_pair(ws: Pair, t: u32, block: u32) -> vec2<f32> {
 @compute @workgroup_size(WG)
 fn main(group: Group, place: Place) {
   let first = (group.id.y * GRID_X + group.id.x) * OWNED;
-  let split = group.id.z % SPLITS;
-  let t = group.id.z / SPLITS * COLS;
+  let t = group.id.z * COLS;
   let count = select(step.rows, step.output_rows, OVER_OUTPUT_ROWS);
   if (first >= N || t >= count) {
     return;
   }
   let lane = place.lane;
   let last = count - 1u;
+  begin(lane, t, last);
   let row = min(first + lane % ROWS, N - 1u);
   var sums = Sums();
-  var block = split * SPLIT_BLOCKS + lane / ROWS;
-  let end = min((split + 1u) * SPLIT_BLOCKS, BLOCKS);
+  var block = lane / ROWS;
   if (UNROLL == 2u) {
-    for (; block + PARTS < upto(end); block += 2u * PARTS) {
+    for (; block + PARTS < upto(BLOCKS); block += 2u * PARTS) {
       let ws = load_pair(row, block);
       let next = load_pair(row, block + PARTS);
       add_block(&sums, ws, t, last, block);
       add_block(&sums, next, t, last, block + PARTS);
     }
   }
-  for (; block < upto(end); block += PARTS) {
+  for (; block < upto(BLOCKS); block += PARTS) {
     add_block(&sums, load_pair(row, block), t, last, block);
   }
   keep_sums(group, place, &sums);
   workgroupBarrier();
+  settle(lane);
   let cols = min(COLS, count - t);
   for (var i = lane; i < cols * OWNED; i += WG) {
     let c = i / OWNED;
     let owned = i % OWNED;
-    if (first + owned < N) {
-      finish(t + c, split * N + first + owned, total(group, c * LANE_ROWS + owned / ROWS, owned % ROWS));
+    let col = first + owned;
+    if (col < N) {
+      let factor = factor_of(c);
+      if (PAIRED) {
+        let sum = vec2<f32>(total(group, c * 2u, owned), total(group, c * 2u + 1u, owned));
+        finish_pair(t + c, col, sum * factor);
+      } else {
+        finish(t + c, col, total(group, c * LANE_ROWS + owned / ROWS, owned % ROWS) * factor);
+      }
     }
   }
-  if (first + OWNED >= N && split == SPLITS - 1u && lane < cols) {
+  if (first + OWNED >= N && lane < cols) {
     zero_tail(t + lane);
   }
 }

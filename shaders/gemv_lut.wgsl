@@ -1,5 +1,5 @@
-// y[t, OUT_START + i] = sum_k x[t, k] * w[i, k] (+ bias[i]) for codes of few bits, by tables of sums of activations instead of
-// products: T-MAC (arXiv:2407.00088). A weight is step * code + offset; bit b of four codes picks one of the 16 sums that four
+// y[t, OUT_START + i] = sum_k x[t, k] * w[i, k], finished by parts/epilogue, for codes of few bits, by tables of sums of
+// activations instead of products: T-MAC (arXiv:2407.00088). A weight is step * code + offset; bit b of four codes picks one of the 16 sums that four
 // activations can make, so 32 weights cost 8 lookups a bit and no conversion.
 // x [rows, 32 * BLOCKS], w [N, 32 * BLOCKS], y [rows, Y_STRIDE].
 // Grid: (GRID_X, ceil(N / 64 / GRID_X), rows), one workgroup of 256 lanes for 64 weight rows and one activation row. Lane l has

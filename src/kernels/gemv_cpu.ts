@@ -15,13 +15,13 @@ export function cpuGroups(n: number): number {
 }
 
 function gemvCpu(attributes: LinearAttributes, target: KernelTarget, { groups, packed }: { groups: number; packed: boolean }): Variant {
-  const { over, n } = attributes;
+  const { over, n, pair } = attributes;
   return productVariant(attributes, target, {
     name: "gemv",
     packed,
     details: [`groups${groups}`],
     file: "gemv_cpu.wgsl",
-    consts: { GROUPS: groups },
+    consts: { GROUPS: groups, PAIRED: pair !== undefined, SECOND: pair?.start ?? 0 },
     grid: (step) => [ceilDiv(n, groups * rowGroupSize), step[over], 1],
   });
 }

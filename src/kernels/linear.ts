@@ -23,7 +23,8 @@ const families: Readonly<Record<Family, (attributes: LinearAttributes, target: K
 
 function variants(attributes: LinearAttributes, target: KernelTarget): readonly Variant[] {
   if (!supports(target) || (target.precision === "int8") !== (attributes.activations === "int8")) return [];
-  if (attributes.norm || attributes.pair || attributes.merge) return [];
+  // What happens to activations, and a gate, is for matrix-vector products alone.
+  if (attributes.norm || attributes.pair || attributes.merge) return gemvVariants(attributes, target);
   const products = productOrder(attributes, target).flatMap((family) => families[family](attributes, target));
   return [...products, ...lutVariants(attributes, target)];
 }

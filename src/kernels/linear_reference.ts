@@ -3,14 +3,10 @@
 import { assert } from "../base/errors.ts";
 import { rowStride } from "../base/layout.ts";
 import { activate } from "./activation.ts";
+import { activeRanges } from "./attention.ts";
 import { dequantizeRows } from "./codes.ts";
 import type { CpuArgs, CpuTensor, InputSpec } from "./kernel.ts";
 import type { LinearAttributes, RangesAttributes } from "./matrix.ts";
-
-/** Ranges that hold the past of a row, itself included. */
-function activeRanges({ splits, splitTokens }: RangesAttributes, position: number): number {
-  return Math.min(Math.floor(position / splitTokens) + 1, splits);
-}
 
 /** Partials as attention_decode leaves them: [numHeads][splits][max, sum, 0, 0, headDim sums] for each row. */
 export function partialsSpec({ numHeads, headDim, splits }: RangesAttributes): InputSpec {
@@ -32,7 +28,7 @@ function joined(ranges: RangesAttributes, { inputs: [partials], rows }: CpuArgs)
   const cols = numHeads * headDim;
   const data = new Float32Array(partials.rows * cols);
   for (let row = 0; row < partials.rows; row++) {
-    const active = activeRanges(ranges, rows[row].position);
+    const active = activeRanges(rows[row].position, ranges);
     for (let head = 0; head < numHeads; head++) {
       const at = row * partials.cols + head * splits * (headDim + 4);
       const entries = Array.from({ length: active }, (_, range) => partials.data.subarray(at + range * (headDim + 4)));

@@ -5,6 +5,7 @@ import { blockWidth, rowStride } from "../base/layout.ts";
 import type { WeightFormat } from "../formats/format.ts";
 import type { Header, ShaderFile } from "../gpu/shader.ts";
 import type { Activation } from "./activation.ts";
+import { type Ranges, rangesPart } from "./attention.ts";
 import type { KernelBinding, KernelTarget, Variant } from "./kernel.ts";
 import { actType, makeHeader, variantKey } from "./target.ts";
 
@@ -15,11 +16,9 @@ export interface PairAttributes {
 }
 
 /** What it takes to join the ranges of attention_decode. */
-export interface RangesAttributes {
+export interface RangesAttributes extends Ranges {
   readonly numHeads: number;
   readonly headDim: number;
-  readonly splits: number;
-  readonly splitTokens: number;
 }
 
 /** Shapes of a product; see linear.ts for the formula. */
@@ -46,8 +45,6 @@ export interface LinearAttributes {
   readonly pair?: PairAttributes;
   /** x is the joined ranges of attention_decode: input0 is its partials, [rows, partialCols] in f32; k is numHeads * headDim. */
   readonly merge?: RangesAttributes;
-  /** Parts of K whose sums lie side by side in the output, n columns each: for linear_split.ts alone. */
-  readonly splits?: number;
 }
 
 /** Rows of the weight that a product reads. */
@@ -77,13 +74,18 @@ function productKey(attributes: LinearAttributes, target: KernelTarget, { name, 
 }
 
 /** Shader files that read activations and multiply them with weights. */
-function dotFiles(attributes: LinearAttributes, packed: boolean): readonly string[] {
+function dotFiles({ activations, norm, merge }: LinearAttributes, packed: boolean): readonly string[] {
   if (packed) return ["parts/dot/int8_packed.wgsl"];
-  return ["parts/dot/product.wgsl", attributes.activations === "int8" ? "parts/dot/int8.wgsl" : "parts/dot/f32.wgsl"];
+  if (merge) return ["parts/dot/product.wgsl", "parts/dot/ranges.wgsl", rangesPart];
+  const x = activations === "int8" ? "int8" : norm ? "norm" : "f32";
+  return ["parts/dot/product.wgsl", `parts/dot/${x}.wgsl`];
 }
 
-function inputBindings(attributes: LinearAttributes): readonly KernelBinding[] {
-  if (attributes.activations !== "int8") return [{ name: "x", from: "input0", type: "array<vec4<act_t>>", access: "read" }];
+function inputBindings({ activations, norm, merge }: LinearAttributes): readonly KernelBinding[] {
+  if (merge) return [{ name: "partials", from: "input0", type: "array<vec4<f32>>", access: "read" }];
+  const x = { name: "x", from: "input0", type: "array<vec4<act_t>>", access: "read" } as const;
+  if (norm) return [x, { name: "norm_weight", from: "vector0", type: "array<vec4<f32>>", access: "read" }];
+  if (activations !== "int8") return [x];
   return [
     { name: "x", from: "input0", type: "array<vec4<u32>>", access: "read" },
     { name: "x_scales", from: "input1", type: "array<f32>", access: "read" },
@@ -110,8 +112,14 @@ function addedBindings({ bias, norm, residual, activations }: LinearAttributes):
 }
 
 /** Consts that say where a row of x begins, in the units of its bindings. */
-function inputConsts({ k, activations }: LinearAttributes): Record<string, number> {
+function inputConsts({ k, activations, norm, merge }: LinearAttributes): Header["consts"] {
   const stride = rowStride(k);
+  if (merge) {
+    const { numHeads, headDim, splits, splitTokens } = merge;
+    const consts = { HEADS: numHeads, D4: headDim / 4, SPLITS: splits, SPLIT_TOKENS: splitTokens };
+    return { ...consts, PARTIAL_STRIDE: rowStride(numHeads * splits * (headDim + 4)) / 4 };
+  }
+  if (norm) return { X_STRIDE: stride / 4, NORM_K: { f32: k }, NORM_EPS: { f32: norm.eps } };
   if (activations !== "int8") return { X_STRIDE: stride / 4 };
   return { X_STRIDE: stride / 16, X_SCALES_STRIDE: rowStride(stride / blockWidth) };
 }
@@ -135,7 +143,7 @@ export interface ProductOptions {
 
 /** A variant of `linear` from its shader file. */
 export function productVariant(attributes: LinearAttributes, target: KernelTarget, options: ProductOptions): Variant {
-  const { format, k, n, outStart, outCols, over, out, pair } = attributes;
+  const { format, k, n, outStart, outCols, over, out } = attributes;
   assert(outStart + n <= outCols, `rows ${outStart} to ${outStart + n} of ${outCols}`);
   const stride = rowStride(outCols);
   const yType = out === "act" ? actType(target) : "f32";
@@ -153,7 +161,6 @@ export function productVariant(attributes: LinearAttributes, target: KernelTarge
     TAIL_START: outStart + n === outCols ? outCols : stride,
     OVER_OUTPUT_ROWS: over === "outputRows",
     Y_F16: yType === "f16",
-    ...(pair && { PAIR_START: pair.start }),
     ...format.constants(k),
     ...options.consts,
   };

@@ -21,6 +21,9 @@ function productCase(
     more.outCols && "split",
     more.over && "output rows",
     more.residual && "residual",
+    more.norm && "norm",
+    more.pair?.activation,
+    more.merge && "ranges",
     more.activations,
   ].filter(Boolean);
   return {
@@ -43,6 +46,17 @@ const residualCases: readonly KernelCase<LinearAttributes>[] = [
   productCase(q8_0, [66, 67, 96], { residual: true, bias: true, activations: "int8" }),
 ];
 
+/** One of everything that products take along; fused_cases.ts crosses it with types, shapes, rows and builds. */
+const fusedCases: readonly KernelCase<LinearAttributes>[] = [
+  productCase(q4_0, [1, 33, 96], { norm: { eps: 1e-6 }, bias: true }),
+  productCase(q8_0, [8, 172, 96], { pair: { activation: "silu", start: 176 } }),
+  productCase(q8_0, [1, 7, 96], { pair: { activation: "gelu", start: 8 }, norm: { eps: 1e-6 } }),
+  {
+    ...productCase(q8_0, [1, 33, 96], { merge: { numHeads: 3, headDim: 32, splits: 4, splitTokens: 16 }, residual: true }),
+    pastTokens: 700,
+  },
+];
+
 // Types, shapes, tiers and builds are crossed in kernels/products.gpu.test.ts; here is what that leaves out.
 export const linearCases: readonly KernelCase<LinearAttributes>[] = [
   productCase(f32, [1, 1, 1]),
@@ -57,6 +71,7 @@ export const linearCases: readonly KernelCase<LinearAttributes>[] = [
   productCase(q8_0, [66, 67, 96], { activations: "int8" }),
   productCase(q4_0, [5, 67, 288], { activations: "int8", over: "outputRows", out: "f32" }),
   ...residualCases,
+  ...fusedCases,
 ];
 
 export const embedCases: readonly KernelCase<EmbedAttributes>[] = [

@@ -1,7 +1,7 @@
 // What a column is that two weight rows make: a gated linear unit, y = f(gate) * up with gate the sum of row `col`, up that of row
-// PAIR_START + col. Consts: PAIR_START. Parts: bias, activation. Paper: arXiv:2002.05202.
+// SECOND + col. Consts: SECOND. Parts: bias, activation. Paper: arXiv:2002.05202.
 
 fn outcome(col: u32, sums: vec2<f32>) -> f32 {
   let gate = sums.x + bias_of(col);
-  return activation(vec4<f32>(gate)).x * (sums.y + bias_of(PAIR_START + col));
+  return activation(vec4<f32>(gate)).x * (sums.y + bias_of(SECOND + col));
 }

@@ -13,8 +13,6 @@ import { heads } from "../../kernels/heads.ts";
 import type { Kernel, KernelCase } from "../../kernels/kernel.ts";
 import { kvStore } from "../../kernels/kv_store.ts";
 import { linear } from "../../kernels/linear.ts";
-import { linearMerge } from "../../kernels/linear_merge.ts";
-import { linearSplit } from "../../kernels/linear_split.ts";
 import { peak } from "../../kernels/peak.ts";
 import { quantize } from "../../kernels/quantize.ts";
 import { rmsNorm } from "../../kernels/rms_norm.ts";
@@ -31,8 +29,6 @@ import { gatherRowsCases } from "./gather_rows.ts";
 import { gluCases } from "./glu.ts";
 import { headsCases } from "./heads.ts";
 import { kvStoreCases } from "./kv_store.ts";
-import { linearMergeCases } from "./linear_merge.ts";
-import { linearSplitCases } from "./linear_split.ts";
 import { peakCases } from "./peak.ts";
 import { quantizeCases } from "./quantize.ts";
 import { rmsNormCases } from "./rms_norm.ts";
@@ -67,8 +63,6 @@ export const testedKernels: readonly ListedKernel[] = [
   listed(heads, headsCases),
   listed(kvStore, kvStoreCases),
   listed(linear, linearCases),
-  listed(linearMerge, linearMergeCases),
-  listed(linearSplit, linearSplitCases),
   listed(peak, peakCases),
   listed(quantize, quantizeCases),
   listed(rmsNorm, rmsNormCases),
