@@ -60,6 +60,8 @@ class DecodeSteps {
   #position: number;
   /** Whether the last step submitted leaves its token for the next on the GPU. */
   #resident = false;
+  /** What ends the request once the steps before it were given. */
+  #failure: unknown;
 
   constructor(context: GenerateContext, request: GenerateRequest) {
     const { sequence, contextLength, pace } = context;
@@ -77,9 +79,12 @@ class DecodeSteps {
    */
   async next(token: number): Promise<StepResult | undefined> {
     const { sequence } = this.#context;
+    await this.#fill(token);
+    if (this.#flight.size === 0) {
+      if (this.#failure !== undefined) throw this.#failure;
+      return undefined;
+    }
     try {
-      await this.#fill(token);
-      if (this.#flight.size === 0) return undefined;
       const result = await this.#flight.next();
       sequence.append([token]);
       return result;
@@ -101,8 +106,14 @@ class DecodeSteps {
     const { runner, sequence } = this.#context;
     const { slot } = sequence;
     while (this.#flight.room && this.#left > 0) {
-      const growing = runner.reserve(slot, this.#position + 1);
-      if (growing) await growing;
+      try {
+        const growing = runner.reserve(slot, this.#position + 1);
+        if (growing) await growing;
+      } catch (error) {
+        this.#failure = error;
+        this.#left = 0;
+        return;
+      }
       const known = this.#resident ? undefined : token;
       this.#flight.launch(runner.submitDecode({ slot, position: this.#position, token: known, wanted: this.#wanted }));
       this.#resident = this.#wanted !== "logits";

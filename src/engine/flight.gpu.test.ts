@@ -185,3 +185,40 @@ test("a device lost with tokens in flight ends with GPU.lost, at once and for go
   await expect(idsOf(session, request(prompt, 1))).rejects.toMatchObject({ code: "GPU.lost" });
   session.destroy();
 });
+
+test("after a stop with steps in flight the same prompt goes on, token by token", async (context) => {
+  const gpu = await gpuOrSkip(context);
+  await withSession(gpu, { tokensInFlight: 8 }, async (session) => {
+    const expected = await idsOf(session, request(prompt, 30));
+    for (const at of [0, 3, 17]) {
+      const stopped = await idsOf(session, request(prompt, 30, { stopIds: new Set([expected[at]]) }));
+      expect(stopped).toEqual(expected.slice(0, expected.indexOf(expected[at]) + 1));
+      expect(await idsOf(session, request(prompt, 30))).toEqual(expected);
+    }
+  });
+});
+
+test("no memory for more context: what is in flight is given first, then GPU.oom, and what there is can be used", async (context) => {
+  const gpu = await gpuOrSkip(context);
+  const long = Array.from({ length: 490 }, (_, index) => (index * 31 + 3) % 256);
+  let refuse = false;
+  const watched = await watchGpu(gpu, (device) => ({
+    popErrorScope: async () => {
+      const error = await device.popErrorScope();
+      return refuse ? { message: "out of memory" } : error;
+    },
+  }));
+  const session = await loadSession({ model: tinyModel({ contextLength: 1024 }), gpu: watched.gpu, execution: { tokensInFlight: 8 } });
+  refuse = true;
+  const ids: number[] = [];
+  const run = async (): Promise<void> => {
+    for await (const event of session.generate(request(long, 100))) if (event.kind === "token") ids.push(event.id);
+  };
+  await expect(run()).rejects.toMatchObject({ code: "GPU.oom", detail: { fits: 512 } });
+  // Positions up to 511 are there; the last token needs none.
+  expect(ids).toHaveLength(512 - 490 + 1);
+  refuse = false;
+  const fresh = await withSession(gpu, { tokensInFlight: 1 }, (other) => idsOf(other, request([...long, ...ids], 20)));
+  expect(await idsOf(session, request([...long, ...ids], 20))).toEqual(fresh);
+  session.destroy();
+});

@@ -15,6 +15,11 @@ describe("chooseInFlight", () => {
     expect(chooseInFlight({ inFlight: 32, latencyMs: 1000, intervalMs: 1 })).toBe(32);
   });
 
+  test("no more than end within the latency and a quarter of a second", () => {
+    expect(chooseInFlight({ inFlight: 2, latencyMs: 900, intervalMs: 500 })).toBe(3);
+    expect(chooseInFlight({ inFlight: 8, latencyMs: 50, intervalMs: 100 })).toBe(4);
+  });
+
   test("fewer by halves, 2 at least, whatever a clock says", () => {
     expect(chooseInFlight({ inFlight: 32, latencyMs: 100, intervalMs: 10 })).toBe(21);
     expect(chooseInFlight({ inFlight: 2, latencyMs: 0, intervalMs: 10 })).toBe(2);

@@ -8,6 +8,9 @@ import { executionRanges } from "./execution.ts";
 /** Most steps in flight. */
 const mostInFlight = executionRanges.tokensInFlight.max;
 
+/** How much longer than its latency a GPU may be busy with what nobody waits for any more. */
+const patienceMs = 250;
+
 /** What the last results told. */
 export interface FlightWindow {
   /** Steps in flight while it was measured. */
@@ -23,9 +26,12 @@ export interface FlightWindow {
  * and says nothing yet: twice as many then. Fewer come by halves, because a window may have been a bad one.
  */
 export function chooseInFlight({ inFlight, latencyMs, intervalMs }: FlightWindow): number {
-  const wanted = Math.ceil(latencyMs / Math.max(intervalMs, 1e-3)) + 1;
-  if (wanted > inFlight) return Math.min(2 * inFlight, mostInFlight);
-  return clamp(Math.floor((inFlight + wanted) / 2), 2, mostInFlight);
+  const interval = Math.max(intervalMs, 1e-3);
+  const wanted = Math.ceil(latencyMs / interval) + 1;
+  // What is in flight when a request is left cannot be called back.
+  const most = clamp(Math.floor((latencyMs + patienceMs) / interval) + 1, 2, mostInFlight);
+  if (wanted > inFlight) return Math.min(2 * inFlight, most);
+  return clamp(Math.floor((inFlight + wanted) / 2), 2, most);
 }
 
 /** Idle latencies that are remembered: one may hold a driver's warming up, the least of several does not. */

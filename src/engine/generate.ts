@@ -60,19 +60,22 @@ async function prefill(
   const wanted = wantedBy(request);
   const scores: Array<TokenScore | null> = promptLogprobs === undefined ? [] : [null];
   let head: StepResult = {};
-  for (let start = cachedTokens; start < promptIds.length; start += chunkRows) {
+  for (let start = cachedTokens; start < promptIds.length;) {
     throwIfAborted(signal);
-    const ids = promptIds.slice(start, start + chunkRows);
+    const count = Math.min(promptIds.length - start, chunkRows);
+    const ids = promptIds.slice(start, start + runner.chunkRows(start, count));
     const rows = consecutiveRows(ids, start, sequence.slot);
     const last = start + ids.length === promptIds.length;
     await runner.reserve(sequence.slot, start + ids.length);
-    head = await runner.prefill(rows, last && request.maxTokens > 0 ? wanted : undefined);
+    head = await runner.prefill({ rows, wanted: last && request.maxTokens > 0 ? wanted : undefined, signal });
     sequence.append(ids);
+    start += ids.length;
     if (promptLogprobs === undefined) continue;
-    const targets = promptIds.slice(start + 1, start + 1 + ids.length);
+    const targets = promptIds.slice(start - ids.length + 1, start + 1);
     const rowScores = await runner.score(rows, targets);
     rowScores.forEach(({ logprob, top }, index) => scores.push({ id: targets[index], logprob, top: top.slice(0, promptLogprobs) }));
   }
+  if (request.maxTokens === 0) await runner.drain();
   throwIfAborted(signal);
   return { head, scores };
 }

@@ -41,6 +41,17 @@ export function createSession(parts: SessionParts): Session {
     if (destroyed) throw new ShaderloomError("REQUEST.unloaded", "The model was unloaded. Create an engine again.");
     if (failure) throw failure;
   };
+  /** Runs what measures or takes the GPU's state for itself, once nothing is in flight. */
+  const alone = async <T>(run: () => Promise<T>): Promise<T> => {
+    check();
+    try {
+      await parts.runner.drain();
+      return await run();
+    } catch (error) {
+      check();
+      throw error;
+    }
+  };
   return {
     tokenizer,
     chatTemplate,
@@ -57,26 +68,13 @@ export function createSession(parts: SessionParts): Session {
         throw error;
       }
     },
-    async tune(options) {
-      check();
-      try {
-        return await parts.tune(options);
-      } catch (error) {
-        check();
-        throw error;
-      }
-    },
-    async profile(options) {
-      check();
-      // The pages of the sequence are written over.
-      context.sequence.reset();
-      try {
-        return await parts.profile(options, check);
-      } catch (error) {
-        check();
-        throw error;
-      }
-    },
+    tune: (options) => alone(() => parts.tune(options)),
+    profile: (options) =>
+      alone(() => {
+        // The pages of the sequence are written over.
+        context.sequence.reset();
+        return parts.profile(options, check);
+      }),
     info: () => ({ ...sessionInfo(model, opened), storage: parts.storage }),
     stats: () => sessionStats(parts, { ...counts, tokensInFlight: context.pace.inFlight }),
     destroy() {
@@ -135,7 +133,7 @@ type DecodeStats = Pick<SessionStats, "tokensGenerated" | "tokensInFlight" | "di
 
 function sessionStats(parts: SessionParts, decoded: DecodeStats): SessionStats {
   const { ledger, cache, runner, dispatches, fusion, pipelines, loadMs, kernels } = parts;
-  const { steps, decodeSteps, encodeMs } = runner.counters;
+  const { steps, decodeSteps, encodeMs, prefillSubmits } = runner.counters;
   return {
     gpuBytes: ledger.bytes(),
     kvPages: { used: cache.usedPages, capacity: cache.capacityPages, growths: cache.growths },
@@ -146,7 +144,7 @@ function sessionStats(parts: SessionParts, decoded: DecodeStats): SessionStats {
     steps,
     decodeSteps,
     ...decoded,
-    prefillSubmits: { count: 0, longestMs: 0 },
+    prefillSubmits,
     loadMs,
     encodeMs: decodeSteps === 0 ? 0 : encodeMs / decodeSteps,
   };

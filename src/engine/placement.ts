@@ -77,8 +77,8 @@ export function placeRunner(plan: RunnerPlan, model: LoadedModel, device: GPUDev
   );
   const cache = new PagedCache(device, ledger, { layout: model.kv, numLayers: model.config.numLayers, initialPages, slots });
   const control = new Control(device, ledger, { prefillRows: chunkRows, decodeRows: chunkRows, slots, maxPages: model.kv.maxPages });
-  // One more than fly: the prompt's.
-  const slotsInFlight = Array.from({ length: executionRanges.tokensInFlight.max + 1 }, () => pickBytes);
+  // For as many as fly, as many again that the request before let go of, and the prompt's.
+  const slotsInFlight = Array.from({ length: 2 * executionRanges.tokensInFlight.max + 1 }, () => pickBytes);
   const readback = createReadback(ledger, [...slotsInFlight, model.config.vocabSize * 4]);
   const shared = { device, ledger, layout, activationBytes: model.activations === "f16" ? 2 : 4 };
   const programOf = (phase: "prefill" | "decode", rows: number, outputRows: number): ProgramOptions => {

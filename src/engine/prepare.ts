@@ -106,6 +106,7 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
     weights: { slab: (name) => required(made.slabs, name), table: (name) => required(made.tables, name) },
     vocabSize: model.config.vocabSize,
     scoreTopK,
+    frameBudgetMs: prepare.execution.frameBudgetMs,
   };
   const runner = new Runner(parts);
   const dispatches = { decode: decode.dispatchCount(), prefill: prefill.dispatchCount(["body", "head", "pick"]) };

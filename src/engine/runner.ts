@@ -1,11 +1,12 @@
 // Runs steps: fills the control buffer, encodes a program in one pass, submits once and reads back what was asked for. Knows
 // programs and pages, no policy and no text.
 
-import type { ReadbackSlot } from "../gpu/readback.ts";
 import type { StepRow } from "../kernels/kernel.ts";
+import { PrefillPace } from "./prefill_pace.ts";
+import { type PrefillStep, PrefillSubmits } from "./prefill_submits.ts";
 import { type RowScore, scorePrompt } from "./prompt_scores.ts";
-import type { CompiledPhase, RunnerParts } from "./runner_parts.ts";
-import { readResult, resultBytes, type StepResult, type Wanted } from "./step_result.ts";
+import type { RunnerParts } from "./runner_parts.ts";
+import { copyResult, readResult, type StepResult, type Wanted } from "./step_result.ts";
 
 /** A decode step of one slot. */
 export interface DecodeStep {
@@ -20,6 +21,7 @@ export interface RunnerCounters {
   readonly steps: number;
   readonly decodeSteps: number;
   readonly encodeMs: number;
+  readonly prefillSubmits: { readonly count: number; readonly longestMs: number };
 }
 
 /** Rows of consecutive positions of one slot. */
@@ -33,25 +35,29 @@ const decodeSections: Readonly<Record<Wanted, readonly string[]>> = {
   logits: ["body", "head"],
 };
 
-const prefillSections: Readonly<Record<Wanted | "none", readonly string[]>> = {
-  none: ["body"],
-  id: ["body", "head", "pick"],
-  logits: ["body", "head"],
-};
-
 export class Runner {
   readonly #parts: RunnerParts;
+  readonly #prefill: PrefillSubmits;
   #steps = 0;
   #decodeSteps = 0;
   #encodeMs = 0;
 
   constructor(parts: RunnerParts) {
     this.#parts = parts;
+    this.#prefill = new PrefillSubmits(parts, new PrefillPace(parts.frameBudgetMs));
     this.#bind();
+    // Nobody waits for it: until it is known, results are taken to come at once.
+    this.#prefill.measureLatency().catch(() => undefined);
   }
 
   get counters(): RunnerCounters {
-    return { steps: this.#steps, decodeSteps: this.#decodeSteps, encodeMs: this.#encodeMs };
+    const { count, longestMs } = this.#prefill.counters;
+    return { steps: this.#steps, decodeSteps: this.#decodeSteps, encodeMs: this.#encodeMs, prefillSubmits: { count, longestMs } };
+  }
+
+  /** Waits for everything submitted: whoever measures, or writes what steps in flight read, comes after. */
+  async drain(): Promise<void> {
+    await this.#parts.device.queue.onSubmittedWorkDone();
   }
 
   /** Gives back what a slot holds beyond `tokens`. */
@@ -69,31 +75,35 @@ export class Runner {
     if (changed === undefined) return this.#grow(slot, tokens);
     if (changed) {
       control.setPages(slot, cache.pages(slot));
-      cache.prepareGrowth();
     }
     return undefined;
   }
 
-  /** Runs rows of one slot, whose pages are reserved, through the model; with `wanted`, the last row's result. */
-  async prefill(rows: readonly StepRow[], wanted?: Wanted): Promise<StepResult> {
-    const { device, control, prefill } = this.#parts;
-    control.writePrefill({ rows, outputRows: [rows.length - 1] });
-    const contextTokens = rows[rows.length - 1].position + 1;
-    const shape = { rows: rows.length, outputRows: 1, contextTokens };
-    const result = this.#submit(prefill, { ...shape, sections: prefillSections[wanted ?? "none"], wanted });
-    // Keeps the queue short, so that an abort takes effect within a chunk.
-    if (!result) await device.queue.onSubmittedWorkDone();
-    return (await result) ?? {};
+  /** Rows of the next prefill step, which begins at a position, at most `most`. */
+  chunkRows(position: number, most: number): number {
+    return this.#prefill.rows(position, most);
+  }
+
+  /** See `PrefillSubmits.run`. */
+  prefill(step: PrefillStep): Promise<StepResult> {
+    this.#steps++;
+    return this.#prefill.run(step);
   }
 
   /** Submits a decode step, whose page is reserved, behind those in flight. */
   submitDecode({ slot, position, token, wanted }: DecodeStep): Promise<StepResult> {
-    const { control, decode } = this.#parts;
+    const { device, control, decode } = this.#parts;
     const start = performance.now();
     control.writeDecode(token === undefined ? undefined : { rows: [{ token, position, slot }], outputRows: [0] });
-    const shape = { rows: 1, outputRows: 1, contextTokens: position + 1 };
-    const result = this.#submit(decode, { ...shape, sections: decodeSections[wanted], wanted });
+    const encoder = device.createCommandEncoder({ label: "decode" });
+    const pass = encoder.beginComputePass();
+    decode.program.encode(pass, { rows: 1, outputRows: 1, contextTokens: position + 1 }, decodeSections[wanted]);
+    pass.end();
+    const readback = copyResult(encoder, this.#parts, { phase: decode, wanted });
+    device.queue.submit([encoder.finish()]);
+    const result = readback.read().then((bytes) => readResult(bytes, wanted));
     this.#encodeMs += performance.now() - start;
+    this.#steps++;
     this.#decodeSteps++;
     return result;
   }
@@ -113,38 +123,10 @@ export class Runner {
     this.#bind();
   }
 
-  #submit(phase: CompiledPhase, step: SubmitStep & { readonly wanted: Wanted }): Promise<StepResult>;
-  #submit(phase: CompiledPhase, step: SubmitStep): Promise<StepResult> | undefined;
-  #submit({ program, lowered }: CompiledPhase, step: SubmitStep): Promise<StepResult> | undefined {
-    const { device, readback, vocabSize } = this.#parts;
-    const { wanted } = step;
-    const encoder = device.createCommandEncoder({ label: program.label });
-    const pass = encoder.beginComputePass();
-    program.encode(pass, step, step.sections);
-    pass.end();
-    let slot: ReadbackSlot | undefined;
-    if (wanted) {
-      const bytes = resultBytes(wanted, vocabSize);
-      slot = readback.take(bytes);
-      slot.copy(encoder, { source: program.buffer(wanted === "id" ? lowered.pick : lowered.logits), bytes });
-    }
-    device.queue.submit([encoder.finish()]);
-    this.#steps++;
-    return wanted && slot?.read().then((bytes) => readResult(bytes, wanted));
-  }
-
   #bind(): void {
     const { cache, control, prefill, decode, weights } = this.#parts;
     const shared = { slab: weights.slab, table: weights.table, kv: (layer: number) => cache.pool(layer), pages: control.pages };
     prefill.program.bind({ ...shared, state: control.prefillState });
     decode.program.bind({ ...shared, state: control.decodeState });
   }
-}
-
-interface SubmitStep {
-  readonly rows: number;
-  readonly outputRows: number;
-  readonly contextTokens: number;
-  readonly sections: readonly string[];
-  readonly wanted?: Wanted | undefined;
 }

@@ -21,4 +21,6 @@ export interface RunnerParts {
   readonly weights: Pick<BindTable, "slab" | "table">;
   readonly vocabSize: number;
   readonly scoreTopK: number;
+  /** Longest submit of prefill; a default when not given, 0 for one a chunk. */
+  readonly frameBudgetMs?: number | undefined;
 }

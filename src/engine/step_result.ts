@@ -1,6 +1,8 @@
 // What comes back of a step's last output row, and how it is read. Whoever asks for less gets it sooner: an id is four bytes.
 
 import { ShaderloomError } from "../base/errors.ts";
+import type { ReadbackSlot } from "../gpu/readback.ts";
+import type { CompiledPhase, RunnerParts } from "./runner_parts.ts";
 
 /** `id`: the token chosen on the GPU. `logits`: all of them, for a choice on the CPU. */
 export type Wanted = "id" | "logits";
@@ -13,9 +15,16 @@ export interface StepResult {
 /** Bytes of the record of a token chosen on the GPU. */
 export const pickBytes = 16;
 
-/** Bytes to read back. */
-export function resultBytes(wanted: Wanted, vocabSize: number): number {
-  return wanted === "id" ? pickBytes : vocabSize * 4;
+/** Encodes a copy of what is wanted of a step's first output row. */
+export function copyResult(
+  encoder: GPUCommandEncoder,
+  { readback, vocabSize }: RunnerParts,
+  { phase: { program, lowered }, wanted }: { phase: CompiledPhase; wanted: Wanted },
+): ReadbackSlot {
+  const bytes = wanted === "id" ? pickBytes : vocabSize * 4;
+  const slot = readback.take(bytes);
+  slot.copy(encoder, { source: program.buffer(wanted === "id" ? lowered.pick : lowered.logits), bytes });
+  return slot;
 }
 
 /** @throws {ShaderloomError} GPU.numeric when the logits held NaN or nothing finite */

@@ -20,16 +20,21 @@ export interface Readback {
   readonly bytesRead: number;
 }
 
+/** Bytes of the slots that tokens in flight take. */
+const smallSlot = 256;
+
 /** @param sizes  slots to make at once, in bytes, smallest first */
 export function createReadback(ledger: BufferLedger, sizes: readonly number[] = []): Readback {
-  const make = (bytes: number): GPUBuffer => ledger.create("other", { label: "readback", size: alignUp(bytes, 256), usage: readbackUsage });
+  const make = (bytes: number): GPUBuffer =>
+    ledger.create("other", { label: "readback", size: alignUp(bytes, smallSlot), usage: readbackUsage });
   const free: GPUBuffer[] = sizes.map(make);
   let bytesRead = 0;
   const takeBuffer = (bytes: number): GPUBuffer => {
-    const index = free.findIndex((buffer) => buffer.size >= bytes);
+    // A small one leaves the large ones to large ones.
+    const index = free.findIndex((buffer) => buffer.size >= bytes && (bytes > smallSlot || buffer.size === smallSlot));
     return index >= 0 ? free.splice(index, 1)[0] : make(bytes);
   };
-  // Smallest first, so that a small read leaves the large slot to a large one; among equals the one longest unused comes first.
+  // Smallest first, so that a read takes the smallest slot that will do; among equals the one longest unused comes first.
   const putBack = (buffer: GPUBuffer): void => {
     const index = free.findIndex(({ size }) => size > buffer.size);
     free.splice(index < 0 ? free.length : index, 0, buffer);

@@ -14,9 +14,6 @@ export interface PagedCacheOptions {
   readonly slots: number;
 }
 
-/** Larger pools are made ready when fewer pages than this are free. */
-const fewPages = 2;
-
 /** Owns the page pools. */
 export class PagedCache {
   readonly layout: KvLayout;
@@ -27,7 +24,6 @@ export class PagedCache {
   readonly #maxPages: number;
   #pools: GPUBuffer[];
   #growths = 0;
-  #growing: Promise<GPUBuffer[]> | undefined;
 
   constructor(device: GPUDevice, ledger: BufferLedger, options: PagedCacheOptions) {
     this.layout = options.layout;
@@ -92,39 +88,21 @@ export class PagedCache {
     return this.#ledger.create("kv", { label: `kv of layer ${layer}`, size: pages * kvPageBytes(this.layout) });
   }
 
-  /** Makes larger pools ready when few pages are left, so that the `grow` that will be asked for need not wait. */
-  prepareGrowth(): void {
-    if (this.capacityPages < this.#maxPages && this.capacityPages - this.usedPages < fewPages) this.#nextPools().catch(() => undefined);
-  }
-
   /**
    * Replaces the pools by larger ones, with what they hold: programs must be bound again.
    * @throws {ShaderloomError} GPU.oom when the pools cannot grow; what was there stays
    */
   async grow(): Promise<void> {
-    const next = await this.#nextPools();
-    this.#growing = undefined;
     const device = this.#device;
+    const after = Math.min(this.#allocator.capacity * 2, this.#maxPages);
+    const next = await this.#createPools(after);
     const encoder = device.createCommandEncoder({ label: "grow kv" });
     this.#pools.forEach((pool, layer) => encoder.copyBufferToBuffer(pool, 0, next[layer], 0, pool.size));
     device.queue.submit([encoder.finish()]);
     for (const pool of this.#pools) this.#ledger.destroy(pool);
     this.#pools = next;
-    this.#allocator.grow(this.#grownCapacity());
+    this.#allocator.grow(after);
     this.#growths++;
-  }
-
-  #grownCapacity(): number {
-    return Math.min(this.#allocator.capacity * 2, this.#maxPages);
-  }
-
-  #nextPools(): Promise<GPUBuffer[]> {
-    this.#growing ??= this.#createPools(this.#grownCapacity()).catch((error: unknown) => {
-      // There may be memory the next time.
-      this.#growing = undefined;
-      throw error;
-    });
-    return this.#growing;
   }
 
   async #createPools(after: number): Promise<GPUBuffer[]> {

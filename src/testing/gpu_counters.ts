@@ -78,7 +78,6 @@ export function countGpuCalls(device: GPUDevice): { take(): GpuCounts; stop(): v
     });
   }
   wrap(device, "createCommandEncoder", () => counts.createCommandEncoder++);
-  wrap(device, "createQuerySet", () => counts.createQuerySet++);
   wrap(device.queue, "submit", () => counts.submit++);
   wrap(device.queue, "writeBuffer", (args) => {
     counts.writeBuffer++;

@@ -1,0 +1,119 @@
+// Prefill steps as submits that leave the GPU to the page in between: cut where the pace says, few outstanding, none after an abort.
+
+import { throwIfAborted } from "../base/errors.ts";
+import type { StepDispatch } from "../graph/program.ts";
+import type { StepRow, StepShape } from "../kernels/kernel.ts";
+import { type Load, loadOf, type PrefillPace } from "./prefill_pace.ts";
+import type { RunnerParts } from "./runner_parts.ts";
+import { copyResult, readResult, type StepResult, type Wanted } from "./step_result.ts";
+
+/** Empty submits by which is told how late the browser tells; after the first, a timer's ticks show in full. */
+const probes = 3;
+
+const sectionsFor: Readonly<Record<Wanted | "none", readonly string[]>> = {
+  none: ["body"],
+  id: ["body", "head", "pick"],
+  logits: ["body", "head"],
+};
+
+export interface PrefillStep {
+  /** Consecutive positions of one slot, whose pages are reserved. */
+  readonly rows: readonly StepRow[];
+  /** What is wanted of the last row, if anything. */
+  readonly wanted?: Wanted | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface Outstanding {
+  readonly loads: readonly Load[];
+  readonly done: Promise<void>;
+}
+
+/** Owns the prefill submits that the GPU has not ended. */
+export class PrefillSubmits {
+  readonly #parts: RunnerParts;
+  readonly #pace: PrefillPace;
+  readonly #outstanding: Outstanding[] = [];
+
+  constructor(parts: RunnerParts, pace: PrefillPace) {
+    this.#parts = parts;
+    this.#pace = pace;
+  }
+
+  get counters(): { readonly count: number; readonly longestMs: number } {
+    return this.#pace.submits;
+  }
+
+  /** Finds out how late the browser tells that work is done. On a device that is lost it tells nothing. */
+  async measureLatency(): Promise<void> {
+    const { queue } = this.#parts.device;
+    for (let probe = 0; probe < probes; probe++) {
+      const start = performance.now();
+      queue.submit([]);
+      await queue.onSubmittedWorkDone();
+      // One that waited for other work says nothing.
+      if (this.#outstanding.length > 0) return;
+      this.#pace.heardAfter(performance.now() - start);
+    }
+  }
+
+  /** Rows of the next chunk, which begins at a position, at most `most`. */
+  rows(position: number, most: number): number {
+    return this.#pace.rows(most, (rows) => this.#dispatches(shapeOf(rows, position + rows), ["body"]).map(({ load }) => load));
+  }
+
+  /**
+   * Runs rows through the model. Without `wanted` they are only submitted.
+   * @throws {ShaderloomError} AbortError between submits, GPU.numeric
+   */
+  async run({ rows, wanted, signal }: PrefillStep): Promise<StepResult> {
+    const { device, control, prefill } = this.#parts;
+    control.writePrefill({ rows, outputRows: [rows.length - 1] });
+    const shape = shapeOf(rows.length, rows[rows.length - 1].position + 1);
+    const dispatches = this.#dispatches(shape, sectionsFor[wanted ?? "none"]);
+    const loads = dispatches.map(({ load }) => load);
+    for (let start = 0; ;) {
+      while (!this.#pace.mayFollow(this.#outstanding.map((submit) => submit.loads))) await this.#outstanding[0].done;
+      throwIfAborted(signal);
+      const end = this.#pace.cut(loads, start);
+      const encoder = device.createCommandEncoder({ label: "prefill" });
+      const pass = encoder.beginComputePass();
+      for (const { index } of dispatches.slice(start, end)) prefill.program.encodeOne(pass, index, shape);
+      pass.end();
+      const slot = end === loads.length && wanted ? copyResult(encoder, this.#parts, { phase: prefill, wanted }) : undefined;
+      this.#submit(encoder.finish(), loads.slice(start, end));
+      if (slot && wanted) return readResult(await slot.read(), wanted);
+      if (end === loads.length) return {};
+      start = end;
+    }
+  }
+
+  #dispatches(shape: StepShape, sections: readonly string[]): Array<StepDispatch & { readonly load: Load }> {
+    return this.#parts.prefill.program.dispatches(shape, sections).map((dispatch) => {
+      const { call } = dispatch;
+      return {
+        ...dispatch,
+        load: loadOf(
+          call.kernel,
+          call.visit((kernel, attributes) => kernel.work(attributes, shape)),
+        ),
+      };
+    });
+  }
+
+  #submit(commands: GPUCommandBuffer, loads: readonly Load[]): void {
+    const { queue } = this.#parts.device;
+    queue.submit([commands]);
+    const submittedMs = performance.now();
+    const ended = (): void => {
+      this.#outstanding.shift();
+      this.#pace.ended(loads, { submittedMs, doneMs: performance.now() });
+    };
+    // A device that is lost ends them all, and says so elsewhere.
+    this.#outstanding.push({ loads, done: queue.onSubmittedWorkDone().then(ended, ended) });
+  }
+}
+
+function shapeOf(rows: number, contextTokens: number): StepShape {
+  return { rows, outputRows: 1, contextTokens };
+}
