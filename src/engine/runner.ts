@@ -116,11 +116,14 @@ export class Runner {
 
   async #grow(slot: number, tokens: number): Promise<void> {
     const { cache } = this.#parts;
-    do {
-      await cache.grow();
-    } while (cache.reserve(slot, tokens) === undefined);
+    try {
+      do {
+        await cache.grow();
+      } while (cache.reserve(slot, tokens) === undefined);
+    } finally {
+      this.#bind();
+    }
     this.#parts.control.setPages(slot, cache.pages(slot));
-    this.#bind();
   }
 
   #bind(): void {

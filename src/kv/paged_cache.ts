@@ -2,6 +2,7 @@
 // vLLM's PagedAttention (arXiv:2309.06180) with a table row per slot.
 
 import { assert, ShaderloomError } from "../base/errors.ts";
+import { ceilDiv } from "../base/math.ts";
 import { type KvLayout, kvPageBytes, pagesFor } from "../base/layout.ts";
 import type { BufferLedger } from "../gpu/buffers.ts";
 import { PageAllocator } from "./page_allocator.ts";
@@ -14,6 +15,9 @@ export interface PagedCacheOptions {
   readonly slots: number;
 }
 
+/** Layers grow in so many parts. */
+const growthParts = 8;
+
 /** Owns the page pools. */
 export class PagedCache {
   readonly layout: KvLayout;
@@ -22,7 +26,7 @@ export class PagedCache {
   readonly #allocator: PageAllocator;
   readonly #slotPages: number[][];
   readonly #maxPages: number;
-  #pools: GPUBuffer[];
+  readonly #pools: GPUBuffer[];
   #growths = 0;
 
   constructor(device: GPUDevice, ledger: BufferLedger, options: PagedCacheOptions) {
@@ -89,37 +93,50 @@ export class PagedCache {
   }
 
   /**
-   * Replaces the pools by larger ones, with what they hold: programs must be bound again.
+   * Replaces the pools by larger ones, with what they hold: programs must be bound again, also after a failure. Some layers at a time, so that
+   * little more than the new pools is held.
    * @throws {ShaderloomError} GPU.oom when the pools cannot grow; what was there stays
    */
   async grow(): Promise<void> {
-    const device = this.#device;
-    const after = Math.min(this.#allocator.capacity * 2, this.#maxPages);
-    const next = await this.#createPools(after);
-    const encoder = device.createCommandEncoder({ label: "grow kv" });
-    this.#pools.forEach((pool, layer) => encoder.copyBufferToBuffer(pool, 0, next[layer], 0, pool.size));
-    device.queue.submit([encoder.finish()]);
-    for (const pool of this.#pools) this.#ledger.destroy(pool);
-    this.#pools = next;
+    const before = this.#allocator.capacity;
+    const after = Math.min(before * 2, this.#maxPages);
+    assert(after > before, "a full pool means a slot beyond its context");
+    const together = ceilDiv(this.#pools.length, growthParts);
+    for (let layer = 0; layer < this.#pools.length; layer += together) await this.#growLayers(layer, layer + together, after);
     this.#allocator.grow(after);
     this.#growths++;
   }
 
-  async #createPools(after: number): Promise<GPUBuffer[]> {
-    const before = this.#allocator.capacity;
-    assert(after > before, "a full pool means a slot beyond its context");
+  async #growLayers(first: number, end: number, pages: number): Promise<void> {
     const device = this.#device;
+    const bytes = pages * kvPageBytes(this.layout);
+    // A growth that failed before may have left some of them large.
+    const small = [...this.#pools.keys()].slice(first, end).filter((layer) => this.#pools[layer].size < bytes);
     device.pushErrorScope("out-of-memory");
-    const next = this.#pools.map((_, layer) => this.#createPool(layer, after));
+    const next = small.map((layer) => this.#createPool(layer, pages));
     const failure = await device.popErrorScope();
-    if (!failure) return next;
-    for (const pool of next) this.#ledger.destroy(pool);
-    throw new ShaderloomError(
+    if (failure) {
+      for (const pool of next) this.#ledger.destroy(pool);
+      throw this.#memoryError(pages, failure.message);
+    }
+    const encoder = device.createCommandEncoder({ label: "grow kv" });
+    for (const [index, layer] of small.entries()) {
+      const pool = this.#pools[layer];
+      encoder.copyBufferToBuffer(pool, 0, next[index], 0, pool.size);
+    }
+    device.queue.submit([encoder.finish()]);
+    for (const [index, layer] of small.entries()) {
+      this.#ledger.destroy(this.#pools[layer]);
+      this.#pools[layer] = next[index];
+    }
+  }
+
+  #memoryError(pages: number, cause: string): ShaderloomError {
+    const tokens = pages * this.layout.pageTokens;
+    return new ShaderloomError(
       "GPU.oom",
-      `The GPU has no memory for ${after * this.layout.pageTokens} tokens of context. Start a new chat or load with a smaller contextLength.`,
-      {
-        detail: { tokens: after * this.layout.pageTokens, fits: before * this.layout.pageTokens, cause: failure.message },
-      },
+      `The GPU has no memory for ${tokens} tokens of context. Start a new chat or load with a smaller contextLength.`,
+      { detail: { tokens, fits: this.#allocator.capacity * this.layout.pageTokens, cause } },
     );
   }
 }
