@@ -22,9 +22,16 @@ function attributesFor(kind: keyof ComputePeaks, { software }: Caps): PeakAttrib
   return software ? { numbers, threads: 1 << 10, rounds: 256, chains: 3 } : { numbers, threads: 1 << 18, rounds: 128, chains: 8 };
 }
 
-/** @param everyVariant  all shapes of workgroups, of which the fastest counts; else the first of each kind */
-export async function makePeakWorks(maker: WorkMaker, caps: Caps, everyVariant: boolean = false): Promise<PeakWork[]> {
-  const kinds: Array<keyof ComputePeaks> = ["f32", ...(caps.f16 ? (["f16"] as const) : []), "packedDot"];
+/** Which peaks. */
+export interface PeakWish {
+  /** Default all that the adapter has. */
+  readonly kinds?: ReadonlyArray<keyof ComputePeaks>;
+  /** All shapes of workgroups, of which the fastest counts; else the first of each kind. */
+  readonly everyVariant?: boolean;
+}
+
+export async function makePeakWorks(maker: WorkMaker, caps: Caps, wish: PeakWish = {}): Promise<PeakWork[]> {
+  const { kinds = ["f32", "f16", "packedDot"], everyVariant = false } = wish;
   const making = kinds.flatMap((kind) => {
     const attributes = attributesFor(kind, caps);
     const target: KernelTarget = { caps, deviceClass: caps.deviceClass, precision: kind === "f16" ? "f16" : "f32", maxRows: 1 };

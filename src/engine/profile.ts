@@ -82,10 +82,10 @@ async function measureLimits({ device, caps, precision }: ProfileParts, timer: T
   const maker = new WorkMaker(device, target);
   const measure = async (): Promise<Limits> => {
     const copy = await makeCopyWork(maker, target);
-    const peaks = (await makePeakWorks(maker, caps)).filter(({ kind }) => kind !== "f16");
+    const kind = precision === "int8" ? "packedDot" : "f32";
+    const peaks = await makePeakWorks(maker, caps, { kinds: [kind] });
     const [copyMs, ...peakMs] = await timeWorks(timer, [copy.work, ...peaks.map(({ work }) => work)]);
-    const { f32, packedDot } = peaksOf(peaks, peakMs);
-    return { copyBytesPerSecond: (copy.bytes * 1000) / copyMs, macsPerSecond: precision === "int8" ? packedDot : f32 };
+    return { copyBytesPerSecond: (copy.bytes * 1000) / copyMs, macsPerSecond: peaksOf(peaks, peakMs)[kind] };
   };
   device.pushErrorScope("out-of-memory");
   const [outcome] = await Promise.allSettled([measure()]);

@@ -120,7 +120,6 @@ function adapterName({ vendor, architecture, description, deviceClass }: Profile
 
 interface Line {
   readonly label: readonly string[];
-  readonly count: number;
   readonly ms: number;
   readonly bytes: number;
   readonly macs: number;
@@ -148,31 +147,33 @@ function tableOfLines(
 ): string[] {
   const rows = lines
     .toSorted((a, b) => b.ms - a.ms)
-    .map(({ label, count, ms, bytes, macs }) => {
+    .map(({ label, ms, bytes, macs }) => {
       const [bytesPerSecond, macsPerSecond] = [bytes, macs].map((amount) => (ms > 0 ? (amount * 1000) / ms : 0));
       const rates = [(bytesPerSecond / 1e9).toFixed(2), percent(bytesPerSecond / facts.copyBytesPerSecond)];
       rates.push((macsPerSecond / 1e9).toFixed(2), percent(macsPerSecond / facts.macsPerSecond));
-      return [...label, String(count), ms.toFixed(4), percent(ms / totalMs), ...rates];
+      return [...label, ms.toFixed(4), percent(ms / totalMs), ...rates];
     });
-  return align([[...head, "count", "ms", "of sum", "GB/s", "of copy", "GMAC/s", "of peak"], ...rows], head.length);
+  return align([[...head, "ms", "of sum", "GB/s", "of copy", "GMAC/s", "of peak"], ...rows], 2);
 }
 
 function stepTable(step: ProfiledStep, facts: ProfileFacts): string[] {
   const { phase, rows, contextTokens, totalMs, dispatches } = step;
   const sumMs = dispatches.reduce((sum, { ms }) => sum + ms, 0);
-  const kernels = new Map<string, Line>();
+  const kernels = new Map<string, Line & { readonly count: number }>();
   for (const { kernel, variant, ms, bytes, macs } of dispatches) {
     const key = `${kernel} ${variant}`;
-    const known = kernels.get(key) ?? { label: [kernel, variant], count: 0, ms: 0, bytes: 0, macs: 0 };
-    kernels.set(key, { ...known, count: known.count + 1, ms: known.ms + ms, bytes: known.bytes + bytes, macs: known.macs + macs });
+    const known = kernels.get(key) ?? { count: 0, ms: 0, bytes: 0, macs: 0 };
+    const count = known.count + 1;
+    const label = [kernel, variant, String(count)];
+    kernels.set(key, { label, count, ms: known.ms + ms, bytes: known.bytes + bytes, macs: known.macs + macs });
   }
-  const each = dispatches.map(({ name, variant, ms, bytes, macs }) => ({ label: [name, variant], count: 1, ms, bytes, macs }));
+  const each = dispatches.map(({ name, variant, ms, bytes, macs }) => ({ label: [name, variant], ms, bytes, macs }));
   const of = { facts, totalMs: sumMs };
   return [
     `${phase} of ${rows} ${rows === 1 ? "row" : "rows"}, ${contextTokens} tokens of context: ${totalMs.toFixed(3)} ms as it runs, ` +
       `${sumMs.toFixed(3)} ms as the sum of ${dispatches.length} dispatches by themselves`,
     "",
-    ...tableOfLines(["kernel", "variant"], [...kernels.values()], of),
+    ...tableOfLines(["kernel", "variant", "count"], [...kernels.values()], of),
     "",
     ...tableOfLines(["dispatch", "variant"], each, of),
     "",

@@ -60,9 +60,13 @@ export async function openStepClock(options: TimerOptions, ledger: BufferLedger)
   const timestamps = createTimestamps(options.device, ledger, submitPasses);
   if (!timestamps) return wallStepClock(options);
   const clock = new StampedClock(options, timestamps);
-  if (await clock.works()) return clock;
-  clock.destroy();
-  return wallStepClock(options);
+  let works = false;
+  try {
+    works = await clock.works();
+  } finally {
+    if (!works) clock.destroy();
+  }
+  return works ? clock : wallStepClock(options);
 }
 
 type EncodePass = (pass: GPUComputePassEncoder) => void;
