@@ -93,7 +93,30 @@ test("a Vite app in development generates", async ({ page }) => {
   }
 });
 
-test('a plain <script type="module"> page generates, in a worker and in the page, the same text', async ({ page }) => {
+/** Texts of an open page's engine, greedy and seeded, before and after a profile, and what the profile says. */
+async function textsAround(page: Page, worker: boolean): Promise<{ texts: string[]; profile: Shaderloom.Profile; counts: number[] }> {
+  return page.evaluate(async (wanted) => {
+    const { shaderloom } = globalThis as unknown as { shaderloom: typeof Shaderloom };
+    const engine = await shaderloom.createEngine({ model: "model.gguf", worker: wanted });
+    const texts: string[] = [];
+    const write = async (): Promise<void> => {
+      for (const more of [{ temperature: 0 }, { temperature: 0.9, top_p: 0.9, repetition_penalty: 1.1, seed: 7 }]) {
+        const { choices } = await engine.completions.create({ prompt: "Once upon a time", max_tokens: 32, ...more });
+        texts.push(choices[0].text);
+      }
+    };
+    await write();
+    const profile = await engine.profile({ tokens: 64, promptTokens: 32 });
+    await write();
+    const { dispatches } = await engine.stats();
+    await engine.unload();
+    return { texts, profile, counts: [dispatches.decode, dispatches.prefill] };
+  }, worker);
+}
+
+test('a plain <script type="module"> page generates, in a worker and in the page, the same texts, and profiles in both', async ({
+  page,
+}) => {
   const site = await serve({ folder: plainSite(app, "plain"), port: 4420, tries: 20 });
   try {
     const inWorker = await generate(page, site.address);
@@ -101,6 +124,16 @@ test('a plain <script type="module"> page generates, in a worker and in the page
     const inPage = await generate(page, site.address, false);
     expectStory(inPage, false);
     expect(inPage).toMatchObject({ text: (inWorker as Outcome).text });
+    const outcomes = [await textsAround(page, true), await textsAround(page, false)];
+    expect(outcomes[0].texts).toEqual(outcomes[1].texts);
+    for (const { texts, profile, counts } of outcomes) {
+      expect(texts.slice(2)).toEqual(texts.slice(0, 2));
+      expect(texts[1]).not.toBe(texts[0]);
+      expect(profile.steps.map(({ dispatches }) => dispatches.length)).toEqual(counts);
+      for (const { ms, name } of profile.steps.flatMap(({ dispatches }) => dispatches)) expect(ms, name).toBeGreaterThan(0);
+      expect(profile.trace.traceEvents.filter(({ ph }) => ph === "X")).toHaveLength(counts[0] + counts[1]);
+      expect(profile.table).toContain("decode of 1 row, 64 tokens of context");
+    }
   } finally {
     site.close();
   }

@@ -1,6 +1,6 @@
 // The engine around a loaded session: the queue before it and the methods a caller sees. Loads nothing.
 
-import { abortError } from "../base/errors.ts";
+import { abortError, asShaderloomError } from "../base/errors.ts";
 import type { Session } from "../engine/session.ts";
 import type { EngineParts } from "./call.ts";
 import { createChatCompletion } from "./chat.ts";
@@ -85,6 +85,9 @@ async function inTurn<T>(
   closers.add(close);
   try {
     return await run(signal ? AbortSignal.any([signal, closing.signal]) : closing.signal);
+  } catch (thrown) {
+    // Its script may be missing.
+    throw asShaderloomError(thrown);
   } finally {
     closers.delete(close);
     release();
