@@ -127,6 +127,8 @@ export interface OutputSpec {
   readonly exact?: (col: number) => boolean;
   /** Words are four signed bytes each: quantized numbers, which rounding may put one off the reference's. */
   readonly codes?: boolean;
+  /** NaN in the reference marks what is left alone in exact columns, too. */
+  readonly leaves?: boolean;
 }
 
 /** Elements from one row of an operand to the next: padded like activations, except words. */

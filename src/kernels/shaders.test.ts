@@ -71,8 +71,8 @@ test("no variant binds more than 8 storage buffers, or the same operand twice", 
   }
 });
 
-test("variants for CPU drivers have no barrier", () => {
-  const cpu = variants.filter(({ key }) => key.endsWith("/cpu"));
+test("variants for CPU drivers have no barrier, but for one that is alone in its step", () => {
+  const cpu = variants.filter(({ key }) => key.endsWith("/cpu") && !key.startsWith("sample_pick/"));
   expect(cpu.length).toBeGreaterThan(10);
   const waiting = cpu.filter(({ files }) => files.some((file) => /Barrier\(|workgroupUniformLoad/.test(textOf(file))));
   expect(waiting.map(({ key }) => key)).toEqual([]);

@@ -8,9 +8,9 @@ import { assemble } from "../gpu/shader.ts";
 import { programRequest } from "../graph/program.ts";
 import { type CpuArgs, type Kernel, type KernelCase, type KernelTarget, operandStride, type OutputSpec } from "../kernels/kernel.ts";
 import { shaderFiles } from "../kernels/shader_files.ts";
-import { type Comparison, compareFlat, compareRows, compareState, expectAll, nmseBound } from "../tuning/compare.ts";
+import { type Comparison, compareFlat, compareRows, compareState, compareWords, expectAll, nmseBound } from "../tuning/compare.ts";
 import { execute, type Found, type GpuOperand } from "../tuning/execute.ts";
-import { elementType, garbage, makeOperands, type Operands, unpackKv } from "../tuning/operands.ts";
+import { copyWritten, elementType, garbage, makeOperands, type Operands, unpackKv } from "../tuning/operands.ts";
 
 export { nmseBound };
 
@@ -43,7 +43,7 @@ export async function runCase<A>(
   const exact = { ...target, maxRows: kernelCase.rows };
   const operands = makeOperands(kernel, kernelCase, exact);
   const specs = kernel.outputs(kernelCase.attributes);
-  const expected = copyKv(operands.args);
+  const expected = copyWritten(operands.args);
   const reference = kernel.reference(kernelCase.attributes, expected);
   const prepared: Prepared = { target: exact, operands, specs, expected, reference };
   const gpuOperands = new Map<string, GpuOperand>();
@@ -82,16 +82,15 @@ function compare({ target, operands, specs, expected, reference }: Prepared, fou
     checks.push(compareFlat("keys", kv.keys, expected.kv.keys), compareFlat("values", kv.values, expected.kv.values));
   }
   if (state) checks.push(compareState(operands.step, state, reference[0]));
+  for (const [name, words] of Object.entries(expected.sampling ?? {})) {
+    const bytes = found.get(name);
+    if (bytes) checks.push(compareWords(name, bytes, words));
+  }
   return checks;
 }
 
 function rowsOf(spec: OutputSpec, { args }: Operands): number {
   return spec.rows === "rows" ? args.rows.length : args.outputRows.length;
-}
-
-/** The reference of a kernel that writes the cache changes it in place; the operands stay as uploaded. */
-function copyKv(args: CpuArgs): CpuArgs {
-  return args.kv ? { ...args, kv: { ...args.kv, keys: args.kv.keys.slice(), values: args.kv.values.slice() } } : args;
 }
 
 /** Anything the compiler has to say, warnings included: a variant compiles silently. */

@@ -62,11 +62,12 @@ export function compareRows({ spec, rows, bytes }: Written, want: Expected, targ
     for (let col = 0; col < stride; col++) {
       const at = row * stride + col;
       const index = row === rows ? leftAlone : want.index(row, Math.min(col, spec.cols - 1));
-      if (row < rows && col < spec.cols && exact(col)) {
+      const leaves = spec.leaves === true && index >= 0 && Number.isNaN(data[index]);
+      if (row < rows && col < spec.cols && exact(col) && !leaves) {
         if (!sameWord(words[at], wantWords[index], spec)) note(`[${row}, ${col}] is word ${words[at]}, not ${wantWords[index]}`);
         continue;
       }
-      const untouched = index === leftAlone || (index >= 0 && Number.isNaN(data[index]) && !exact(col));
+      const untouched = index === leftAlone || leaves || (index >= 0 && Number.isNaN(data[index]) && !exact(col));
       if (untouched || col >= spec.cols) {
         const value = untouched ? garbage : 0;
         if (floats[at] !== value) note(`[${row}, ${col}] of [${rows}, ${spec.cols}] is ${floats[at]}, not ${value}`);
@@ -93,6 +94,13 @@ export function compareFlat(name: string, got: Float32Array, want: Float32Array)
   }
   const first = got.findIndex((value, index) => Math.abs(value - want[index]) > 1e-2);
   return { nmse: normalised(error, norm), problems: first < 0 ? [] : [`${name}[${first}] is ${got[first]}, not ${want[first]}`] };
+}
+
+/** Compares all words of a buffer. */
+export function compareWords(name: string, got: Uint8Array<ArrayBuffer>, want: Uint32Array): Comparison {
+  const words = new Uint32Array(got.buffer, got.byteOffset, want.length);
+  const first = want.findIndex((word, index) => words[index] !== word);
+  return { nmse: 0, problems: first < 0 ? [] : [`${name}[${first}] is ${words[first]}, not ${want[first]}`] };
 }
 
 /** A kernel that writes the step state gives `[rows, 3]` words: token, position, slot of each row. Nothing else may change. */

@@ -8,9 +8,9 @@ import { seededRng } from "../base/rng.ts";
 import { rowsOver } from "../graph/program.ts";
 import { type CpuArgs, type CpuTensor, type Kernel, operandStride, type OutputSpec } from "../kernels/kernel.ts";
 import type { KernelClass } from "./classes.ts";
-import { type Comparison, compareFlat, compareRows, compareState, expectAll, nmseBound } from "./compare.ts";
+import { type Comparison, compareFlat, compareRows, compareState, compareWords, expectAll, nmseBound } from "./compare.ts";
 import { execute, type Found, type GpuOperand } from "./execute.ts";
-import { elementType, garbage, makeOperands, type Operands, unpackKv } from "./operands.ts";
+import { copyWritten, elementType, garbage, makeOperands, type Operands, unpackKv } from "./operands.ts";
 import type { Compiled } from "./product_bench.ts";
 import type { Verdict } from "./product_check.ts";
 
@@ -58,16 +58,23 @@ function prepare<A>(kernel: Kernel<A>, attributes: A, cls: KernelClass): Prepare
   const count = Math.min(target.maxRows, manyRows);
   const rows = overOutputs ? Math.min(stepRows, manyRows) : count;
   const outputRows = overOutputs ? Math.min(count, rows) : 1;
-  const { kv } = kernel.operands(attributes);
+  const { kv, sampling } = kernel.operands(attributes);
   const past = kv ? Math.max(0, Math.min(pastTokens, kv.maxPages * kv.pageTokens - rows)) : 0;
-  const kernelCase = { name: kernel.name, attributes: narrowed?.attributes ?? attributes, rows, outputRows, pastTokens: past };
+  const kernelCase = {
+    name: kernel.name,
+    attributes: narrowed?.attributes ?? attributes,
+    rows,
+    outputRows,
+    pastTokens: past,
+    ...(sampling && { sequences: "each" as const }),
+  };
   const limits = { rng: seededRng(rows + past), tokenCount: narrowed?.tokenCount, kvTokens: past + rows, tableLength };
   const operands = makeOperands(kernel, kernelCase, { ...target, maxRows: stepRows }, limits);
   const gpu = new Map<string, GpuOperand>();
   for (const [name, bytes] of operands.bytes) gpu.set(name, { bytes });
   for (const [index, spec] of kernel.outputs(attributes).entries()) gpu.set(`output${index}`, { bytes: emptyOutput(spec, operands, cls) });
   const { args } = operands;
-  const copied = args.kv ? { ...args, kv: { ...args.kv, keys: args.kv.keys.slice(), values: args.kv.values.slice() } } : args;
+  const copied = copyWritten(args);
   return { cls, operands, gpu, args: copied, reference: kernel.reference(kernelCase.attributes, copied) };
 }
 
@@ -95,6 +102,10 @@ function judge(prepared: Prepared, found: Found): Verdict {
     compared.push(compareFlat("keys", got.keys, args.kv.keys), compareFlat("values", got.values, args.kv.values));
   }
   if (state) compared.push(compareState(operands.step, state, reference[0]));
+  for (const [name, words] of Object.entries(args.sampling ?? {})) {
+    const bytes = found.get(name);
+    if (bytes) compared.push(compareWords(name, bytes, words));
+  }
   const problem = compared.flatMap(({ problems }) => problems)[0];
   if (problem !== undefined) return { kind: "wrong", reason: problem };
   const nmse = Math.max(0, ...compared.map((one) => one.nmse));

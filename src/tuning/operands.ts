@@ -192,6 +192,16 @@ function seedOf(kernelCase: KernelCase<unknown>): number {
   return kernelCase.rows * 7919 + kernelCase.name.length;
 }
 
+/** References of kernels that write the cache or the slots' options change them in place; the operands stay as uploaded. */
+export function copyWritten(args: CpuArgs): CpuArgs {
+  const { kv, sampling } = args;
+  return {
+    ...args,
+    ...(kv && { kv: { ...kv, keys: kv.keys.slice(), values: kv.values.slice() } }),
+    ...(sampling && { sampling: { ...sampling, sampling: sampling.sampling.slice(), adjust: sampling.adjust.slice() } }),
+  };
+}
+
 /** Everything one case reads; the same seed gives the same numbers on every adapter. */
 export function makeOperands<A>(kernel: Kernel<A>, kernelCase: KernelCase<A>, target: KernelTarget, limits?: Limits): Operands {
   const { rng, tokenCount, kvTokens, tableLength }: Limits = limits ?? { rng: seededRng(seedOf(kernelCase)) };
@@ -204,12 +214,17 @@ export function makeOperands<A>(kernel: Kernel<A>, kernelCase: KernelCase<A>, ta
     (_, index) => (kernelCase.rows - outputCount + index) % kernelCase.rows,
   ).toReversed();
   const bytes = new Map<string, Uint8Array<ArrayBuffer>>();
-  const inputs = (specs.inputs ?? []).map((spec, index) => {
+  const slotCount = Math.max(slots, ...rows.map((row) => row.slot + 1));
+  const sampling = specs.sampling?.(rng, slotCount);
+  for (const [name, words] of Object.entries(sampling ?? {})) bytes.set(name, new Uint8Array(words.slice().buffer));
+  const inputs: CpuTensor[] = [];
+  for (const [index, spec] of (specs.inputs ?? []).entries()) {
     const type = elementType(spec.type, target);
-    const tensor = makeInput(spec, spec.rows === "rows" ? rows.length : outputCount, type, rng);
+    const made: CpuArgs = { inputs, weights: [], vectors: [], tables: [], rows, outputRows, ...(sampling && { sampling }) };
+    const tensor = spec.derive?.(made) ?? makeInput(spec, spec.rows === "rows" ? rows.length : outputCount, type, rng);
     bytes.set(`input${index}`, packRows(tensor, operandStride(spec), type));
-    return tensor;
-  });
+    inputs.push(tensor);
+  }
   const weights = makeWeights(kernel, kernelCase.attributes, rng);
   for (const [index, packed] of weights.bytes.entries()) bytes.set(`weight${index}`, packed);
   const vectors = (specs.vectors ?? []).map((length, index) => {
@@ -224,7 +239,6 @@ export function makeOperands<A>(kernel: Kernel<A>, kernelCase: KernelCase<A>, ta
   });
   const step = packStep(rows, outputRows, target.maxRows);
   const contextTokens = Math.max(...rows.map((row) => row.position)) + 1;
-  const slotCount = Math.max(slots, ...rows.map((row) => row.slot + 1));
   const slotPages = Math.min(specs.kv?.maxPages ?? 0, Math.ceil((kvTokens ?? Number.POSITIVE_INFINITY) / (specs.kv?.pageTokens ?? 1)));
   const pages = specs.kv && makePages(specs.kv, { slotCount, slotPages, rng });
   const kv = pages && makeKv(pages, rng);
@@ -234,6 +248,6 @@ export function makeOperands<A>(kernel: Kernel<A>, kernelCase: KernelCase<A>, ta
     bytes.set("kv", packKv(kv, pages));
   }
   bytes.set("state", step);
-  const args = { inputs, weights: weights.tensors, vectors, tables, rows, outputRows, ...(kv && { kv }) };
+  const args = { inputs, weights: weights.tensors, vectors, tables, rows, outputRows, ...(kv && { kv }), ...(sampling && { sampling }) };
   return { args, bytes, step, pages, contextTokens };
 }

@@ -17,6 +17,8 @@ import { peak } from "../../kernels/peak.ts";
 import { quantize } from "../../kernels/quantize.ts";
 import { rmsNorm } from "../../kernels/rms_norm.ts";
 import { rope } from "../../kernels/rope.ts";
+import { samplePick } from "../../kernels/sample_pick.ts";
+import { sampleTiles } from "../../kernels/sample_tiles.ts";
 import { topK } from "../../kernels/top_k.ts";
 import { embedCases, linearCases } from "../product_cases.ts";
 import { addCases } from "./add.ts";
@@ -33,6 +35,7 @@ import { peakCases } from "./peak.ts";
 import { quantizeCases } from "./quantize.ts";
 import { rmsNormCases } from "./rms_norm.ts";
 import { ropeCases } from "./rope.ts";
+import { sampleCases } from "./sample.ts";
 import { topKCases } from "./top_k.ts";
 
 export interface TestedKernel<A> extends Kernel<A> {
@@ -67,5 +70,7 @@ export const testedKernels: readonly ListedKernel[] = [
   listed(quantize, quantizeCases),
   listed(rmsNorm, rmsNormCases),
   listed(rope, ropeCases),
+  listed(samplePick, sampleCases),
+  listed(sampleTiles, sampleCases),
   listed(topK, topKCases),
 ];
