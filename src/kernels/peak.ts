@@ -1,5 +1,9 @@
 // What an adapter computes from registers alone: no model runs this, it is the measure of kernels that memory does not bound.
 
+import dotPart from "../../shaders/parts/peak/dot.wgsl?raw";
+import fmaPart from "../../shaders/parts/peak/fma.wgsl?raw";
+import peakShader from "../../shaders/peak.wgsl?raw";
+import type { ShaderFile } from "../gpu/shader.ts";
 import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
 
 export interface PeakAttributes {
@@ -13,6 +17,8 @@ export interface PeakAttributes {
   readonly chains: 3 | 8;
 }
 
+const dotFile: ShaderFile = { name: "parts/peak/dot.wgsl", text: dotPart };
+const fmaFile: ShaderFile = { name: "parts/peak/fma.wgsl", text: fmaPart };
 const stepsPerRound = 4;
 /** Multiply-adds of a step of one chain. */
 const macsPerStep = { f32: 4, f16: 4, bytes: 16 };
@@ -26,7 +32,7 @@ function variant({ numbers, threads, rounds, chains }: PeakAttributes, { precisi
       aliases: numbers === "bytes" ? {} : { num_t: numbers },
       consts: { WG: lanes, THREADS: threads, ROUNDS: rounds, WIDE: chains === 8 },
     },
-    files: ["peak.wgsl", `parts/peak/${numbers === "bytes" ? "dot" : "fma"}.wgsl`],
+    files: [{ name: "peak.wgsl", text: peakShader }, numbers === "bytes" ? dotFile : fmaFile],
     bindings: [
       { name: "x", from: "input0", type: "array<vec4<f32>>", access: "read" },
       { name: "y", from: "output0", type: "array<f32>", access: "read_write" },

@@ -1,11 +1,10 @@
-// The text of every file in shaders/, by its path below that folder, but for the parts of weight formats: those come with
-// their format (formats/format.ts).
+// The text of every file in shaders/, by its path below that folder, but for what comes with its user, as a model may never need it:
+// the parts of weight formats (formats/format.ts) and the kernel of peaks (peak.ts).
 
-const modules: Record<string, string> = import.meta.glob(["../../shaders/**/*.wgsl", "!../../shaders/parts/weight/*.wgsl"], {
-  query: "?raw",
-  import: "default",
-  eager: true,
-});
+const modules: Record<string, string> = import.meta.glob(
+  ["../../shaders/**/*.wgsl", "!../../shaders/parts/weight/*.wgsl", "!../../shaders/peak.wgsl", "!../../shaders/parts/peak/*.wgsl"],
+  { query: "?raw", import: "default", eager: true },
+);
 
 /** `gemv.wgsl` -> its text. */
 export const shaderFiles: ReadonlyMap<string, string> = new Map(
