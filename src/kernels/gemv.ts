@@ -47,14 +47,16 @@ function gemvGpu(attributes: LinearAttributes, target: KernelTarget, some: Geome
   const gridX = Math.min(workgroups, maxGrid);
   // A slot for each row of each subgroup, of the smallest that may come.
   const slots = (rows * lanes) / Math.max(rows, Math.min(target.caps.subgroups?.min ?? 1, lanes));
+  const registers = target.caps.software ? ("indexed" as const) : ("named" as const);
   return productVariant(attributes, target, {
     name: "gemv",
     packed: geometry.packed && canPack(attributes, target),
     details: detailsOf(geometry),
+    block: registers,
     file: "gemv.wgsl",
     parts: [
       loopPart(target),
-      `parts/sums/${target.caps.software ? "indexed" : "named"}.wgsl`,
+      `parts/sums/${registers}.wgsl`,
       `parts/lanes/${subgroup ? "subgroup" : "workgroup"}.wgsl`,
       `parts/prologue/${merge ? "ranges" : norm ? "norm" : "none"}.wgsl`,
     ],

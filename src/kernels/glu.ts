@@ -78,7 +78,7 @@ function inputSpecs({ cols, stacked }: GluAttributes): readonly InputSpec[] {
     ];
   }
   const { upStart } = stacked;
-  const fill = (rng: Rng, col: number): number => (col < cols ? gates(rng, col) : col < upStart ? 0 : rng.normal());
+  const fill = (rng: Rng, col: number): number => (col < cols ? gates(rng, col) : col < upStart ? Number.NaN : rng.normal());
   return [{ rows: "rows", cols: upStart + cols, type: "act", fill: (rng, _, col) => fill(rng, col) }];
 }
 

@@ -74,11 +74,14 @@ function productKey(attributes: LinearAttributes, target: KernelTarget, { name, 
 }
 
 /** Shader files that read activations and multiply them with weights. */
-function dotFiles({ activations, norm, merge }: LinearAttributes, packed: boolean): readonly string[] {
+function dotFiles(attributes: LinearAttributes, { packed, block }: ProductOptions): readonly string[] {
   if (packed) return ["parts/dot/int8_packed.wgsl"];
-  if (merge) return ["parts/dot/product.wgsl", "parts/dot/ranges.wgsl", rangesPart];
-  const x = activations === "int8" ? "int8" : norm ? "norm" : "f32";
-  return ["parts/dot/product.wgsl", `parts/dot/${x}.wgsl`];
+  const product = "parts/dot/product.wgsl";
+  const { activations, norm, merge } = attributes;
+  if (activations === "int8") return [product, "parts/dot/int8.wgsl"];
+  if (merge) return [product, "parts/dot/ranges.wgsl", rangesPart, `parts/block/${block ?? "named"}.wgsl`];
+  if (norm) return [product, "parts/dot/norm.wgsl", `parts/block/${block ?? "named"}.wgsl`];
+  return block === "indexed" ? [product, "parts/dot/f32_fours.wgsl", "parts/block/indexed.wgsl"] : [product, "parts/dot/f32.wgsl"];
 }
 
 function inputBindings({ activations, norm, merge }: LinearAttributes): readonly KernelBinding[] {
@@ -137,6 +140,8 @@ export interface ProductOptions {
   readonly aliases?: Readonly<Record<string, "f32" | "f16">>;
   /** Multiply bytes, where `canPack` allows it. */
   readonly packed: boolean;
+  /** How 32 activations are loaded; default in named registers. */
+  readonly block?: "named" | "indexed";
   readonly consts: Header["consts"];
   readonly grid: Variant["grid"];
 }
@@ -169,13 +174,7 @@ export function productVariant(attributes: LinearAttributes, target: KernelTarge
     key: productKey(attributes, target, options),
     precision: target.precision,
     header: { ...header, enables: [...(header.enables ?? []), ...(options.enables ?? [])] },
-    files: [
-      options.file,
-      ...(options.parts ?? []),
-      ...dotFiles(attributes, options.packed),
-      ...epilogueFiles(attributes),
-      ...weightFiles(format),
-    ],
+    files: [options.file, ...(options.parts ?? []), ...dotFiles(attributes, options), ...epilogueFiles(attributes), ...weightFiles(format)],
     bindings,
     usesStep: true,
     grid: options.grid,

@@ -1,6 +1,5 @@
 // Products of decoded weights and activations in f32.
-// w_block(row, block): 32 weights; dot_block: their product with the 32 activations of an x_block; x_unit: one load of those;
-// x_fours: all of them, for an x_block that is made by x_four.
+// w_block(row, block): 32 weights; dot_block: their product with the 32 activations of an x_block; x_unit: one load of those.
 // Parts: block32 and a weight; another of dot brings x_block and x_four.
 
 alias WBlock = Block32;
@@ -10,20 +9,6 @@ const X_UNITS: u32 = 8u;
 
 fn x_unit(row: u32, block: u32, unit: u32) -> XUnit {
   return x_four(row, block * X_UNITS + unit);
-}
-
-fn x_fours(row: u32, block: u32) -> XBlock {
-  let i = block * 8u;
-  return Block32(
-    x_four(row, i),
-    x_four(row, i + 1u),
-    x_four(row, i + 2u),
-    x_four(row, i + 3u),
-    x_four(row, i + 4u),
-    x_four(row, i + 5u),
-    x_four(row, i + 6u),
-    x_four(row, i + 7u),
-  );
 }
 
 fn w_block(row: u32, block: u32) -> WBlock {

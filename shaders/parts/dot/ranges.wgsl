@@ -1,6 +1,6 @@
 // Products in f32 with activations that attention_decode left in ranges: each is a sum over those that hold keys.
 // x_block(row, block): 32 activations of a row; x_four(row, i): those from 4 * i on.
-// Bindings and consts: those of prologue/ranges, which has made the shares. Parts: block32, dot/product, ranges, prologue/ranges.
+// Bindings and consts: those of prologue/ranges, which has made the shares. Parts: block32, block, dot/product, ranges, prologue/ranges.
 
 fn x_four(row: u32, i: u32) -> vec4<f32> {
   var sum = vec4<f32>();
