@@ -1,0 +1,130 @@
+// Prompts cut to a frame's budget: submits stay short, few are outstanding, an abort ends between them, and the text is that of one submit.
+
+import { afterEach, expect, test } from "vitest";
+import { greedySampling } from "../sampling/params.ts";
+import { countGpuCalls } from "../testing/gpu_counters.ts";
+import { gpuOrSkip } from "../testing/gpu.ts";
+import { tinyModel } from "../testing/tiny_model.ts";
+import { overlay, watchGpu } from "../testing/watched_gpu.ts";
+import type { ExecutionOptions } from "./execution.ts";
+import { loadSession } from "./load.ts";
+import type { GenerateRequest, Session } from "./session.ts";
+
+let stopCounting: (() => void) | undefined;
+afterEach(() => {
+  stopCounting?.();
+  stopCounting = undefined;
+});
+
+/** Four layers, so that a chunk is many dispatches of some length. */
+const model = (): Uint8Array<ArrayBuffer> => tinyModel({ layers: 4, hidden: 256, heads: 4, kvHeads: 2, ffn: 768, contextLength: 2048 });
+
+function promptOf(length: number, first: number): number[] {
+  return Array.from({ length }, (_, index) => (first + index * 37) % 256);
+}
+
+function request(promptIds: readonly number[], more: Partial<GenerateRequest> = {}): GenerateRequest {
+  return { promptIds, maxTokens: 8, sampling: greedySampling, stopIds: new Set(), ...more };
+}
+
+async function idsOf(session: Session, wanted: GenerateRequest): Promise<number[]> {
+  const ids: number[] = [];
+  for await (const event of session.generate(wanted)) if (event.kind === "token") ids.push(event.id);
+  return ids;
+}
+
+interface Submitted {
+  readonly dispatches: number;
+  /** From its start on the GPU to its end, as far as promises tell. */
+  ms: number;
+}
+
+interface Watched {
+  readonly session: Session;
+  readonly submits: Submitted[];
+  /** Most that were outstanding at once. */
+  most(): number;
+}
+
+/** A session whose submits are watched. */
+async function watchSubmits(gpu: GPU, execution: ExecutionOptions): Promise<Watched> {
+  const submits: Submitted[] = [];
+  let outstanding = 0;
+  let most = 0;
+  let lastDone = 0;
+  let take: (() => number) | undefined;
+  const watched = await watchGpu(gpu, (device) => {
+    const submit = (commands: GPUCommandBuffer[]): undefined => {
+      const start = performance.now();
+      const submitted = { dispatches: take?.() ?? 0, ms: 0 };
+      device.queue.submit(commands);
+      if (submitted.dispatches === 0) return;
+      most = Math.max(most, ++outstanding);
+      submits.push(submitted);
+      void device.queue.onSubmittedWorkDone().then(() => {
+        outstanding--;
+        submitted.ms = performance.now() - Math.max(start, lastDone);
+        lastDone = performance.now();
+      });
+    };
+    return { queue: overlay(device.queue, { submit }) };
+  });
+  const session = await loadSession({ model: model(), gpu: watched.gpu, execution, tuning: "off" });
+  const counter = countGpuCalls(watched.device());
+  stopCounting = () => counter.stop();
+  take = () => counter.take().dispatch;
+  return { session, submits, most: () => most };
+}
+
+test("the text does not depend on the budget", async (context) => {
+  const gpu = await gpuOrSkip(context);
+  const texts: number[][] = [];
+  for (const frameBudgetMs of [0, 1, undefined]) {
+    const session = await loadSession({ model: model(), gpu, execution: { frameBudgetMs }, tuning: "off" });
+    texts.push([...(await idsOf(session, request(promptOf(300, 1)))), ...(await idsOf(session, request(promptOf(260, 5))))]);
+    expect(session.stats().prefillSubmits.count).toBeGreaterThanOrEqual(4);
+    session.destroy();
+  }
+  for (const text of texts) expect(text).toEqual(texts[0]);
+});
+
+test("submits keep to the budget once something was measured, and two are outstanding", async (context) => {
+  const frameBudgetMs = 20;
+  const { session, submits, most } = await watchSubmits(await gpuOrSkip(context), { frameBudgetMs, tokensInFlight: 1 });
+  await idsOf(session, request(promptOf(600, 1), { maxTokens: 1 }));
+  submits.length = 0;
+  await idsOf(session, request(promptOf(600, 7), { maxTokens: 1 }));
+  // A dispatch cannot be cut, and a machine that does other things makes any of them long.
+  const cut = submits.filter(({ dispatches }) => dispatches > 1).map(({ ms }) => ms);
+  const sorted = cut.toSorted((a, b) => a - b);
+  expect(sorted.length).toBeGreaterThan(0);
+  expect(sorted[sorted.length >> 1]).toBeLessThan(3 * frameBudgetMs);
+  expect(sorted[Math.floor(0.8 * (sorted.length - 1))]).toBeLessThan(6 * frameBudgetMs);
+  expect(most()).toBeLessThanOrEqual(2);
+  session.destroy();
+});
+
+test("no budget: a submit for each 256 rows", async (context) => {
+  const { session, submits } = await watchSubmits(await gpuOrSkip(context), { frameBudgetMs: 0 });
+  await idsOf(session, request(promptOf(600, 1), { maxTokens: 1 }));
+  expect(submits).toHaveLength(3);
+  session.destroy();
+});
+
+test("an abort ends between submits, and what was submitted whole is kept", async (context) => {
+  const { session, submits } = await watchSubmits(await gpuOrSkip(context), { frameBudgetMs: 1 });
+  const prompt = promptOf(1000, 3);
+  await idsOf(session, request(promptOf(300, 9), { maxTokens: 1 }));
+  const before = submits.length;
+  const controller = new AbortController();
+  const running = idsOf(session, request(prompt, { signal: controller.signal }));
+  setTimeout(() => controller.abort(), 30);
+  await expect(running).rejects.toMatchObject({ code: "AbortError" });
+  const submitted = submits.length - before;
+  const expected = await idsOf(session, request(prompt));
+  expect(submits.length - before - submitted).toBeGreaterThan(submitted);
+  const fresh = await loadSession({ model: model(), gpu: await gpuOrSkip(context), tuning: "off" });
+  expect(await idsOf(fresh, request(prompt))).toEqual(expected);
+  fresh.destroy();
+  session.destroy();
+});
