@@ -16,6 +16,14 @@ function attributesOf(precision: Precision): LinearAttributes {
   return { format: q4_0, k: 96, n: 45, bias: false, outStart: 0, outCols: 45, over: "rows", out: "act", activations };
 }
 
+/** What a product takes along, in registers. */
+const along: readonly { readonly name: string; readonly rows: number; readonly more: Partial<LinearAttributes> }[] = [
+  { name: "norm", rows: 5, more: { norm: { eps: 1e-6 }, bias: true } },
+  { name: "norm and gate", rows: 1, more: { norm: { eps: 1e-6 }, pair: { activation: "silu", start: 48 } } },
+  { name: "ranges of whole blocks", rows: 1, more: { merge: { numHeads: 3, headDim: 32, splits: 4, splitTokens: 16 }, residual: true } },
+  { name: "ranges of parts of blocks", rows: 1, more: { merge: { numHeads: 8, headDim: 12, splits: 4, splitTokens: 16 } } },
+];
+
 /** The subgroup variant with lanes of a row only two apart, so that the narrowest subgroups have something to exchange. */
 function closeLanes(attributes: LinearAttributes, target: KernelTarget): readonly Variant[] {
   const rows = 2;
@@ -55,6 +63,15 @@ if (gpu === undefined) {
       expect(problems, key).toEqual([]);
       expect(nmse, key).toBeLessThanOrEqual(1e-6);
     }
+  });
+  test.for(along)("$name before unrolled columns", async ({ name, rows, more }, context) => {
+    context.skip(slow, "lavapipe takes ten seconds to compile each");
+    const target: KernelTarget = { caps: hardware, deviceClass: "gpu", precision: "f32", maxRows: rows };
+    const attributes = { ...attributesOf("f32"), ...more };
+    const first: Kernel<LinearAttributes> = { ...linear, variants: (...given) => gemvVariants(...given).slice(0, 1) };
+    const [{ nmse, problems }] = await runCase(device, first, { name, attributes, rows, pastTokens: 200 }, target);
+    expect(problems).toEqual([]);
+    expect(nmse).toBeLessThanOrEqual(1e-6);
   });
   test("sums over lanes of a subgroup, 5 rows", async (context) => {
     context.skip(caps.subgroups === undefined, "this adapter has no subgroups");
