@@ -29,6 +29,7 @@ test("answers a question with the bundled model, as a stream, offline", async ({
   await expect(chat.answers.first()).toContainText(/\d+ tokens · [\d.,]+ tokens\/s · prompt \d+.* first token/);
   await expect(page.getByText("Adapter")).toBeVisible();
   await expect(page.locator(".stats")).toContainText(/Context:?\s*[1-9][\d,]* of [\d,]+/);
+  await expect(page.locator(".stats")).toContainText(/Decode:?\s*[1-9][\d,]* dispatches a token, [1-9]\d* tokens? in flight/);
 });
 
 test("a second question knows of the first, a new chat does not", async ({ chat, page }) => {

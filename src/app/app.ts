@@ -140,11 +140,10 @@ export class App {
   async #showUsage(contextTokens: number, model: LoadedModel): Promise<void> {
     this.#stats.setContext(contextTokens);
     try {
-      const { gpuBytes, kernels } = await model.engine.stats();
+      const stats = await model.engine.stats();
       if (this.#models.current !== model) return;
-      this.#stats.setMemory(gpuBytes.total);
-      this.#models.noteMemory(gpuBytes.total);
-      this.#stats.setKernels(kernels);
+      this.#stats.setStats(stats);
+      this.#models.noteMemory(stats.gpuBytes.total);
     } catch {
       // Only a figure is missing; whatever is wrong with the engine shows at the next question.
     }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { bytesLine } from "./load_view.ts";
-import { adapterName, kernelsLine, speedLine } from "./stats_view.ts";
+import { adapterName, decodeLine, kernelsLine, speedLine } from "./stats_view.ts";
 
 const progress = { phase: "weights", file: "m", progress: 0.5, text: "Reading" } as const;
 
@@ -46,6 +46,17 @@ test("kernels are told by what became of them, and dropped ones with their reaso
     text: "1 checked, 1 not checked, 1 chosen by a race, 1 dropped",
     title: "w: its results are off",
   });
+});
+
+test("a token is told by its dispatches and by how many are under way", () => {
+  const dispatches = { decode: 29, prefill: 31 };
+  const fusion = { decode: ["qkv", "residual"], prefill: [] };
+  const line = { text: "29 dispatches a token, 4 tokens in flight", title: "Joined: qkv, residual" };
+  expect(decodeLine({ dispatches, tokensInFlight: 4, fusion })).toEqual(line);
+  const plain = { text: "1,290 dispatches a token, 1 token in flight", title: "" };
+  expect(decodeLine({ dispatches: { ...dispatches, decode: 1290 }, tokensInFlight: 1, fusion: { decode: [], prefill: [] } })).toEqual(
+    plain,
+  );
 });
 
 test("an adapter is named by what it says of itself", () => {

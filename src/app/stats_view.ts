@@ -1,16 +1,15 @@
 // The line under the composer: which model on which adapter, how much of its context is used, what it takes.
 
-import type { EngineInfo, KernelReport, Usage } from "../index.ts";
+import type { EngineInfo, EngineStats, KernelReport, Usage } from "../index.ts";
 import { element } from "./dom.ts";
-import { formatBytes, formatCount, formatMilliseconds, formatParameters, formatRate } from "./figures.ts";
+import { formatBytes, formatCount, formatCountOf, formatMilliseconds, formatParameters, formatRate } from "./figures.ts";
 
 export interface StatsView {
   readonly root: HTMLElement;
   readonly setModel: (info: EngineInfo | undefined) => void;
   /** Tokens of the context in use; 0 for a new chat. */
   readonly setContext: (used: number) => void;
-  readonly setMemory: (gpuBytes: number) => void;
-  readonly setKernels: (kernels: KernelReport) => void;
+  readonly setStats: (stats: EngineStats) => void;
 }
 
 /** `64 tokens · 41.2 tokens/s · prompt 310 tokens/s · first token 180 ms`. */
@@ -48,6 +47,15 @@ export function kernelsLine({ chosen, dropped }: KernelReport): { readonly text:
   return { text: parts.join(", "), title: dropped.map(({ variant, reason }) => `${variant}: ${reason}`).join("\n") };
 }
 
+/** `29 dispatches a token, 4 tokens in flight`; with what was joined as its title. */
+export function decodeLine({ dispatches, tokensInFlight, fusion }: Pick<EngineStats, "dispatches" | "tokensInFlight" | "fusion">): {
+  readonly text: string;
+  readonly title: string;
+} {
+  const text = `${formatCount(dispatches.decode)} dispatches a token, ${formatCountOf(tokensInFlight, "token")} in flight`;
+  return { text, title: fusion.decode.length > 0 ? `Joined: ${fusion.decode.join(", ")}` : "" };
+}
+
 function fact(label: string): { readonly root: HTMLElement; readonly value: HTMLElement } {
   const value = element("dd");
   return { value, root: element("div", { class: "fact", hidden: true }, [element("dt", {}, [label]), value]) };
@@ -59,12 +67,14 @@ export function createStatsView(): StatsView {
     adapter: fact("Adapter"),
     context: fact("Context"),
     memory: fact("GPU memory"),
+    decode: fact("Decode"),
     kernels: fact("Kernels"),
   };
   let contextLength = 0;
-  const show = (key: keyof typeof facts, text: string): void => {
+  const show = (key: keyof typeof facts, text: string, title = ""): void => {
     facts[key].value.textContent = text;
     facts[key].root.hidden = text === "";
+    facts[key].root.title = title;
   };
   const root = element(
     "dl",
@@ -78,17 +88,15 @@ export function createStatsView(): StatsView {
       show("model", info ? `${info.model.architecture}, ${formatParameters(info.model.parameters)} parameters` : "");
       show("adapter", info ? adapterName(info.adapter) : "");
       show("context", info ? `0 of ${formatCount(contextLength)}` : "");
-      show("memory", "");
-      show("kernels", "");
+      for (const key of ["memory", "decode", "kernels"] as const) show(key, "");
     },
     setContext(used) {
       if (contextLength > 0) show("context", `${formatCount(used)} of ${formatCount(contextLength)}`);
     },
-    setMemory: (gpuBytes) => show("memory", formatBytes(gpuBytes)),
-    setKernels(kernels) {
-      const { text, title } = kernelsLine(kernels);
-      show("kernels", text);
-      facts.kernels.root.title = title;
+    setStats(stats) {
+      show("memory", formatBytes(stats.gpuBytes.total));
+      const lines = { decode: decodeLine(stats), kernels: kernelsLine(stats.kernels) };
+      for (const key of ["decode", "kernels"] as const) show(key, lines[key].text, lines[key].title);
     },
   };
 }
