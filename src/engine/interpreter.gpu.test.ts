@@ -69,7 +69,7 @@ async function compare(gpu: GPU, shapeOptions: TinyModelOptions, comparison: Com
     const table = ledger.create("other", { label: "rope", size: model.tables[0].data.byteLength });
     device.queue.writeBuffer(table, 0, model.tables[0].data);
     const cache = new PagedCache(device, ledger, { layout: model.kv, numLayers: model.config.numLayers, initialPages: 4, slots: 1 });
-    await cache.reserve(0, rows.length);
+    cache.reserve(0, rows.length);
     const control = new Control(device, ledger, { prefillRows: target.maxRows, decodeRows: 1, slots: 1, maxPages: model.kv.maxPages });
     control.setPages(0, cache.pages(0));
     const outputRows = [rows.length - 1];
