@@ -85,7 +85,9 @@ export async function measureTransfers(
     }
     const emptyMs = median(times.empty);
     const readbackMs = Math.max(median(times.step) - worksMs, emptyMs);
-    const latency = { idleMs: emptyMs, loadedMs: Math.max(median(times.loaded) - worksMs, 0) };
+    // Against the same step alone, timed in turn with it: what its work takes cancels out.
+    const delayMs = Math.max(median(times.loaded) - median(times.step), 0);
+    const latency = { idleMs: emptyMs, loadedMs: readbackMs + delayMs };
     return { readbackMs, latency, uploadBytes: (uploadBytes * 1000) / Math.max(median(times.upload) - emptyMs, 0.01) };
   } finally {
     ledger.destroyAll();
