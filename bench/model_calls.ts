@@ -7,7 +7,7 @@ import { planKv } from "../src/engine/budget.ts";
 import { GraphBuilder, type TensorTable } from "../src/graph/builder.ts";
 import type { KernelCall } from "../src/graph/call.ts";
 import { lower } from "../src/graph/lower.ts";
-import { rowsOver } from "../src/graph/program.ts";
+import { rowsOver } from "../src/graph/tiers.ts";
 import type { KernelTarget, Precision } from "../src/kernels/kernel.ts";
 import { architectureOf } from "../src/models/index.ts";
 import { ropeTable } from "../src/models/rope_table.ts";

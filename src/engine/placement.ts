@@ -7,6 +7,7 @@ import { createReadback, type Readback } from "../gpu/readback.ts";
 import { planLayout, type WeightLayout } from "../graph/layout.ts";
 import { lower, type Lowered } from "../graph/lower.ts";
 import { type Activations, allocateActivations, type ProgramOptions } from "../graph/program.ts";
+import { limitTiers, type TierLimits } from "../graph/tiers.ts";
 import type { KernelTarget } from "../kernels/kernel.ts";
 import { PagedCache } from "../kv/paged_cache.ts";
 import { Control } from "./control.ts";
@@ -22,6 +23,8 @@ export const headRows = 8;
 export const slots = 1;
 /** Pages to begin with: 512 tokens. */
 const initialPages = 16;
+/** Pipelines of a model. */
+const mostPipelines = 30;
 /** Candidates reported for each scored row: OpenAI's top_logprobs goes to 20. */
 const mostScored = 20;
 
@@ -31,6 +34,7 @@ export interface RunnerPlan {
   readonly decode: Lowered;
   readonly prefill: Lowered;
   readonly layout: WeightLayout;
+  readonly tiers: TierLimits;
   /** Candidates of each scored row. */
   readonly scoreTopK: number;
 }
@@ -42,10 +46,15 @@ export function planRunner(model: LoadedModel, caps: Caps, fusion: ExecutionOpti
   const shared = { kv: model.kv, formats: model.formats, scoreTopK, ...passes };
   const decode = lower(model.graph, { ...shared, phase: "decode", target: { ...target, maxRows: slots } });
   const prefill = lower(model.graph, { ...shared, phase: "prefill", target: { ...target, maxRows: chunkRows } });
+  const programs = [
+    { calls: decode.calls, target: { ...target, maxRows: slots }, maxOutputRows: slots },
+    { calls: prefill.calls, target: { ...target, maxRows: chunkRows }, maxOutputRows: headRows },
+  ];
   return {
     target,
     decode,
     prefill,
+    tiers: limitTiers(programs, mostPipelines),
     layout: planLayout([...decode.calls, ...prefill.calls], model.formats, caps.maxBindingBytes),
     scoreTopK,
   };
@@ -85,7 +94,7 @@ export function placeRunner(plan: RunnerPlan, model: LoadedModel, device: GPUDev
     const { calls, sections, logits, pick, scores, hidden } = plan[phase];
     const keep = [logits, pick, hidden, ...(scores ? [scores] : [])];
     const rest = { label: phase, calls, sections, keep, target: { ...plan.target, maxRows: rows } };
-    return { ...shared, ...rest, maxRows: rows, maxOutputRows: outputRows, stepRows: chunkRows };
+    return { ...shared, ...rest, maxRows: rows, maxOutputRows: outputRows, stepRows: chunkRows, tiers: plan.tiers };
   };
   const programs = { decode: programOf("decode", slots, slots), prefill: programOf("prefill", chunkRows, headRows) };
   const activations = { decode: allocateActivations(programs.decode), prefill: allocateActivations(programs.prefill) };

@@ -8,7 +8,7 @@ import { formatName } from "../formats/index.ts";
 import type { KernelCall } from "../graph/call.ts";
 import type { Value } from "../graph/ir.ts";
 import type { Lowered } from "../graph/lower.ts";
-import { callTargets } from "../graph/program.ts";
+import { callTargets, type TierLimits } from "../graph/tiers.ts";
 import type { AttentionAttributes } from "../kernels/attention.ts";
 import { cpuHeads } from "../kernels/attention_decode.ts";
 import { gemmTileRows } from "../kernels/gemm.ts";
@@ -24,6 +24,7 @@ const answerTokens = 64;
 /** A step of one sequence; the rows are consecutive positions that end at `contextTokens`. */
 interface Step {
   readonly target: KernelTarget;
+  readonly limits: TierLimits;
   readonly rows: number;
   readonly outputRows: number;
   readonly contextTokens: number;
@@ -53,10 +54,10 @@ export function productFormats(plan: RunnerPlan): string[] {
 export function predictSpeed(plan: RunnerPlan, probe: AdapterProbe): Speed | undefined {
   if (productFormats(plan).some((name) => probe.decodeWeights[name] === undefined)) return undefined;
   const group = groupOf(plan);
-  const prompt = { group, target: plan.target, rows: promptTokens, outputRows: 1, contextTokens: promptTokens, probe };
+  const prompt = { group, limits: plan.tiers, target: plan.target, rows: promptTokens, outputRows: 1, contextTokens: promptTokens, probe };
   const prefillMs = stepMs(plan.prefill, { ...prompt, target: { ...plan.target, maxRows: chunkRows } }, ["body", "head", "pick"]);
   const contextTokens = promptTokens + answerTokens / 2;
-  const token = { group, target: { ...plan.target, maxRows: slots }, rows: 1, outputRows: 1, contextTokens, probe };
+  const token = { group, limits: plan.tiers, target: { ...plan.target, maxRows: slots }, rows: 1, outputRows: 1, contextTokens, probe };
   const decodeMs = stepMs(plan.decode, token, ["body", "head", "pick", "advance"]);
   return { prefillTokensPerSecond: (promptTokens * 1000) / prefillMs, decodeTokensPerSecond: 1000 / decodeMs };
 }
@@ -113,10 +114,10 @@ function callMs(call: KernelCall, step: Step): number {
  * Of the pipelines that programs have for a call the one that this many rows run, by its first variant, which is what the probe timed.
  * The kernel's own name for it tells which of the two products it is: `gemv/q4_k/f32/cpu`.
  */
-function productMs(call: KernelCall, { target, rows, outputRows, probe }: Step): number {
+function productMs(call: KernelCall, { target, limits, rows, outputRows, probe }: Step): number {
   const overHead = call.outputs[0].rows === "outputRows";
   const used = overHead ? outputRows : rows;
-  const tiers = callTargets(call, { target, maxOutputRows: target.maxRows > 1 ? headRows : target.maxRows });
+  const tiers = callTargets(call, { target, tiers: limits, maxOutputRows: target.maxRows > 1 ? headRows : target.maxRows });
   const tier = tiers.find(({ maxRows }) => maxRows >= used);
   assert(tier, "the last tier holds every step");
   const [variant] = call.variants(tier);

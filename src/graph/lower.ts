@@ -87,7 +87,9 @@ function lowerNode(node: Node, lowering: Lowering): KernelCall[] {
       const { groups, eps, weight, input, output } = node;
       const cols = input.cols / groups;
       const vectors = [{ tensor: weight.name, length: cols }];
-      const attributes = { cols, groups, eps, over: output.rows };
+      // In decode every row is an output row: the norms of layers and of the head are then one pipeline.
+      const over = options.phase === "decode" ? "outputRows" : output.rows;
+      const attributes = { cols, groups, eps, over } as const;
       if (groups > 1) return [kernelCall(rmsNorm, attributes, { inputs: [input], outputs: [output], vectors })];
       return [codes.produce(rmsNorm, attributes, { inputs: [input], output, vectors })];
     }

@@ -6,10 +6,10 @@ import type { BufferLedger } from "../gpu/buffers.ts";
 import type { PipelineCache, Pipeline } from "../gpu/pipelines.ts";
 import type { ShaderRequest } from "../gpu/shader.ts";
 import type { Grid, KernelBinding, KernelTarget, StepShape, Variant } from "../kernels/kernel.ts";
-import { rowTiers } from "../kernels/product_order.ts";
 import type { KernelCall } from "./call.ts";
 import type { Value } from "./ir.ts";
 import type { SlabRange, WeightLayout } from "./layout.ts";
+import { callTargets, rowsOver, type TierLimits } from "./tiers.ts";
 import { type MemoryPlan, type MemoryShape, planMemory } from "./memory.ts";
 
 /** A range of a GPU buffer. */
@@ -47,6 +47,8 @@ export interface ProgramOptions extends MemoryShape {
   readonly sections: readonly Section[];
   readonly target: KernelTarget;
   readonly layout: WeightLayout;
+  /** Products with fewer tiers than they could have. */
+  readonly tiers?: TierLimits | undefined;
   /** Rows that the step state has room for: equal in all programs of a model, so that equal kernels are one pipeline. */
   readonly stepRows: number;
   /** Values read after the step: logits, picks, the head's input. */
@@ -241,20 +243,6 @@ function tierFor({ tiers, over }: Dispatch, step: StepShape): Tier {
 /** What a pipeline of a program is asked for with. */
 export function programRequest({ key, header, bindings, files, usesStep }: Variant, stepRows: number): ShaderRequest {
   return { label: key, header, bindings, files, ...(usesStep ? { stepRows } : {}) };
-}
-
-/** Rows that a call's grids and tiers are about. */
-export function rowsOver({ inputs, outputs }: KernelCall): "rows" | "outputRows" {
-  return (outputs[0] ?? inputs[0])?.rows ?? "rows";
-}
-
-/** The targets that a call of a program is compiled for, fewest rows first. */
-export function callTargets(call: KernelCall, options: Pick<ProgramOptions, "target" | "maxOutputRows">): KernelTarget[] {
-  const over = rowsOver(call);
-  const target = { ...options.target, maxRows: over === "outputRows" ? options.maxOutputRows : options.target.maxRows };
-  // GPU programs on CPU drivers are for tests: a pipeline takes seconds to compile there.
-  const tiered = call.kernel === "linear" && (over === "outputRows" || !target.caps.software || target.deviceClass === "cpu");
-  return tiered ? rowTiers(target).map((maxRows) => ({ ...target, maxRows })) : [target];
 }
 
 /** The variant of a call that is right everywhere. */

@@ -2,7 +2,8 @@
 // bookkeeping over the lowered programs; checks, races and records go by these classes.
 
 import type { KernelCall } from "../graph/call.ts";
-import { callTargets, type ProgramOptions, programRequest, rowsOver } from "../graph/program.ts";
+import { type ProgramOptions, programRequest } from "../graph/program.ts";
+import { callTargets, rowsOver } from "../graph/tiers.ts";
 import type { ShaderRequest } from "../gpu/shader.ts";
 import type { KernelTarget, KernelWork, StepShape, Variant } from "../kernels/kernel.ts";
 import type { LinearAttributes } from "../kernels/matrix.ts";
@@ -23,7 +24,7 @@ export interface KernelClass {
 
 /** The classes of some programs, in the order of their first calls. */
 export function collectClasses(
-  programs: readonly Pick<ProgramOptions, "label" | "calls" | "target" | "stepRows" | "maxOutputRows">[],
+  programs: readonly Pick<ProgramOptions, "label" | "calls" | "target" | "tiers" | "stepRows" | "maxOutputRows">[],
 ): KernelClass[] {
   const classes = new Map<string, KernelClass & { readonly calls: KernelCall[] }>();
   for (const program of programs) {

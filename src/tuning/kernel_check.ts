@@ -5,7 +5,7 @@ import { f32ToF16 } from "../base/dtype.ts";
 import { ShaderloomError } from "../base/errors.ts";
 import { alignUp } from "../base/math.ts";
 import { seededRng } from "../base/rng.ts";
-import { rowsOver } from "../graph/program.ts";
+import { rowsOver } from "../graph/tiers.ts";
 import { type CpuArgs, type CpuTensor, type Kernel, operandStride, type OutputSpec } from "../kernels/kernel.ts";
 import type { KernelClass } from "./classes.ts";
 import { type Comparison, compareFlat, compareRows, compareState, compareWords, expectAll, nmseBound } from "./compare.ts";

@@ -8,7 +8,7 @@ import { type Rng, seededRng } from "../base/rng.ts";
 import { type BufferLedger, readbackUsage, storageUsage, uniformUsage, withMemoryCheck } from "../gpu/buffers.ts";
 import type { Pipeline } from "../gpu/pipelines.ts";
 import type { WeightRange } from "../graph/call.ts";
-import { rowsOver } from "../graph/program.ts";
+import { rowsOver } from "../graph/tiers.ts";
 import { type CpuTensor, operandStride, type OperandSpecs, type OutputSpec, type StepRow, type Variant } from "../kernels/kernel.ts";
 import { type KernelClass, productOf, shapeOf } from "./classes.ts";
 import { lost, scoped } from "./execute.ts";

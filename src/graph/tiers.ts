@@ -1,0 +1,105 @@
+// For which numbers of rows products are compiled (decision 24), so that a model has no more pipelines than it may: where a file mixes types
+// every product and tier is one more, and browsers take long for each. Products with few weights give way first.
+
+import { rowTiers } from "../kernels/product_order.ts";
+import type { KernelTarget, Variant } from "../kernels/kernel.ts";
+import type { KernelCall } from "./call.ts";
+
+/** Products that have fewer tiers than they could, by `shapeOf`: without the one that costs least to miss, or without any but the last. */
+export type TierLimits = ReadonlyMap<string, "fewer" | "one">;
+
+/** A program as far as its tiers go. */
+export interface TieredProgram {
+  readonly calls: readonly KernelCall[];
+  readonly target: KernelTarget;
+  readonly maxOutputRows: number;
+}
+
+/** Rows that a call's grids and tiers are about. */
+export function rowsOver({ inputs, outputs }: KernelCall): "rows" | "outputRows" {
+  return (outputs[0] ?? inputs[0])?.rows ?? "rows";
+}
+
+/** The targets that a call of a program is compiled for, fewest rows first. */
+export function callTargets(
+  call: KernelCall,
+  program: Pick<TieredProgram, "target" | "maxOutputRows"> & { readonly tiers?: TierLimits | undefined },
+): KernelTarget[] {
+  const over = rowsOver(call);
+  const target = { ...program.target, maxRows: over === "outputRows" ? program.maxOutputRows : program.target.maxRows };
+  // GPU programs on CPU drivers are for tests: a pipeline takes seconds to compile there.
+  const tiered = call.kernel === "linear" && (over === "outputRows" || !target.caps.software || target.deviceClass === "cpu");
+  if (!tiered) return [target];
+  const all = rowTiers(target);
+  const limit = program.tiers?.get(shapeOf(call));
+  // The head mostly has one row; a prompt's last rows are any number.
+  const kept =
+    limit === undefined ? all : limit === "one" ? all.slice(-1) : over === "outputRows" ? [all[0], ...all.slice(-1)] : all.slice(-2);
+  return [...new Set(kept)].map((maxRows) => ({ ...target, maxRows }));
+}
+
+/** Products of one shape and type have the same tiers. */
+function shapeOf(call: KernelCall): string {
+  const [{ ggufType, rows, cols }] = call.weights;
+  return `${ggufType} ${rows}x${cols} ${rowsOver(call)}`;
+}
+
+/** Limits with which programs have at most `most` pipelines, if that can be. */
+export function limitTiers(programs: readonly TieredProgram[], most: number): TierLimits {
+  const classes = programs.flatMap((program) => classesOf(program));
+  const limits = new Map<string, "fewer" | "one">();
+  const pipelines = (): number => {
+    const texts = classes.flatMap(({ call, program, texts: all }) => {
+      return callTargets(call, { ...program, tiers: limits }).map(({ maxRows }) => all.get(maxRows));
+    });
+    return new Set(texts).size;
+  };
+  const weights = new Map<string, number>();
+  for (const { call } of classes.filter(({ texts }) => texts.size > 1)) {
+    const [{ rows, cols }] = call.weights;
+    weights.set(shapeOf(call), rows * cols);
+  }
+  const shapes = [...weights].toSorted(([, a], [, b]) => a - b).map(([shape]) => shape);
+  const inBody = shapes.filter((shape) => !shape.endsWith("outputRows"));
+  for (const [some, limit] of [
+    [shapes, "fewer"],
+    [inBody, "one"],
+  ] as const) {
+    for (const shape of some) {
+      if (pipelines() <= most) return limits;
+      limits.set(shape, limit);
+    }
+  }
+  return limits;
+}
+
+/** Calls that run the same pipelines. */
+interface CallClass {
+  readonly call: KernelCall;
+  readonly program: TieredProgram;
+  /** What each tier runs, as text that is equal when pipelines are. */
+  readonly texts: ReadonlyMap<number, string>;
+}
+
+function classesOf(program: TieredProgram): readonly CallClass[] {
+  const first = new Map<string, KernelCall>();
+  for (const call of program.calls) {
+    const key = `${call.kernel} ${call.visit((_kernel, attributes) => JSON.stringify(attributes, formatName))}`;
+    if (!first.has(key)) first.set(key, call);
+  }
+  return [...first.values()].map((call) => {
+    const texts = callTargets(call, program).map((target) => [target.maxRows, identityOf(call.variants(target)[0])] as const);
+    return { call, program, texts: new Map(texts) };
+  });
+}
+
+function identityOf(variant: Variant | undefined): string {
+  if (!variant) return "none";
+  const { header, bindings, files, usesStep } = variant;
+  const names = files.map((file) => (typeof file === "string" ? file : file.name));
+  return JSON.stringify([header, bindings.map(({ name, type, access }) => [name, type, access]), names, usesStep]);
+}
+
+function formatName(_key: string, value: unknown): unknown {
+  return typeof value === "object" && value !== null && "dequantize" in value && "name" in value ? value.name : value;
+}

@@ -1,0 +1,79 @@
+// Headers of models of any size, without a byte of weights: for what is planned from shapes and types alone.
+
+import type { MetaValue } from "../base/metadata.ts";
+import { fileBytes } from "../formats/format.ts";
+import type { ModelHeader, TensorInfo } from "../weights/tensor_info.ts";
+import { formats } from "./formats.ts";
+
+export interface HeaderSizes {
+  readonly architecture: "llama" | "qwen2" | "qwen3";
+  readonly layers: number;
+  readonly hidden: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly ffn: number;
+  readonly vocab: number;
+  readonly context: number;
+  /** Name of a matrix's format; the matrix without its layer and ending, as in `attn_q`. */
+  readonly format: (matrix: string, layer: number) => string;
+}
+
+/** Q4_K_M as llama.cpp mixes it: half of the layers have Q6_K in V and down, the head always. */
+export function q4KM(matrix: string, layer: number): string {
+  if (matrix === "output" || matrix === "token_embd") return "q6_k";
+  return (matrix === "attn_v" || matrix === "ffn_down") && layer % 2 === 0 ? "q6_k" : "q4_k";
+}
+
+export function modelHeader(sizes: HeaderSizes): ModelHeader {
+  const { architecture, layers, hidden, heads, kvHeads, headDim, ffn, vocab, context } = sizes;
+  const tensors = new Map<string, TensorInfo>();
+  let offset = 0;
+  const add = (name: string, shape: readonly number[], format: string): void => {
+    const found = formats.find((one) => one.name === format);
+    if (!found) throw new Error(`no format ${format}`);
+    const bytes = fileBytes(
+      found,
+      shape.reduce((product, size) => product * size, 1),
+    );
+    tensors.set(name, { name, type: found.ggufType, shape, offset, bytes });
+    offset += bytes;
+  };
+  const matrix = (name: string, shape: readonly number[], layer = -1): void => {
+    add(layer < 0 ? `${name}.weight` : `blk.${layer}.${name}.weight`, shape, sizes.format(name, layer));
+  };
+  matrix("token_embd", [vocab, hidden]);
+  const [q, kv] = [heads * headDim, kvHeads * headDim];
+  for (let layer = 0; layer < layers; layer++) {
+    for (const name of ["attn_norm", "ffn_norm"]) add(`blk.${layer}.${name}.weight`, [hidden], "f32");
+    if (architecture === "qwen3") for (const name of ["attn_q_norm", "attn_k_norm"]) add(`blk.${layer}.${name}.weight`, [headDim], "f32");
+    for (const [name, rows] of [
+      ["attn_q", q],
+      ["attn_k", kv],
+      ["attn_v", kv],
+    ] as const) {
+      matrix(name, [rows, hidden], layer);
+      if (architecture === "qwen2") add(`blk.${layer}.${name}.bias`, [rows], "f32");
+    }
+    matrix("attn_output", [hidden, q], layer);
+    matrix("ffn_gate", [ffn, hidden], layer);
+    matrix("ffn_up", [ffn, hidden], layer);
+    matrix("ffn_down", [hidden, ffn], layer);
+  }
+  add("output_norm.weight", [hidden], "f32");
+  matrix("output", [vocab, hidden]);
+  const metadata = new Map<string, MetaValue>([
+    ["general.architecture", architecture],
+    [`${architecture}.block_count`, layers],
+    [`${architecture}.context_length`, context],
+    [`${architecture}.embedding_length`, hidden],
+    [`${architecture}.feed_forward_length`, ffn],
+    [`${architecture}.attention.head_count`, heads],
+    [`${architecture}.attention.head_count_kv`, kvHeads],
+    [`${architecture}.attention.key_length`, headDim],
+    [`${architecture}.attention.value_length`, headDim],
+    [`${architecture}.attention.layer_norm_rms_epsilon`, 1e-6],
+    [`${architecture}.rope.freq_base`, 10000],
+  ]);
+  return { metadata, tensors };
+}
