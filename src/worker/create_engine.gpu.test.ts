@@ -31,6 +31,9 @@ async function engineOf(kind: string, context: Skipper): Promise<Engine> {
 const textOf = ({ choices }: Completion): string => choices[0].text;
 const plain = (prompt: string, more: object = {}) => ({ prompt, max_tokens: 8, temperature: 0, ignore_eos: true, ...more });
 
+const sampled = { temperature: 1.2, top_p: 0.95, top_k: 50, min_p: 0.01, repetition_penalty: 1.1, seed: 42 };
+const seededRequest = plain("The thing", sampled);
+
 /** What the first kind answered, for the others to equal. */
 const answers = new Map<string, unknown>();
 function expectSame(name: string, value: unknown): void {
@@ -48,17 +51,36 @@ describe.each(kinds)("an engine %s", (kind) => {
   test("gives the same greedy and seeded text and log-probabilities as any other", async (context) => {
     const engine = await engineOf(kind, context);
     expectSame("greedy", textOf(await engine.completions.create(plain("The thing"))));
-    const seeded = plain("The thing", { temperature: 1.2, top_p: 0.95, top_k: 50, min_p: 0.01, repetition_penalty: 1.1, seed: 42 });
-    const text = textOf(await engine.completions.create(seeded));
+    const text = textOf(await engine.completions.create(seededRequest));
     expectSame("seeded", text);
-    expect(textOf(await engine.completions.create(seeded))).toBe(text);
-    expect(textOf(await engine.completions.create({ ...seeded, seed: 43 }))).not.toBe(text);
+    expect(textOf(await engine.completions.create(seededRequest))).toBe(text);
+    expect(textOf(await engine.completions.create({ ...seededRequest, seed: 43 }))).not.toBe(text);
     const scored = await engine.completions.create(plain("The thing", { echo: true, logprobs: 3, max_tokens: 2 }));
     const logprobs = scored.choices[0].logprobs;
     expect(logprobs?.token_logprobs[0]).toBeNull();
     expect(logprobs?.tokens.length).toBe(scored.usage?.total_tokens);
     for (const [i, top] of (logprobs?.top ?? []).entries()) expect(top).toHaveLength(i === 0 ? 0 : 3);
     expectSame("scored", logprobs);
+  });
+
+  test("gives the same texts however its steps are run, and tells how they are", async (context) => {
+    const model = tinyModel({ contextLength: 128 });
+    const usual = await engineOf(kind, context);
+    const execution = { fusion: "off", tokensInFlight: 1, chunkTokens: 3, frameBudgetMs: 0, sampler: "cpu" } as const;
+    const engine = await createEngine({ model, execution, ...(await optionsFor(kind, context)) });
+    try {
+      for (const request of [plain("The thing"), seededRequest]) {
+        expect(textOf(await engine.completions.create(request))).toBe(textOf(await usual.completions.create(request)));
+      }
+      const [{ fusion, dispatches }, forced] = [await usual.stats(), await engine.stats()];
+      expect(forced).toMatchObject({ tokensInFlight: 1, discardedTokens: 0, fusion: { decode: [], prefill: [] } });
+      expect(fusion.decode.length).toBeGreaterThan(0);
+      expect(forced.dispatches.decode).toBeGreaterThan(dispatches.decode);
+      // "The thing" takes several chunks of 3 tokens, each a submit.
+      expect(forced.prefillSubmits.count).toBeGreaterThan(2);
+    } finally {
+      await engine.unload();
+    }
   });
 
   test("streams a chat in OpenAI's chunks and counts what it reuses", async (context) => {
