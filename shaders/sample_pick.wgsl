@@ -2,7 +2,7 @@
 // logits, z [output rows, STRIDE] in vec4 of bits; tiles [output rows, TILES]; sampling, adjust: base/layout.ts; chosen [output rows].
 // Grid: (output rows), one workgroup per row. Workgroup memory: 3 TILES + 870 words: within 16 KiB up to 2^19 tokens.
 // Consts: WG (a power of two up to 256), COLS, STRIDE, TILES, TILE_FOURS, SLOT_WORDS, MASK_WORDS.
-// Parts: sample/candidate, sample/weight, sample/wide, sample/live, sample/search, sample/draw.
+// Parts: sample/candidate, sample/weight, sample/wide, sample/live, sample/search, sample/draw, loop.
 // CPU drivers run it too, with few lanes: it runs once a token, and alone.
 
 /// A slot's options.
@@ -54,14 +54,14 @@ fn pcg_hash(input: u32) -> u32 {
 /// The largest candidate of the row; the lowest id of equals.
 fn find_best(row: u32, lane: u32) {
   var own = vec2<u32>();
-  for (var tile = lane; tile < TILES; tile += WG) {
+  for (var tile = lane; tile < upto(TILES); tile += WG) {
     let next = tiles[row * TILES + tile];
     atomicOr(&flags_, next.w);
     own = select(own, next.xy, next.x > own.x);
   }
   wide_set(lane, own);
   workgroupBarrier();
-  for (var half = WG / 2u; half > 0u; half /= 2u) {
+  for (var half = WG / 2u; half > upto(0); half /= 2u) {
     if (lane < half) {
       let a = wide_at(lane);
       let b = wide_at(lane + half);

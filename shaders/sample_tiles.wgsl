@@ -2,7 +2,7 @@
 // logits [output rows, STRIDE] in vec4 of bits; z like logits; tiles [output rows, TILES] of vec4<u32>.
 // Grid: (tiles, output rows), one workgroup per tile. Workgroup memory: 5 WG words.
 // Consts: WG (TILE_FOURS, a power of two), COLS, STRIDE, TILES, TILE_FOURS, SLOT_WORDS, MASK_WORDS.
-// Parts: sample/candidate, sample/adjusted, sample/weight.
+// Parts: sample/candidate, sample/adjusted, sample/weight, loop.
 // Source: sums as pairs that cannot overflow, without a pass for the maximum of the row: Two-Pass Softmax (arXiv:2001.04438).
 
 var<workgroup> best: array<vec2<u32>, WG>;
@@ -36,7 +36,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   let ids = select(vec4<u32>(0xffffffff), 4 * i + vec4<u32>(0, 1, 2, 3), keys == vec4<u32>(key));
   best[lane] = vec2<u32>(key, min(min(ids.x, ids.y), min(ids.z, ids.w)));
   workgroupBarrier();
-  for (var half = WG / 2u; half > 0u; half /= 2u) {
+  for (var half = WG / 2u; half > upto(0); half /= 2u) {
     if (lane < half) {
       let a = best[lane];
       let b = best[lane + half];
@@ -60,7 +60,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
     }
     masses[lane] = sum;
     workgroupBarrier();
-    for (var half = WG / 2u; half > 0u; half /= 2u) {
+    for (var half = WG / 2u; half > upto(0); half /= 2u) {
       if (lane < half) {
         masses[lane] += masses[lane + half];
       }

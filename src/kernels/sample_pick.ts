@@ -17,7 +17,7 @@ import {
   tileCount,
 } from "./sample_rows.ts";
 import { sampleTiles, tileWords } from "./sample_tiles.ts";
-import { makeHeader, variantKey } from "./target.ts";
+import { loopPart, makeHeader, variantKey } from "./target.ts";
 
 const parts = [
   "parts/sample/candidate.wgsl",
@@ -28,14 +28,17 @@ const parts = [
   "parts/sample/draw.wgsl",
 ];
 
+/** Lanes on CPU drivers: as wide as their vectors. */
+const softwareLanes = 8;
+
 function variants({ cols }: SampleAttributes, target: KernelTarget): readonly Variant[] {
   const plain = { ...target, precision: "f32" } as const;
   return [
     {
       key: variantKey(plain, "sample_pick"),
       precision: target.precision,
-      header: makeHeader(plain, { ...sampleConsts(cols), WG: target.caps.software ? 8 : 256 }),
-      files: ["sample_pick.wgsl", ...parts],
+      header: makeHeader(plain, { ...sampleConsts(cols), WG: target.caps.software ? softwareLanes : 256 }),
+      files: ["sample_pick.wgsl", ...parts, loopPart(target)],
       bindings: [
         { name: "logits", from: "input0", type: "array<vec4<u32>>", access: "read" },
         { name: "z", from: "input1", type: "array<vec4<u32>>", access: "read" },

@@ -15,7 +15,7 @@ import {
   slotWords,
   tileCount,
 } from "./sample_rows.ts";
-import { makeHeader, variantKey } from "./target.ts";
+import { loopPart, makeHeader, variantKey } from "./target.ts";
 import { streamedBytes } from "./work.ts";
 
 /** Words of a tile: key of its largest logit, the first id that has it, its mass, `tileFlag`s. */
@@ -38,7 +38,7 @@ function variants({ cols }: SampleAttributes, target: KernelTarget): readonly Va
       key: variantKey(plain, "sample_tiles"),
       precision: target.precision,
       header: makeHeader(plain, { ...sampleConsts(cols), WG: cpu ? cpuThreads : sampleTileTokens / 4 }),
-      files: [cpu ? "sample_tiles_cpu.wgsl" : "sample_tiles.wgsl", ...parts],
+      files: [...(cpu ? ["sample_tiles_cpu.wgsl"] : ["sample_tiles.wgsl", loopPart(target)]), ...parts],
       bindings: [
         { name: "logits", from: "input0", type: "array<vec4<u32>>", access: "read" },
         { name: "sampling", from: "sampling", type: "array<u32>", access: "read" },

@@ -1,6 +1,6 @@
 // One draw: the inverse of the cumulative distribution in order of id, a tile first, then a token in it. src/sampling/draw.ts, step for step.
 // Needs `tiles`, `live`, `live_count`, `candidates(row, i, flags)`. Workgroup memory: 2 TILES + 7 words.
-// Consts: WG, COLS, STRIDE, TILES, TILE_FOURS. Parts: sample/candidate, sample/weight, sample/wide, sample/search.
+// Consts: WG, COLS, STRIDE, TILES, TILE_FOURS. Parts: sample/candidate, sample/weight, sample/wide, sample/live, sample/search, loop.
 
 /// What is drawn from.
 struct Drawn {
@@ -60,7 +60,7 @@ fn draw_sum(from_: Drawn, lane: u32) {
 fn draw_tile(total: u32, shift: u32, unit: u32) {
   var left = wide_share(vec2<u32>(total, 0), unit).x;
   var tile = 0u;
-  for (; tile < TILES - 1; tile++) {
+  for (; tile < upto(TILES - 1); tile++) {
     let mass = wide_shift(vec2<u32>(atomicLoad(&draw_low[tile]), atomicLoad(&draw_high[tile])), shift).x;
     if (left < mass) {
       break;
@@ -78,7 +78,7 @@ fn draw_exceeds(cut: bool, sum: vec2<u32>, weight: u32, at: vec2<u32>) -> bool {
 
 /// Masses of all tiles; the place of the draw. Uniform; every lane gets (shift, tile, what is left).
 fn draw_from_tiles(from_: Drawn, lane: u32) -> vec3<u32> {
-  for (var tile = lane; tile < TILES; tile += WG) {
+  for (var tile = lane; tile < upto(TILES); tile += WG) {
     var mass = vec2<u32>();
     if (!from_.cut) {
       let own = tiles[from_.what.row * TILES + tile];
@@ -96,7 +96,7 @@ fn draw_from_tiles(from_: Drawn, lane: u32) -> vec3<u32> {
     draw_sum(from_, lane);
   }
   workgroupBarrier();
-  for (var tile = lane; tile < TILES; tile += WG) {
+  for (var tile = lane; tile < upto(TILES); tile += WG) {
     var mass = vec2<u32>(atomicLoad(&draw_low[tile]), atomicLoad(&draw_high[tile]));
     if (from_.cut) {
       mass = wide_add(vec2<u32>(mass.x, 0), vec2<u32>(mass.y << 16, mass.y >> 16));
@@ -107,7 +107,7 @@ fn draw_from_tiles(from_: Drawn, lane: u32) -> vec3<u32> {
   }
   workgroupBarrier();
   let shift = 32 - countLeadingZeros(wide_at(0).y);
-  for (var tile = lane; tile < TILES; tile += WG) {
+  for (var tile = lane; tile < upto(TILES); tile += WG) {
     atomicAdd(&draw_total, wide_shift(vec2<u32>(atomicLoad(&draw_low[tile]), atomicLoad(&draw_high[tile])), shift).x);
   }
   workgroupBarrier();
@@ -127,11 +127,11 @@ fn draw(from_: Drawn, lane: u32) -> u32 {
   let fours = TILE_FOURS / WG;
   let start = place.y * TILE_FOURS + lane * fours;
   var sum = vec2<u32>();
-  for (var round = 0u; round < 2 + step.reserved0; round++) {
+  for (var round = 0u; round < upto(2); round++) {
     if (round == 0 || lane == draw_lane.x) {
-      for (var i = start; i < min(start + fours, STRIDE); i++) {
+      for (var i = start; i < min(start + upto(fours), STRIDE); i++) {
         let own = draw_weights(from_, i, top);
-        for (var c = 0u; c < 4 + step.reserved0; c++) {
+        for (var c = 0u; c < upto(4); c++) {
           let before = sum;
           sum = wide_add(sum, vec2<u32>(own[c], 0));
           if (round == 1 && own[c] > 0 && draw_exceeds(from_.cut, sum, weight, place.xz) && !draw_exceeds(from_.cut, before, weight, place.xz)) {
@@ -147,7 +147,7 @@ fn draw(from_: Drawn, lane: u32) -> u32 {
     if (round == 0 && lane == 0) {
       var before = vec2<u32>();
       var holder = 0u;
-      for (; holder < WG - 1; holder++) {
+      for (; holder < upto(WG - 1); holder++) {
         let next = wide_add(before, wide_at(holder));
         if (draw_exceeds(from_.cut, next, weight, place.xz)) {
           break;

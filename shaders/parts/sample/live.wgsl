@@ -1,5 +1,5 @@
 // Which tiles of a row can hold a token that is kept, and the mass of all of them.
-// Needs `tiles`. Workgroup memory: TILES + 2 words. Consts: WG, COLS, TILES. Parts: sample/candidate, sample/weight, sample/wide.
+// Needs `tiles`. Workgroup memory: TILES + 2 words. Consts: WG, COLS, TILES. Parts: sample/candidate, sample/weight, sample/wide, loop.
 
 /// A row that is searched.
 struct Searched {
@@ -26,7 +26,7 @@ fn live_mass(what: Searched, lane: u32) -> vec2<u32> {
     wide_set(0, vec2<u32>());
   }
   workgroupBarrier();
-  for (var tile = lane; tile < TILES; tile += WG) {
+  for (var tile = lane; tile < upto(TILES); tile += WG) {
     let own = tiles[what.row * TILES + tile];
     wide_add_to(0, wide_scaled(own.z, live_weight(own, what.top, what.scale)));
   }
@@ -38,10 +38,10 @@ fn live_mass(what: Searched, lane: u32) -> vec2<u32> {
 fn live_find(what: Searched, top_k: u32, least: u32, lane: u32) {
   let row = what.row;
   if (top_k > 0 && top_k <= TILES) {
-    for (var tile = lane; tile < TILES; tile += WG) {
+    for (var tile = lane; tile < upto(TILES); tile += WG) {
       let key = tiles[row * TILES + tile].x;
       var above = 0u;
-      for (var other = 0u; other < TILES; other++) {
+      for (var other = 0u; other < upto(TILES); other++) {
         above += select(0u, 1u, tiles[row * TILES + other].x >= key);
       }
       if (above >= top_k) {
@@ -50,7 +50,7 @@ fn live_find(what: Searched, top_k: u32, least: u32, lane: u32) {
     }
   }
   workgroupBarrier();
-  for (var tile = lane; tile < TILES; tile += WG) {
+  for (var tile = lane; tile < upto(TILES); tile += WG) {
     let own = tiles[row * TILES + tile];
     if (own.x >= atomicLoad(&live_floor) && live_weight(own, what.top, what.scale) >= max(least, 1)) {
       live[atomicAdd(&live_count, 1)] = tile;

@@ -1,7 +1,7 @@
 // Where the most likely tokens of a row end: a radix selection over (key, id upside down), a byte a pass, by their number (top-k) or by
 // the sum of their weights (top-p). At most 7 passes over the tiles that can matter, usually 2 or 3, and never a sort.
 // Needs `tiles`, `candidates(row, i, flags)`. Workgroup memory: 330 words. Consts: WG, COLS, STRIDE, TILES, TILE_FOURS.
-// Parts: sample/candidate, sample/weight, sample/wide, sample/live.
+// Parts: sample/candidate, sample/weight, sample/wide, sample/live, loop.
 
 /// Tokens whose masked (key, id upside down) is at least the prefix; `mask` 0 keeps all.
 struct Bound {
@@ -64,7 +64,7 @@ fn search_bins(what: Searched, low: Bound, current: Bound, at: vec2<u32>) {
       if (current.by_mass == 1) {
         own = weights(what.top, bitcast<vec4<f32>>(bits), what.scale);
       }
-      for (var c = 0u; c < 4 + step.reserved0; c++) {
+      for (var c = 0u; c < upto(4); c++) {
         if (here[c]) {
           atomicAdd(&search_counts[digits[c]], 1);
           if (own[c] > 0) {
@@ -103,7 +103,7 @@ fn search_tighten(what: Searched, byte: u32) {
   let by_mass = search_bound.by_mass == 1;
   if (byte == 0 && search_bound.share > 0) {
     var all = vec4<u32>();
-    for (var group = 0u; group < 16 + step.reserved0; group++) {
+    for (var group = 0u; group < upto(16); group++) {
       all = search_sum(all, search_groups[group]);
     }
     search_bound.wanted = bound_start(wide_share(all.yz, search_bound.share), 0, 1).wanted;
@@ -112,7 +112,7 @@ fn search_tighten(what: Searched, byte: u32) {
   var above = vec4<u32>();
   var next = vec4<u32>();
   // From 31 to 16: groups; from there on the 16 bins of one.
-  var at = 32u;
+  var at = upto(32);
   var group = 0u;
   while (at > 0) {
     at--;
@@ -161,20 +161,20 @@ fn search(what: Searched, low: Bound, start: Bound, lane: u32) -> Bound {
     search_bound = start;
   }
   var current = workgroupUniformLoad(&search_bound);
-  for (var byte = 0u; byte < 7 + step.reserved0; byte++) {
+  for (var byte = 0u; byte < upto(7); byte++) {
     if (current.done == 1) {
       break;
     }
-    for (var i = lane; i < 256; i += WG) {
+    for (var i = lane; i < upto(256); i += WG) {
       atomicStore(&search_counts[i], 0);
       wide_set(i, vec2<u32>());
     }
     workgroupBarrier();
     search_bins(what, low, current, vec2<u32>(byte, lane));
     workgroupBarrier();
-    for (var group = lane; group < 16; group += WG) {
+    for (var group = lane; group < upto(16); group += WG) {
       var sum = vec4<u32>();
-      for (var bin = 0u; bin < 16 + step.reserved0; bin++) {
+      for (var bin = 0u; bin < upto(16); bin++) {
         sum = search_sum(sum, search_bin(16 * group + bin));
       }
       search_groups[group] = sum;
