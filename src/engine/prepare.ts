@@ -114,7 +114,7 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
     runner,
     cache: made.cache,
     layout,
-    pipelines: pipelines.size,
+    pipelines: new Set([...decode.pipelines, ...prefill.pipelines]).size,
     dispatches,
     fusion: { decode: plan.decode.fusion, prefill: plan.prefill.fusion },
     kernels,

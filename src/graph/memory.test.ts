@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { exactMemoryBytes } from "../testing/exact_memory.ts";
 import type { KernelCall } from "./call.ts";
 import type { Value } from "./ir.ts";
 import { planMemory, valueBytes } from "./memory.ts";
@@ -46,4 +47,14 @@ test("a free buffer that is too small grows rather than being joined by another"
   const plan = planMemory([call([], [a]), call([a], [b]), call([b], [c])], shape, new Set());
   expect(plan.placement.get(2)).toBe(plan.placement.get(0));
   expect(plan.bytes).toBe(valueBytes(c, shape) + valueBytes(b, shape));
+});
+
+test("the least memory is found where the greedy plan takes more", () => {
+  const [a, x, b, d] = [value(0, 128), value(1, 32), value(2, 32), value(3, 128)];
+  // b takes a's room for the sake of its own, so that d finds too little.
+  const calls = [call([], [a]), call([a], [x]), call([x], [b]), call([b], [d])];
+  const bytes = (cols: number): number => valueBytes(value(9, cols), shape);
+  expect(planMemory(calls, shape, new Set()).bytes).toBe(bytes(128) + bytes(128));
+  expect(exactMemoryBytes(calls, shape, new Set())).toBe(bytes(128) + 2 * bytes(32));
+  expect(exactMemoryBytes(calls, shape, new Set([0]))).toBe(2 * bytes(128) + 2 * bytes(32));
 });

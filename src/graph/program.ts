@@ -128,6 +128,11 @@ export class Program {
     return this.#activations.plan.bytes;
   }
 
+  /** What its dispatches run, each once. */
+  get pipelines(): ReadonlySet<GPUComputePipeline> {
+    return new Set(this.#dispatches.flatMap(({ tiers }) => tiers.map(({ pipeline }) => pipeline.pipeline)));
+  }
+
   /** Dispatches of the named sections, or of all. */
   dispatchCount(sections?: readonly string[]): number {
     return this.#ranges(sections).reduce((sum, { start, end }) => sum + end - start, 0);
