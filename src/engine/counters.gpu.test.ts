@@ -47,23 +47,27 @@ function sum(a: GpuCounts, b: GpuCounts): GpuCounts {
   return Object.fromEntries(Object.entries(a).map(([name, count]) => [name, count + b[name as keyof GpuCounts]])) as unknown as GpuCounts;
 }
 
+const sampled = { ...greedySampling, temperature: 0.8, topP: 0.9, frequencyPenalty: 0.5, seed: 3 };
+
 for (const tokensInFlight of [1, 4]) {
-  test(`${tokensInFlight} in flight: a greedy step is one pass, one submit, nothing created, 16 bytes read`, async (context) => {
-    const { steps, total } = await countSteps(await gpuOrSkip(context), greedySampling, { tokensInFlight });
-    for (const counts of steps) {
-      expect(counts).toMatchObject({ created: 0, submit: 1, beginComputePass: 1, createCommandEncoder: 1 });
-      expect(counts.writeBuffer).toBeLessThanOrEqual(1);
-      expect(counts.dispatch).toBeGreaterThan(0);
-    }
-    // Results land between two tokens by the GPU's clock, not by ours.
-    expect(total.readBytes).toBeLessThanOrEqual(16 * (steps.length + tokensInFlight));
-    // The GPU advances its own state: only a new page needs a write.
-    expect(total.writeBuffer).toBeLessThanOrEqual(2);
-  });
+  for (const [name, sampling] of [["greedy", greedySampling] as const, ["sampled", sampled] as const]) {
+    test(`${tokensInFlight} in flight: a ${name} step is one pass, one submit, nothing created, 4 bytes read`, async (context) => {
+      const { steps, total } = await countSteps(await gpuOrSkip(context), sampling, { tokensInFlight });
+      for (const counts of steps) {
+        expect(counts).toMatchObject({ created: 0, submit: 1, beginComputePass: 1, createCommandEncoder: 1 });
+        expect(counts.writeBuffer).toBeLessThanOrEqual(1);
+        expect(counts.dispatch).toBeGreaterThan(0);
+      }
+      // Results land between two tokens by the GPU's clock, not by ours.
+      expect(total.readBytes).toBeLessThanOrEqual(4 * (steps.length + tokensInFlight));
+      // The GPU advances its own state: only a new page needs a write.
+      expect(total.writeBuffer).toBeLessThanOrEqual(2);
+    });
+  }
 }
 
-test("a sampled decode step creates nothing and writes once", async (context) => {
-  const { steps } = await countSteps(await gpuOrSkip(context), { ...greedySampling, temperature: 0.8, seed: 3 });
+test("a step whose token the CPU chooses creates nothing and writes once", async (context) => {
+  const { steps } = await countSteps(await gpuOrSkip(context), sampled, { sampler: "cpu" });
   for (const counts of steps) {
     expect(counts).toMatchObject({ created: 0, submit: 1, beginComputePass: 1, createCommandEncoder: 1 });
     expect(counts.writeBuffer).toBeLessThanOrEqual(1);

@@ -1,17 +1,17 @@
 // The decode loop of one request: as many steps in flight as the pace says, results in order, a token of each. Whatever ends it, the sequence
 // holds the tokens that were given and no other.
 
-import { assert, throwIfAborted } from "../base/errors.ts";
-import { isPlainGreedy } from "../sampling/params.ts";
+import { assert, ShaderloomError, throwIfAborted } from "../base/errors.ts";
 import { sampleToken, scoreToken } from "../sampling/sampler.ts";
 import { Flight } from "./flight.ts";
 import type { GenerateContext } from "./generate_context.ts";
 import type { GenerateEvent, GenerateRequest, TokenScore } from "./session.ts";
 import type { StepResult, Wanted } from "./step_result.ts";
 
-/** Only an id leaves the GPU unless logits are needed for sampling or scores. */
-export function wantedBy({ sampling, logprobs }: GenerateRequest): Wanted {
-  return isPlainGreedy(sampling) && logprobs === undefined ? "id" : "logits";
+/** Only an id leaves the GPU, with the score that was asked for; all logits where the CPU chooses, or tells of more than the GPU does. */
+export function wantedBy({ runner, sampler }: GenerateContext, { logprobs }: GenerateRequest): Wanted {
+  if (sampler === "cpu" || (logprobs ?? 0) > runner.scoreTopK) return "logits";
+  return logprobs === undefined ? "id" : "scored";
 }
 
 /** @param first  what the prompt's last row gave */
@@ -40,7 +40,7 @@ export async function* decode(
       if (stopIds.has(token.id)) return yield end("stop");
       throwIfAborted(signal);
       const start = performance.now();
-      const next = await steps.next(token.id);
+      const next = await steps.next(completionIds);
       if (next === undefined) return yield end("length");
       decodeMs += performance.now() - start;
       head = next;
@@ -53,6 +53,7 @@ export async function* decode(
 /** The steps of a request after its first token. */
 class DecodeSteps {
   readonly #context: GenerateContext;
+  readonly #mask: GenerateRequest["mask"];
   readonly #wanted: Wanted;
   readonly #flight: Flight<StepResult>;
   /** Steps that may still be submitted. */
@@ -66,20 +67,22 @@ class DecodeSteps {
   constructor(context: GenerateContext, request: GenerateRequest) {
     const { sequence, contextLength, pace } = context;
     this.#context = context;
-    this.#wanted = wantedBy(request);
+    this.#mask = request.mask;
+    this.#wanted = wantedBy(context, request);
     this.#position = sequence.length;
     // The last token needs no step of its own.
     this.#left = Math.min(request.maxTokens - 1, contextLength - sequence.length);
-    this.#flight = new Flight(pace, this.#wanted === "logits" ? { most: 1 } : {});
+    this.#flight = new Flight(pace, this.#wanted === "logits" || request.mask ? { most: 1 } : {});
   }
 
   /**
-   * The result of the step that `token` goes into, the last one given; undefined when there is no room for it.
-   * @throws {ShaderloomError} GPU.numeric, GPU.lost, GPU.oom
+   * The result of the step that the last token given goes into; undefined when there is no room for it.
+   * @throws {ShaderloomError} GPU.numeric, GRAMMAR.dead_end, GPU.lost, GPU.oom
    */
-  async next(token: number): Promise<StepResult | undefined> {
+  async next(completionIds: readonly number[]): Promise<StepResult | undefined> {
     const { sequence } = this.#context;
-    await this.#fill(token);
+    const token = completionIds[completionIds.length - 1];
+    await this.#fill(token, completionIds);
     if (this.#flight.size === 0) {
       if (this.#failure !== undefined) throw this.#failure;
       return undefined;
@@ -89,8 +92,9 @@ class DecodeSteps {
       sequence.append([token]);
       return result;
     } catch (error) {
-      // Which of its pages a failed step wrote is not known.
-      sequence.reset();
+      // A step that found nothing to choose wrote its token all the same; which pages a failed one wrote is not known.
+      if (isDeadEnd(error)) sequence.append([token]);
+      else sequence.reset();
       throw error;
     }
   }
@@ -102,7 +106,7 @@ class DecodeSteps {
     runner.truncate(sequence.slot, sequence.length);
   }
 
-  async #fill(token: number): Promise<void> {
+  async #fill(token: number, completionIds: readonly number[]): Promise<void> {
     const { runner, sequence } = this.#context;
     const { slot } = sequence;
     while (this.#flight.room && this.#left > 0) {
@@ -114,6 +118,7 @@ class DecodeSteps {
         this.#left = 0;
         return;
       }
+      if (this.#mask && this.#wanted !== "logits") runner.setMask(slot, this.#mask(completionIds));
       const known = this.#resident ? undefined : token;
       this.#flight.launch(runner.submitDecode({ slot, position: this.#position, token: known, wanted: this.#wanted }));
       this.#resident = this.#wanted !== "logits";
@@ -124,9 +129,19 @@ class DecodeSteps {
 }
 
 function chooseToken(head: StepResult, request: GenerateRequest, completionIds: readonly number[]): { id: number; score?: TokenScore } {
-  if (head.id !== undefined) return { id: head.id };
+  const { id: chosen, score } = head;
+  if (chosen !== undefined) {
+    if (!score || request.logprobs === undefined) return { id: chosen };
+    return { id: chosen, score: { id: chosen, logprob: score.logprob, top: score.top.slice(0, request.logprobs) } };
+  }
   assert(head.logits, "a step gives an id or logits");
-  const history = { promptIds: request.promptIds, completionIds };
+  const allowed = request.mask?.(completionIds);
+  const history = { promptIds: request.promptIds, completionIds, ...(allowed && { allowed }) };
   const id = sampleToken(head.logits, request.sampling, history, completionIds.length);
   return request.logprobs === undefined ? { id } : { id, score: scoreToken(head.logits, id, request.logprobs) };
+}
+
+/** Whether a request ended because its mask left nothing to choose. */
+export function isDeadEnd(error: unknown): boolean {
+  return error instanceof ShaderloomError && error.code === "GRAMMAR.dead_end";
 }

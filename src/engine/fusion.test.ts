@@ -8,11 +8,14 @@ import type { TinyModelOptions } from "../testing/tiny_model.ts";
 const architectures = ["llama", "qwen2", "qwen3"] as const;
 /** Heads of 64 and rows of 172: whole blocks in the one, a row group that is not full in the other. */
 const shape = { hidden: 256, heads: 4, kvHeads: 2, ffn: 172 } as const;
-const tail = ["argmax", "advance"];
+const tail = ["sample_tiles", "sample_pick", "advance"];
 
 async function decodeKernels(options: TinyModelOptions, lowering: FusedLowering): Promise<string[]> {
   const { lower } = await fusedModel({ ...shape, ...options }, lowering.activations);
-  return lower("decode", lowering).calls.map(({ kernel }) => kernel);
+  const { calls, sections } = lower("decode", lowering);
+  // Of a request without log-probabilities.
+  const used = sections.filter(({ name }) => name !== "score");
+  return used.flatMap(({ start, end }) => calls.slice(start, end)).map(({ kernel }) => kernel);
 }
 
 /** Q4_0, and Q8_0 for some. */

@@ -2,7 +2,7 @@
 // consumer, so leaving the iteration anywhere leaves the sequence exact.
 
 import { ShaderloomError, throwIfAborted } from "../base/errors.ts";
-import { decode, wantedBy } from "./decode.ts";
+import { decode, isDeadEnd, wantedBy } from "./decode.ts";
 import type { GenerateContext } from "./generate_context.ts";
 import { consecutiveRows } from "./runner.ts";
 import type { GenerateEvent, GenerateRequest, TokenScore } from "./session.ts";
@@ -18,15 +18,28 @@ export async function* generate(context: GenerateContext, request: GenerateReque
     const cachedTokens = request.promptLogprobs === undefined ? sequence.reuse(request.promptIds) : 0;
     if (cachedTokens === 0) sequence.reset();
     context.runner.truncate(sequence.slot, cachedTokens);
+    begin(context, request);
     const { head, scores } = await prefill(context, request, cachedTokens);
     complete = true;
     yield { kind: "prompt", cachedTokens, prefillMs: performance.now() - start, scores };
     yield* decode(context, request, head);
   } catch (error) {
     // A failed or aborted prefill leaves whole chunks behind, all of them noted; only a failed step leaves unknown pages.
-    if (!complete && !(error instanceof ShaderloomError && error.code === "AbortError")) sequence.reset();
+    if (!complete && !isAbort(error) && !isDeadEnd(error)) sequence.reset();
     throw error;
   }
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof ShaderloomError && error.code === "AbortError";
+}
+
+/** Tells the GPU how this request's tokens are chosen. */
+function begin(context: GenerateContext, request: GenerateRequest): void {
+  const { runner, sequence } = context;
+  const { sampling, promptIds, stopIds, mask } = request;
+  runner.begin(sequence.slot, { params: sampling, promptIds, stopIds });
+  if (mask && wantedBy(context, request) !== "logits") runner.setMask(sequence.slot, mask([]));
 }
 
 function checkRequest({ contextLength, vocabSize }: GenerateContext, { promptIds, maxTokens }: GenerateRequest): void {
@@ -52,12 +65,13 @@ function checkRequest({ contextLength, vocabSize }: GenerateContext, { promptIds
 }
 
 async function prefill(
-  { runner, sequence, chunkRows }: GenerateContext,
+  context: GenerateContext,
   request: GenerateRequest,
   cachedTokens: number,
 ): Promise<{ head: StepResult; scores: Array<TokenScore | null> }> {
+  const { runner, sequence, chunkRows } = context;
   const { promptIds, promptLogprobs, signal } = request;
-  const wanted = wantedBy(request);
+  const wanted = wantedBy(context, request);
   const scores: Array<TokenScore | null> = promptLogprobs === undefined ? [] : [null];
   let head: StepResult = {};
   for (let start = cachedTokens; start < promptIds.length;) {

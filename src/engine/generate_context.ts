@@ -12,6 +12,8 @@ export interface GenerateContext {
   /** Rows of a prefill step. */
   readonly chunkRows: number;
   readonly pace: FlightPace;
+  /** Where tokens are chosen. */
+  readonly sampler: "gpu" | "cpu";
   /** Called for each generated token. */
   readonly onToken: () => void;
   /** Called with the number of tokens that were computed ahead and are not wanted. */

@@ -98,6 +98,7 @@ function contextOf(
     contextLength: model.contextLength,
     vocabSize: model.config.vocabSize,
     chunkRows: Math.min(execution.chunkTokens ?? chunkRows, chunkRows),
+    sampler: execution.sampler ?? "gpu",
     pace: new FlightPace(execution.tokensInFlight),
     onToken: () => void counts.tokensGenerated++,
     onDiscard: (tokens) => void (counts.discardedTokens += tokens),

@@ -13,7 +13,8 @@ import { PagedCache } from "../kv/paged_cache.ts";
 import { Control } from "./control.ts";
 import { executionRanges, type ExecutionOptions } from "./execution.ts";
 import type { LoadedModel } from "./model.ts";
-import { pickBytes } from "./step_result.ts";
+import { SamplingState } from "./sampling_state.ts";
+import { scoredBytes } from "./step_result.ts";
 
 /** Rows of a prefill step: large enough for tiles to pay, small enough that an abort or a frame need not wait long. */
 export const chunkRows = 256;
@@ -67,6 +68,7 @@ export interface Placed {
   readonly cache: PagedCache;
   readonly control: Control;
   readonly readback: Readback;
+  readonly sampling: SamplingState;
   readonly programs: { readonly decode: ProgramOptions; readonly prefill: ProgramOptions };
   readonly activations: { readonly decode: Activations; readonly prefill: Activations };
 }
@@ -87,16 +89,17 @@ export function placeRunner(plan: RunnerPlan, model: LoadedModel, device: GPUDev
   const cache = new PagedCache(device, ledger, { layout: model.kv, numLayers: model.config.numLayers, initialPages, slots });
   const control = new Control(device, ledger, { prefillRows: chunkRows, decodeRows: chunkRows, slots, maxPages: model.kv.maxPages });
   // For as many as fly, as many again that the request before let go of, and the prompt's.
-  const slotsInFlight = Array.from({ length: 2 * executionRanges.tokensInFlight.max + 1 }, () => pickBytes);
+  const slotsInFlight = Array.from({ length: 2 * executionRanges.tokensInFlight.max + 1 }, () => scoredBytes(plan.scoreTopK));
   const readback = createReadback(ledger, [...slotsInFlight, model.config.vocabSize * 4]);
+  const sampling = new SamplingState(device, ledger, { slots, vocabSize: model.config.vocabSize });
   const shared = { device, ledger, layout, activationBytes: model.activations === "f16" ? 2 : 4 };
   const programOf = (phase: "prefill" | "decode", rows: number, outputRows: number): ProgramOptions => {
-    const { calls, sections, logits, pick, scores, hidden } = plan[phase];
-    const keep = [logits, pick, hidden, ...(scores ? [scores] : [])];
+    const { calls, sections, logits, chosen, scores, hidden } = plan[phase];
+    const keep = [logits, chosen, scores, hidden];
     const rest = { label: phase, calls, sections, keep, target: { ...plan.target, maxRows: rows } };
     return { ...shared, ...rest, maxRows: rows, maxOutputRows: outputRows, stepRows: chunkRows, tiers: plan.tiers };
   };
   const programs = { decode: programOf("decode", slots, slots), prefill: programOf("prefill", chunkRows, headRows) };
   const activations = { decode: allocateActivations(programs.decode), prefill: allocateActivations(programs.prefill) };
-  return { slabs, tables, cache, control, readback, programs, activations };
+  return { slabs, tables, cache, control, readback, sampling, programs, activations };
 }

@@ -43,7 +43,7 @@ interface Watched {
   readonly session: Session;
   readonly submits: Submitted[];
   /** Most that were outstanding at once. */
-  most(): number;
+  readonly most: () => number;
 }
 
 /** A session whose submits are watched. */

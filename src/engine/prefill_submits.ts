@@ -5,16 +5,14 @@ import type { StepDispatch } from "../graph/program.ts";
 import type { StepRow, StepShape } from "../kernels/kernel.ts";
 import { type Load, loadOf, type PrefillPace } from "./prefill_pace.ts";
 import type { RunnerParts } from "./runner_parts.ts";
-import { copyResult, readResult, type StepResult, type Wanted } from "./step_result.ts";
+import { choosingSections, copyResult, readResult, type StepResult, type Wanted } from "./step_result.ts";
 
 /** Empty submits by which is told how late the browser tells; after the first, a timer's ticks show in full. */
 const probes = 3;
 
-const sectionsFor: Readonly<Record<Wanted | "none", readonly string[]>> = {
-  none: ["body"],
-  id: ["body", "head", "pick"],
-  logits: ["body", "head"],
-};
+function sectionsFor(wanted: Wanted | undefined): readonly string[] {
+  return wanted ? ["body", "head", ...choosingSections[wanted]] : ["body"];
+}
 
 export interface PrefillStep {
   /** Consecutive positions of one slot, whose pages are reserved. */
@@ -64,13 +62,13 @@ export class PrefillSubmits {
 
   /**
    * Runs rows through the model. Without `wanted` they are only submitted.
-   * @throws {ShaderloomError} AbortError between submits, GPU.numeric
+   * @throws {ShaderloomError} AbortError between submits, GPU.numeric, GRAMMAR.dead_end
    */
   async run({ rows, wanted, signal }: PrefillStep): Promise<StepResult> {
     const { device, control, prefill } = this.#parts;
     control.writePrefill({ rows, outputRows: [rows.length - 1] });
     const shape = shapeOf(rows.length, rows[rows.length - 1].position + 1);
-    const dispatches = this.#dispatches(shape, sectionsFor[wanted ?? "none"]);
+    const dispatches = this.#dispatches(shape, sectionsFor(wanted));
     const loads = dispatches.map(({ load }) => load);
     for (let start = 0; ;) {
       while (!this.#pace.mayFollow(this.#outstanding.map((submit) => submit.loads))) await this.#outstanding[0].done;
@@ -82,7 +80,7 @@ export class PrefillSubmits {
       pass.end();
       const slot = end === loads.length && wanted ? copyResult(encoder, this.#parts, { phase: prefill, wanted }) : undefined;
       this.#submit(encoder.finish(), loads.slice(start, end));
-      if (slot && wanted) return readResult(await slot.read(), wanted);
+      if (slot && wanted) return readResult(await slot.read(), wanted, this.#parts.scoreTopK);
       if (end === loads.length) return {};
       start = end;
     }

@@ -101,6 +101,7 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
     readback: made.readback,
     control: made.control,
     cache: made.cache,
+    sampling: made.sampling,
     prefill: { program: prefill, lowered: plan.prefill },
     decode: { program: decode, lowered: plan.decode },
     weights: { slab: (name) => required(made.slabs, name), table: (name) => required(made.tables, name) },
@@ -109,7 +110,10 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
     frameBudgetMs: prepare.execution.frameBudgetMs,
   };
   const runner = new Runner(parts);
-  const dispatches = { decode: decode.dispatchCount(), prefill: prefill.dispatchCount(["body", "head", "pick"]) };
+  const dispatches = {
+    decode: decode.dispatchCount(["body", "head", "sample", "advance"]),
+    prefill: prefill.dispatchCount(["body", "head", "sample"]),
+  };
   return {
     runner,
     cache: made.cache,

@@ -1,23 +1,9 @@
 // Scores of prompt tokens: the head over rows of the last prefill, in tiles that it has room for.
 
-import { assert } from "../base/errors.ts";
 import { rowStride } from "../base/layout.ts";
 import type { StepRow } from "../kernels/kernel.ts";
+import { readScore, type RowScore, scoreWords } from "./row_score.ts";
 import type { RunnerParts } from "./runner_parts.ts";
-import { numericError } from "./step_result.ts";
-
-/** One output row scored on the GPU. */
-export interface RowScore {
-  /** Log-probability of the row's target token. */
-  readonly logprob: number;
-  /** Most likely first. */
-  readonly top: ReadonlyArray<{ readonly id: number; readonly logprob: number }>;
-}
-
-/** Words of a row of the `score` section. */
-export function scoreWords(topK: number): number {
-  return rowStride(2 * topK + 4);
-}
 
 /**
  * Scores rows of the last prefill against the tokens that followed them.
@@ -41,7 +27,6 @@ async function scoreTile(
   { sources, targets }: { sources: readonly number[]; targets: readonly number[] },
 ): Promise<RowScore[]> {
   const { logits, scores } = prefill.lowered;
-  assert(scores, "the prefill program scores");
   // Rows beyond the sources only fill the header's shape: the body does not run again.
   control.writePrefill({ rows, outputRows: sources });
   const encoder = device.createCommandEncoder({ label: "score" });
@@ -64,19 +49,4 @@ async function scoreTile(
     const target = floats[scoreBytes / 4 + index];
     return readScore(bytes, { start: index * stride, topK: scoreTopK, target });
   });
-}
-
-/**
- * A row of the `score` section.
- * @param at  its first word, and the raw logit of the token it is about
- * @throws {ShaderloomError} GPU.numeric
- */
-export function readScore(bytes: ArrayBuffer, at: { start: number; topK: number; target: number }): RowScore {
-  const floats = new Float32Array(bytes);
-  const words = new Uint32Array(bytes);
-  const { start, topK, target } = at;
-  if (words[start + 2 * topK + 2] !== 0) throw numericError();
-  const logSumExp = floats[start + 2 * topK + 1];
-  const top = Array.from({ length: topK }, (_, index) => ({ id: words[start + index], logprob: floats[start + topK + index] - logSumExp }));
-  return { logprob: target - logSumExp, top };
 }

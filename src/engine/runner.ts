@@ -1,12 +1,16 @@
 // Runs steps: fills the control buffer, encodes a program in one pass, submits once and reads back what was asked for. Knows
 // programs and pages, no policy and no text.
 
+import { assert } from "../base/errors.ts";
+import { maskWords } from "../base/layout.ts";
 import type { StepRow } from "../kernels/kernel.ts";
 import { PrefillPace } from "./prefill_pace.ts";
 import { type PrefillStep, PrefillSubmits } from "./prefill_submits.ts";
-import { type RowScore, scorePrompt } from "./prompt_scores.ts";
+import { scorePrompt } from "./prompt_scores.ts";
+import type { RowScore } from "./row_score.ts";
 import type { RunnerParts } from "./runner_parts.ts";
-import { copyResult, readResult, type StepResult, type Wanted } from "./step_result.ts";
+import type { SlotRequest } from "./sampling_state.ts";
+import { choosingSections, copyResult, readResult, type StepResult, type Wanted } from "./step_result.ts";
 
 /** A decode step of one slot. */
 export interface DecodeStep {
@@ -31,7 +35,8 @@ export function consecutiveRows(ids: readonly number[], position: number, slot: 
 
 /** Sections of a decode step; a choice on the CPU leaves nothing to advance by. */
 const decodeSections: Readonly<Record<Wanted, readonly string[]>> = {
-  id: ["body", "head", "pick", "advance"],
+  id: ["body", "head", ...choosingSections.id, "advance"],
+  scored: ["body", "head", ...choosingSections.scored, "advance"],
   logits: ["body", "head"],
 };
 
@@ -58,6 +63,23 @@ export class Runner {
   /** Waits for everything submitted: whoever measures, or writes what steps in flight read, comes after. */
   async drain(): Promise<void> {
     await this.#parts.device.queue.onSubmittedWorkDone();
+  }
+
+  /** Most likely tokens that the GPU tells of beside a chosen one. */
+  get scoreTopK(): number {
+    return this.#parts.scoreTopK;
+  }
+
+  /** Starts a request in a slot: how its tokens are chosen. */
+  begin(slot: number, request: SlotRequest): void {
+    this.#parts.sampling.begin(slot, request);
+  }
+
+  /** Allows only some tokens in a slot's next draw, bit i of the words for id i; all when not given. */
+  setMask(slot: number, mask: Uint32Array | undefined): void {
+    const { sampling, vocabSize } = this.#parts;
+    assert(mask === undefined || mask.length >= maskWords(vocabSize), "a mask has a bit for each token");
+    sampling.setMask(slot, mask && new Uint32Array(mask));
   }
 
   /** Gives back what a slot holds beyond `tokens`. */
@@ -92,7 +114,7 @@ export class Runner {
 
   /** Submits a decode step, whose page is reserved, behind those in flight. */
   submitDecode({ slot, position, token, wanted }: DecodeStep): Promise<StepResult> {
-    const { device, control, decode } = this.#parts;
+    const { device, control, decode, scoreTopK } = this.#parts;
     const start = performance.now();
     control.writeDecode(token === undefined ? undefined : { rows: [{ token, position, slot }], outputRows: [0] });
     const encoder = device.createCommandEncoder({ label: "decode" });
@@ -101,7 +123,7 @@ export class Runner {
     pass.end();
     const readback = copyResult(encoder, this.#parts, { phase: decode, wanted });
     device.queue.submit([encoder.finish()]);
-    const result = readback.read().then((bytes) => readResult(bytes, wanted));
+    const result = readback.read().then((bytes) => readResult(bytes, wanted, scoreTopK));
     this.#encodeMs += performance.now() - start;
     this.#steps++;
     this.#decodeSteps++;
@@ -127,8 +149,10 @@ export class Runner {
   }
 
   #bind(): void {
-    const { cache, control, prefill, decode, weights } = this.#parts;
-    const shared = { slab: weights.slab, table: weights.table, kv: (layer: number) => cache.pool(layer), pages: control.pages };
+    const { cache, control, prefill, decode, weights, sampling: choice } = this.#parts;
+    const { sampling, adjust, mask } = choice;
+    const kv = (layer: number): GPUBuffer => cache.pool(layer);
+    const shared = { ...weights, kv, pages: control.pages, sampling, adjust, mask };
     prefill.program.bind({ ...shared, state: control.prefillState });
     decode.program.bind({ ...shared, state: control.decodeState });
   }

@@ -5,6 +5,7 @@ import type { Lowered } from "../graph/lower.ts";
 import type { BindTable, Program } from "../graph/program.ts";
 import type { PagedCache } from "../kv/paged_cache.ts";
 import type { Control } from "./control.ts";
+import type { SamplingState } from "./sampling_state.ts";
 
 export interface CompiledPhase {
   readonly program: Program;
@@ -16,6 +17,7 @@ export interface RunnerParts {
   readonly readback: Readback;
   readonly control: Control;
   readonly cache: PagedCache;
+  readonly sampling: SamplingState;
   readonly prefill: CompiledPhase;
   readonly decode: CompiledPhase;
   readonly weights: Pick<BindTable, "slab" | "table">;

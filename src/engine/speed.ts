@@ -55,10 +55,10 @@ export function predictSpeed(plan: RunnerPlan, probe: AdapterProbe): Speed | und
   if (productFormats(plan).some((name) => probe.decodeWeights[name] === undefined)) return undefined;
   const group = groupOf(plan);
   const prompt = { group, limits: plan.tiers, target: plan.target, rows: promptTokens, outputRows: 1, contextTokens: promptTokens, probe };
-  const prefillMs = stepMs(plan.prefill, { ...prompt, target: { ...plan.target, maxRows: chunkRows } }, ["body", "head", "pick"]);
+  const prefillMs = stepMs(plan.prefill, { ...prompt, target: { ...plan.target, maxRows: chunkRows } }, ["body", "head", "sample"]);
   const contextTokens = promptTokens + answerTokens / 2;
   const token = { group, limits: plan.tiers, target: { ...plan.target, maxRows: slots }, rows: 1, outputRows: 1, contextTokens, probe };
-  const decodeMs = stepMs(plan.decode, token, ["body", "head", "pick", "advance"]);
+  const decodeMs = stepMs(plan.decode, token, ["body", "head", "sample", "advance"]);
   return { prefillTokensPerSecond: (promptTokens * 1000) / prefillMs, decodeTokensPerSecond: 1000 / decodeMs };
 }
 

@@ -4,12 +4,14 @@
 import { assert } from "../base/errors.ts";
 import { add } from "../kernels/add.ts";
 import { advance } from "../kernels/advance.ts";
-import { argmax } from "../kernels/argmax.ts";
 import { embed } from "../kernels/embed.ts";
 import { gatherRows } from "../kernels/gather_rows.ts";
 import { glu } from "../kernels/glu.ts";
 import { rmsNorm } from "../kernels/rms_norm.ts";
 import { rope } from "../kernels/rope.ts";
+import { samplePick } from "../kernels/sample_pick.ts";
+import { sampleTiles } from "../kernels/sample_tiles.ts";
+import type { OutputSpec } from "../kernels/kernel.ts";
 import { topK } from "../kernels/top_k.ts";
 import { kernelCall, type KernelCall } from "./call.ts";
 import { createCodes } from "./codes.ts";
@@ -22,15 +24,15 @@ import { lowerLinear } from "./lower_linear.ts";
 import type { LowerOptions, ValueSource } from "./lowering.ts";
 import type { Section } from "./program.ts";
 
-/** A graph as kernel calls, cut into sections: `body`, `head` (logits), `pick` (argmax), then `advance` or `score`. */
+/** A graph as kernel calls, cut into sections: `body`, `head` (logits), `sample`, `score`, and in decode `advance`. */
 export interface Lowered {
   readonly calls: readonly KernelCall[];
   readonly sections: readonly Section[];
   readonly logits: Value;
-  /** u32 [output rows, 4]: id, bits of its logit, flag, 0. */
-  readonly pick: Value;
-  /** f32 [output rows, 2 * scoreTopK + 4], prefill only: ids, logits, max, logsumexp, flag. */
-  readonly scores: Value | undefined;
+  /** u32 [output rows, 4]: id, bits of its logit, flag, counter of the draw. */
+  readonly chosen: Value;
+  /** f32 [output rows, 2 * scoreTopK + 4]: ids, logits, max, logsumexp, flag. */
+  readonly scores: Value;
   /** What the head reads; it must outlive the body. */
   readonly hidden: Value;
   /** Passes that changed something. */
@@ -55,19 +57,32 @@ export function lower(unfused: Graph, options: LowerOptions): Lowered {
   section("body", () => graph.nodes.slice(0, graph.headStart).forEach(emit));
   section("head", () => graph.nodes.slice(graph.headStart).forEach(emit));
   const { logits } = graph;
-  const pick = values.make("pick", { rows: "outputRows", cols: 4, type: "u32" });
-  section("pick", () => calls.push(kernelCall(argmax, { cols: logits.cols }, { inputs: [logits], outputs: [pick] })));
-  let scores: Value | undefined;
+  const { chosen, calls: choosing } = lowerSample(logits, values);
+  section("sample", () => calls.push(...choosing));
+  const k = options.scoreTopK;
+  const scores = values.make("scores", { rows: "outputRows", cols: 2 * k + 4, type: "f32" });
+  section("score", () => calls.push(kernelCall(topK, { cols: logits.cols, k }, { inputs: [logits], outputs: [scores] })));
   if (options.phase === "decode") {
     const rows = options.target.maxRows;
-    section("advance", () => calls.push(kernelCall(advance, { rows }, { inputs: [pick], outputs: [] }, "advance")));
-  } else {
-    const k = options.scoreTopK;
-    const made = values.make("scores", { rows: "outputRows", cols: 2 * k + 4, type: "f32" });
-    section("score", () => calls.push(kernelCall(topK, { cols: logits.cols, k }, { inputs: [logits], outputs: [made] })));
-    scores = made;
+    section("advance", () => calls.push(kernelCall(advance, { rows }, { inputs: [chosen], outputs: [] }, "advance")));
   }
-  return { calls, sections, logits, pick, scores, hidden: hiddenOf(unfused), fusion: applied };
+  return { calls, sections, logits, chosen, scores, hidden: hiddenOf(unfused), fusion: applied };
+}
+
+function lowerSample(logits: Value, values: ValueSource): { readonly chosen: Value; readonly calls: KernelCall[] } {
+  const { cols } = logits;
+  const made = (name: string, { rows, cols: width, type }: OutputSpec): Value => values.make(name, { rows, cols: width, type });
+  const [candidates, tiles] = sampleTiles.outputs({ cols });
+  const outputs = [made("candidates", candidates), made("tiles", tiles)];
+  const [choice] = samplePick.outputs({ cols });
+  const chosen = made("chosen", choice);
+  return {
+    chosen,
+    calls: [
+      kernelCall(sampleTiles, { cols }, { inputs: [logits], outputs }),
+      kernelCall(samplePick, { cols }, { inputs: [logits, ...outputs], outputs: [chosen] }),
+    ],
+  };
 }
 
 function hiddenOf({ nodes, headStart }: Graph): Value {

@@ -67,8 +67,13 @@ export async function fusedModel(options: TinyModelOptions, activations: Precisi
       const state = stateOf(model, tensors);
       const prompt = ids.slice(0, ids.length - decoded);
       const run = (phase: "prefill" | "decode", some: readonly number[], position: number): Float32Array => {
-        const { calls, logits } = lowerOne(phase, lowering);
-        const values = interpret(calls, { rows: consecutiveRows(some, position, 0), outputRows: [some.length - 1] }, state);
+        const { calls, sections, logits } = lowerOne(phase, lowering);
+        const head = sections.find(({ name }) => name === "head");
+        const values = interpret(
+          calls.slice(0, head?.end),
+          { rows: consecutiveRows(some, position, 0), outputRows: [some.length - 1] },
+          state,
+        );
         const found = values.get(logits.id);
         assert(found, "the graph made no logits");
         return found.data;
