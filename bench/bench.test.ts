@@ -123,7 +123,7 @@ describe("calls of models", () => {
   test("what models share is measured once", () => {
     const plan = { formats: [q4_0], precisions: ["f32"], phases: ["decode"], prefillRows: 64, pastTokens: 8 } as const;
     const items = planKernels({ caps }, { ...plan, models: ["1b", "3b"] });
-    const head = items.filter(({ call, models }) => call.kernel === "argmax" && models.length === 2);
+    const head = items.filter(({ call, models }) => call.kernel === "sample_pick" && models.length === 2);
     expect(head).toHaveLength(1);
   });
 });

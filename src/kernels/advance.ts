@@ -1,7 +1,6 @@
-// The last kernel of a greedy step: the chosen tokens become the next step's input, without the CPU.
+// The last kernel of a decode step: the chosen tokens become the next step's input, without the CPU.
 
-import { stepHeaderWords, stepRowWords } from "../base/layout.ts";
-import { argmaxWords } from "./argmax.ts";
+import { chosenFlag, chosenWords, stepHeaderWords, stepRowWords } from "../base/layout.ts";
 import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { bitsOf } from "./logits.ts";
 import { makeHeader, variantKey } from "./target.ts";
@@ -11,15 +10,13 @@ export interface AdvanceAttributes {
   readonly rows: number;
 }
 
-const workgroupSize = 32;
-
 function variants(_: AdvanceAttributes, target: KernelTarget): readonly Variant[] {
   const plain = { ...target, precision: "f32" } as const;
   return [
     {
       key: variantKey(plain, "advance"),
       precision: target.precision,
-      header: makeHeader(plain, { WG: workgroupSize, HEADER_WORDS: stepHeaderWords, ROW_WORDS: stepRowWords }),
+      header: makeHeader(plain, { HEADER_WORDS: stepHeaderWords, ROW_WORDS: stepRowWords }),
       files: ["advance.wgsl"],
       bindings: [
         { name: "chosen", from: "input0", type: "array<vec4<u32>>", access: "read" },
@@ -32,21 +29,26 @@ function variants(_: AdvanceAttributes, target: KernelTarget): readonly Variant[
   ];
 }
 
+/** The whole state: header, then four words for each row. */
 function reference(_: AdvanceAttributes, args: CpuArgs): readonly CpuTensor[] {
   const chosen = bitsOf(args.inputs[0].data);
-  const words = Uint32Array.from(args.rows.flatMap(({ token, position, slot }) => [token, position, slot]));
+  const rows = args.rows.map(({ token, position, slot }, index) => [token, position, slot, args.outputRows[index] ?? 0]);
+  let moved = false;
   for (const [index, row] of args.outputRows.entries()) {
-    const [id, , flag] = chosen.subarray(index * argmaxWords);
-    if (flag !== 0) continue;
-    words[row * 3] = id;
-    words[row * 3 + 1] += 1;
+    const [id, , flag] = chosen.subarray(index * chosenWords);
+    if (flag !== chosenFlag.ok) continue;
+    rows[row][0] = id;
+    rows[row][1] += 1;
+    moved = true;
   }
-  return [{ rows: args.rows.length, cols: 3, data: new Float32Array(words.buffer) }];
+  const header = moved ? [rows.length, args.outputRows.length, 0, 0] : [0, 0, 0, 0];
+  const words = Uint32Array.from([header, ...rows].flat());
+  return [{ rows: 1 + rows.length, cols: stepRowWords, data: new Float32Array(words.buffer) }];
 }
 
 /**
- * For each output row whose flag is 0: the token of the row it was taken from becomes argmax's id, its position grows by one.
- * Writes the step state, has no output.
+ * For each output row whose flag is 0: the token of the row it was taken from becomes the id, its position grows by one. Where no flag
+ * is 0, rows and output rows of the state become 0. Writes the step state, has no output.
  */
 export const advance: Kernel<AdvanceAttributes> = {
   name: "advance",
@@ -57,11 +59,11 @@ export const advance: Kernel<AdvanceAttributes> = {
     inputs: [
       {
         rows: "outputRows",
-        cols: argmaxWords,
+        cols: chosenWords,
         type: "u32",
-        fill: (rng, row, col) => [rng.below(150000), 7, row % 3 === 2 ? 1 : 0, 0][col],
+        fill: (rng, _, col) => [rng.below(150_000), 7, rng.below(3) === 0 ? chosenFlag.stop : chosenFlag.ok, 3][col],
       },
     ],
   }),
-  work: (_, step) => ({ bytes: 4 * step.outputRows * (argmaxWords + 2), macs: 0 }),
+  work: (_, step) => ({ bytes: 4 * step.outputRows * (chosenWords + 2), macs: 0 }),
 };

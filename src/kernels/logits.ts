@@ -1,4 +1,4 @@
-// What argmax and top_k share: their order on logits, their idea of a broken row, and rows that test both.
+// What kernels that read logits share: an order, an idea of a broken row, and rows that test both.
 
 import { rowStride } from "../base/layout.ts";
 import type { Rng } from "../base/rng.ts";

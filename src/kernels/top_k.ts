@@ -70,7 +70,7 @@ function reference({ k }: TopKAttributes, args: CpuArgs): readonly CpuTensor[] {
 /**
  * For each output row of f32 logits [outputRows, cols]: k ids as bits, their logits in falling order, the largest logit, the
  * logarithm of the sum of exponentials, the flag as bits, 0; f32 [outputRows, 2 k + 4]. The lowest id comes first in a tie.
- * Missing entries are id 0xffffffff and logit -3.4e38: all of them when the flag is 1, as in argmax.
+ * Missing entries are id 0xffffffff and logit -3.4e38: all of them when the flag is 1: NaN, positive infinity, or nothing finite.
  */
 export const topK: Kernel<TopKAttributes> = {
   name: "top_k",

@@ -2,7 +2,6 @@
 
 import { add } from "../../kernels/add.ts";
 import { advance } from "../../kernels/advance.ts";
-import { argmax } from "../../kernels/argmax.ts";
 import { attentionDecode } from "../../kernels/attention_decode.ts";
 import { attentionMerge } from "../../kernels/attention_merge.ts";
 import { attentionPrefill } from "../../kernels/attention_prefill.ts";
@@ -23,7 +22,6 @@ import { topK } from "../../kernels/top_k.ts";
 import { embedCases, linearCases } from "../product_cases.ts";
 import { addCases } from "./add.ts";
 import { advanceCases } from "./advance.ts";
-import { argmaxCases } from "./argmax.ts";
 import { attentionDecodeCases } from "./attention_decode.ts";
 import { attentionMergeCases } from "./attention_merge.ts";
 import { attentionPrefillCases } from "./attention_prefill.ts";
@@ -56,7 +54,6 @@ function listed<A>(kernel: Kernel<A>, cases: readonly KernelCase<A>[]): ListedKe
 export const testedKernels: readonly ListedKernel[] = [
   listed(add, addCases),
   listed(advance, advanceCases),
-  listed(argmax, argmaxCases),
   listed(attentionDecode, attentionDecodeCases),
   listed(attentionMerge, attentionMergeCases),
   listed(attentionPrefill, attentionPrefillCases),
