@@ -5,6 +5,7 @@ import { assert, ShaderloomError } from "../base/errors.ts";
 import type { BufferLedger } from "../gpu/buffers.ts";
 import type { Caps } from "../gpu/caps.ts";
 import type { StepDispatch } from "../graph/program.ts";
+import { greedySampling } from "../sampling/params.ts";
 import type { Precision, StepRow, StepShape } from "../kernels/kernel.ts";
 import { makeCopyWork } from "./probe_copy.ts";
 import { makePeakWorks, peaksOf } from "./probe_peaks.ts";
@@ -23,7 +24,7 @@ import { openStepClock, type StepClock, type TimedDispatch } from "./profile_tim
 import type { Runner } from "./runner.ts";
 import type { CompiledPhase, RunnerParts } from "./runner_parts.ts";
 
-export interface ProfileParts extends Pick<RunnerParts, "device" | "control" | "prefill" | "decode" | "vocabSize"> {
+export interface ProfileParts extends Pick<RunnerParts, "device" | "control" | "sampling" | "prefill" | "decode" | "vocabSize"> {
   readonly runner: Pick<Runner, "reserve" | "truncate">;
   readonly ledger: BufferLedger;
   readonly caps: Caps;
@@ -57,6 +58,8 @@ export async function profileRunner(parts: ProfileParts, options: ProfileOptions
   let clock: StepClock | undefined;
   try {
     await runner.reserve(slot, Math.max(tokens, promptTokens));
+    // Whatever the last request wished for: the likeliest token, and none that would end the step's sequence.
+    parts.sampling.begin(slot, { params: greedySampling, promptIds: [], stopIds: new Set() });
     clock = await openStepClock(timer, ledger);
     const limits = await measureLimits(parts, timer);
     const token = (index: number): number => (index * tokenStep) % parts.vocabSize;
