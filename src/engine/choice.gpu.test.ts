@@ -119,8 +119,8 @@ test("a mask that allows nothing ends with GRAMMAR.dead_end, at once or later, a
     for (const at of [0, 3]) {
       for (const session of [onGpu, onCpu]) {
         const ids: number[] = [];
+        const mask = (before: readonly number[]): Uint32Array | undefined => (before.length === at ? only() : undefined);
         const run = async (): Promise<void> => {
-          const mask = (before: readonly number[]): Uint32Array | undefined => (before.length === at ? only() : undefined);
           for await (const event of session.generate(request({ mask }))) if (event.kind === "token") ids.push(event.id);
         };
         await expect(run()).rejects.toMatchObject({ code: "GRAMMAR.dead_end" });

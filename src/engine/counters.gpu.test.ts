@@ -7,7 +7,7 @@ import { gpuOrSkip } from "../testing/gpu.ts";
 import { tinyModel } from "../testing/tiny_model.ts";
 import { watchGpu } from "../testing/watched_gpu.ts";
 import type { ExecutionOptions } from "./execution.ts";
-import { loadSession } from "./load.ts";
+import { loadSession, type LoadSessionOptions } from "./load.ts";
 
 let stopCounting: (() => void) | undefined;
 afterEach(() => {
@@ -23,12 +23,18 @@ interface Counted {
   readonly steps: readonly GpuCounts[];
   /** From the first of these to the last. */
   readonly total: GpuCounts;
+  /** Of a step, as stats tell. */
+  readonly dispatches: number;
 }
 
 /** Counts over 80 tokens: two page borders and no growth. */
 async function countSteps(gpu: GPU, sampling: SamplingParams, execution: ExecutionOptions = {}): Promise<Counted> {
+  return countStepsOf(gpu, sampling, { model: tinyModel(), execution });
+}
+
+async function countStepsOf(gpu: GPU, sampling: SamplingParams, options: LoadSessionOptions): Promise<Counted> {
   const watched = await watchGpu(gpu);
-  const session = await loadSession({ model: tinyModel(), gpu: watched.gpu, execution });
+  const session = await loadSession({ ...options, gpu: watched.gpu });
   const device = watched.device();
   expect(device.limits.maxStorageBuffersPerShaderStage).toBe(8);
   const counter = countGpuCalls(device);
@@ -37,10 +43,11 @@ async function countSteps(gpu: GPU, sampling: SamplingParams, execution: Executi
   for await (const event of session.generate({ promptIds: [1, 2, 3], maxTokens: 80, sampling, stopIds: new Set() })) {
     if (event.kind === "token") steps.push(counter.take());
   }
+  const { dispatches } = session.stats();
   session.destroy();
   expect(steps).toHaveLength(80);
   const middle = steps.slice(steady.from, steady.to);
-  return { steps: middle, total: middle.reduce(sum) };
+  return { steps: middle, total: middle.reduce(sum), dispatches: dispatches.decode };
 }
 
 function sum(a: GpuCounts, b: GpuCounts): GpuCounts {
@@ -73,3 +80,21 @@ test("a step whose token the CPU chooses creates nothing and writes once", async
     expect(counts.writeBuffer).toBeLessThanOrEqual(1);
   }
 });
+
+const layers = 3;
+for (const architecture of ["llama", "qwen2", "qwen3"] as const) {
+  test(`${architecture} in the GPU program: at most five dispatches a layer and six`, async (context) => {
+    const model = tinyModel({ architecture, layers });
+    const execution = { tokensInFlight: 3 };
+    // Checks of kernels are no part of a step, and take software adapters long.
+    const options: LoadSessionOptions = { model, deviceClass: "gpu", tuning: "off", execution };
+    const { steps, total, dispatches } = await countStepsOf(await gpuOrSkip(context), greedySampling, options);
+    expect(dispatches).toBeLessThanOrEqual(5 * layers + 6);
+    for (const counts of steps) {
+      expect(counts).toMatchObject({ created: 0, submit: 1, beginComputePass: 1, dispatch: dispatches });
+      expect(counts.writeBuffer).toBeLessThanOrEqual(1);
+    }
+    expect(total.readBytes).toBeLessThanOrEqual(4 * (steps.length + 3));
+    expect(total.writeBuffer).toBeLessThanOrEqual(2);
+  });
+}
