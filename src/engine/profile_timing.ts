@@ -52,6 +52,8 @@ const measurings = 3;
 const submitPasses = 64;
 const firstPasses = 8;
 const submitMs = 60;
+/** Nothing is timed once more after this, by the wall clock: slow adapters have less need of it. */
+const stepBudgetMs = 2500;
 /** Whole steps that are timed: more of those that the stamps can hardly tell. */
 const wholeSteps = { long: 5, short: 20 };
 
@@ -93,7 +95,8 @@ class StampedClock implements StepClock {
   }
 
   async time(step: TimedStep): Promise<StepTimes> {
-    const totalMs = await this.#timeWhole(step);
+    const end = performance.now() + stepBudgetMs;
+    const totalMs = await this.#timeWhole(step, end);
     let repeats = step.dispatches.map(() => 1);
     let passes = await this.#round(step, repeats, []);
     for (let index = 0; index < calibrations; index++) {
@@ -104,7 +107,7 @@ class StampedClock implements StepClock {
       passes = await this.#round(step, repeats, known);
     }
     const rounds = [passes];
-    while (rounds.length < measurings) rounds.push(await this.#round(step, repeats, passes));
+    while (rounds.length < measurings && performance.now() < end) rounds.push(await this.#round(step, repeats, passes));
     return { totalMs, each: repeats.map((count, at) => median(rounds.map((round) => round[at])) / count) };
   }
 
@@ -123,7 +126,7 @@ class StampedClock implements StepClock {
     return clamp(Math.ceil((this.#leastMs * 1.1) / each), count + 1, Math.min(mostRepeats, count * 32));
   }
 
-  async #timeWhole({ prepare, dispatches }: TimedStep): Promise<number> {
+  async #timeWhole({ prepare, dispatches }: TimedStep, end: number): Promise<number> {
     const once = async (): Promise<number> => {
       prepare();
       const [ms] = await this.#submit([(pass) => encodeAll(dispatches, pass)]);
@@ -133,9 +136,9 @@ class StampedClock implements StepClock {
     const first = await once();
     const times = [first];
     const count = first >= this.#leastMs ? wholeSteps.long : wholeSteps.short;
-    while (times.length < count) times.push(await once());
+    while (times.length < count && performance.now() < end) times.push(await once());
     // The median of what stamps round to is one of their steps; the mean lies between them.
-    return count === wholeSteps.long ? median(times) : times.reduce((sum, ms) => sum + ms, 0) / count;
+    return count === wholeSteps.long ? median(times) : times.reduce((sum, ms) => sum + ms, 0) / times.length;
   }
 
   /**
