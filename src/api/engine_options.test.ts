@@ -111,6 +111,8 @@ describe("options of estimate and probe", () => {
     attentionProducts: 1,
     dispatchMs: 0,
     readbackMs: 0,
+    latency: { idleMs: 0.1, loadedMs: 0 },
+    peaks: { f32: 1e12, packedDot: 4e12 },
     uploadBytes: 1,
     tookMs: 1,
   };
@@ -120,6 +122,7 @@ describe("options of estimate and probe", () => {
   test.each([
     ["probe", { ...probe, decodeWeights: { q4_0: "fast" } }],
     ["probe", { ...probe, copyBytes: Number.NaN }],
+    ["probe", { ...probe, peaks: { f32: "fast" } }],
     ["probe", 5],
     ["model", 5],
     ["onProgress", (): void => undefined],

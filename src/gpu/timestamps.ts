@@ -21,10 +21,11 @@ export interface Timestamps {
 
 /** QUERY_RESOLVE | COPY_SRC as a number, because the global constants are missing in Node. */
 const resolveUsage = 0x0200 | 0x0004;
-/** Of a query set, in passes (WebGPU allows 4096 queries). */
-export const mostTimedPasses = 2048;
 
-/** @param capacity  passes of a submit, at most `mostTimedPasses`; undefined without the feature */
+/**
+ * @param capacity  passes of a submit, at most 2048 (WebGPU allows 4096 queries)
+ * @returns undefined without the feature
+ */
 export function createTimestamps(device: GPUDevice, ledger: BufferLedger, capacity: number): Timestamps | undefined {
   if (!device.features.has("timestamp-query")) return undefined;
   const querySet = device.createQuerySet({ label: "timestamps", type: "timestamp", count: capacity * 2 });
