@@ -5,13 +5,18 @@ import { ceilDiv, clamp } from "../base/math.ts";
 import type { KernelTarget, Variant } from "./kernel.ts";
 import { canPack, type LinearAttributes, productVariant } from "./matrix.ts";
 
+/** Most row groups of a workgroup: a block of each is another page of memory, of which a core's first table holds some 64. */
+const mostGroups = 32;
+/** Of two weight rows to a column. */
+const mostPairGroups = mostGroups / 2;
+
 /**
  * Row groups of a workgroup: more share the loads of x (32 take 0.7 to 0.8 of the time of 8), but every core should have something to
  * do, so large matrices keep 16 workgroups and small ones 8.
  */
 export function cpuGroups(n: number): number {
   const all = Math.floor(n / rowGroupSize);
-  return Math.max(clamp(all >> 3, 1, 8), Math.min(all >> 4, 32));
+  return Math.max(clamp(all >> 3, 1, 8), Math.min(all >> 4, mostGroups));
 }
 
 function gemvCpu(attributes: LinearAttributes, target: KernelTarget, { groups, packed }: { groups: number; packed: boolean }): Variant {
@@ -28,7 +33,7 @@ function gemvCpu(attributes: LinearAttributes, target: KernelTarget, { groups, p
 
 /** The default converts: SwiftShader takes 1.2 to 1.8 times as long to multiply bytes, lavapipe 0.8 times. */
 export function gemvCpuVariants(attributes: LinearAttributes, target: KernelTarget): readonly Variant[] {
-  const groups = cpuGroups(attributes.n);
+  const groups = Math.min(cpuGroups(attributes.n), attributes.pair ? mostPairGroups : mostGroups);
   const counts = [groups, ...[groups * 2, groups >> 1].filter((count) => count >= 1 && count !== groups)];
   const found = counts.map((count) => gemvCpu(attributes, target, { groups: count, packed: false }));
   if (!canPack(attributes, target)) return found;

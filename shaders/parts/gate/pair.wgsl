@@ -3,5 +3,5 @@
 
 fn outcome(col: u32, sums: vec2<f32>) -> f32 {
   let gate = sums.x + bias_of(col);
-  return activation(vec4<f32>(gate)).x * (sums.y + bias_of(SECOND + col));
+  return activation_of(gate) * (sums.y + bias_of(SECOND + col));
 }
