@@ -52,6 +52,17 @@ describe("kernels of a decode step", () => {
         ...tail,
       ]);
     });
+    test(`${architecture} in int8 on CPU drivers: ten a layer`, async () => {
+      const attention = ["rms_norm", "linear", "heads", "attention_decode", "attention_merge", "linear"];
+      const layer = [...attention, "rms_norm", "linear", "glu", "linear"];
+      expect(await decodeKernels({ architecture }, { deviceClass: "cpu", activations: "int8" })).toEqual([
+        "embed",
+        ...repeated(2, layer),
+        "rms_norm",
+        "linear",
+        ...tail,
+      ]);
+    });
     test(`${architecture} on CPU drivers: nine a layer`, async () => {
       const attention = ["rms_norm", "linear", "heads", "attention_decode", "attention_merge", "linear"];
       const layer = [...attention, "rms_norm", "linear", "linear"];
@@ -120,6 +131,18 @@ describe("logits by the interpreter, with passes and without", () => {
           for (const [step, one] of found.entries()) expect(relativeRms(one, plain[step]), String(fusion)).toBeLessThan(1e-5);
         }
       });
+    }
+  }
+});
+
+test("any subset of the passes", async () => {
+  for (const deviceClass of ["gpu", "cpu"] as const) {
+    const { logits } = await fusedModel({ architecture: "qwen3", hidden: 64, heads: 4, kvHeads: 2, layers: 1, ffn: 44 });
+    const run = (fusion: readonly FusionName[]): Float32Array[] => logits({ deviceClass, fusion }, [72, 101, 108, 108], 1);
+    const plain = run([]);
+    for (let bits = 1; bits < 2 ** fusionNames.length; bits++) {
+      const fusion = fusionNames.filter((_, index) => (bits & (1 << index)) !== 0);
+      for (const [step, one] of run(fusion).entries()) expect(relativeRms(one, plain[step]), String(fusion)).toBeLessThan(1e-5);
     }
   }
 });

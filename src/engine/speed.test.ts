@@ -50,10 +50,10 @@ test("a token takes its weights, its past and its dispatches", async () => {
   expect(decodeMs(plan, { attentionProducts: { decode: 1e6, prefill: 1 } })).toBeCloseTo((2 * 64 * 160) / 1e3, 6);
   expect(decodeMs(plan, { readbackMs: 7 })).toBeCloseTo(7, 6);
   expect(decodeMs(plan, { productStartMs: { decode: 1, prefill: 99 } })).toBeCloseTo(2 * 4 + 1, 6);
-  // Per layer 2 norms, heads, attention and its merge; embedding, last norm, pick, advance.
-  expect(decodeMs(plan, { dispatchMs: 1 })).toBeCloseTo(2 * 5 + 4, 6);
+  // Per layer 2 norms, heads, attention and its merge; embedding, last norm, candidates, choice, advance.
+  expect(decodeMs(plan, { dispatchMs: 1 })).toBeCloseTo(2 * 5 + 5, 6);
   // Per layer attention alone.
-  expect(decodeMs(await planOf({}, "gpu"), { dispatchMs: 1 })).toBeCloseTo(2 * 1 + 4, 6);
+  expect(decodeMs(await planOf({}, "gpu"), { dispatchMs: 1 })).toBeCloseTo(2 * 1 + 5, 6);
 });
 
 test("a prompt takes whole tiles of rows, and half of its square", async () => {
