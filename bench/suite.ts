@@ -9,11 +9,12 @@ import { type LoopResult, measureLoop } from "./loop.ts";
 import { measureModel, type ModelSpec, type ModelSpeed, type SpeedOptions } from "./model_speed.ts";
 import { measurePeaks, type Peaks } from "./peaks.ts";
 import { measureRatios, type RatiosResult } from "./ratios.ts";
+import { measureSteady, type SteadyResult } from "./steady.ts";
 
 export { randomModel } from "./random_model.ts";
 
 /** What can be measured, in the order in which it is. */
-export type Section = "copy" | "peaks" | "ratios" | "columns" | "lut" | "dispatch" | "kernels" | "loop" | "models" | "estimate";
+export type Section = "copy" | "peaks" | "ratios" | "columns" | "lut" | "dispatch" | "kernels" | "loop" | "steady" | "models" | "estimate";
 
 export interface SuiteOptions extends SpeedOptions {
   readonly sections: readonly Section[];
@@ -30,6 +31,7 @@ export interface SuiteResult extends KernelSections {
   readonly peaks?: Peaks;
   readonly ratios?: RatiosResult;
   readonly loop?: LoopResult;
+  readonly steady?: SteadyResult;
   readonly models: readonly ModelSpeed[];
   readonly estimates: readonly EstimateError[];
 }
@@ -59,7 +61,9 @@ export async function runSuite(gpu: GPU, options: SuiteOptions): Promise<SuiteRe
     const ratios = await measure("ratios", () => measureRatios(device, caps, { clock }));
     const sections = await measureKernelSections(bench, options.sections, options.kernels);
     const loop = await measure("loop", () => measureLoop(gpu, device));
-    kernels = { adapter, ...(copy && { copy }), ...(peaks && { peaks }), ...(ratios && { ratios }), ...(loop && { loop }), ...sections };
+    const steady = await measure("steady", () => measureSteady(gpu, options.deviceClass));
+    const loops = { ...(loop && { loop }), ...(steady && { steady }) };
+    kernels = { adapter, ...(copy && { copy }), ...(peaks && { peaks }), ...(ratios && { ratios }), ...loops, ...sections };
   } finally {
     opened.destroy();
   }

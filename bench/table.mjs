@@ -57,12 +57,27 @@ function estimateTable(estimates) {
   return align([head, ...rows]);
 }
 
+/** Gaps between the tokens of a long answer, in all and by where they are. */
+function steadyTable({ model, tokens, p50, p99, longest, ratio, hundreds, growths, tokensInFlight }) {
+  const head = ["gaps from token", "mean ms", "median ms"];
+  const rows = hundreds.map(({ from, mean, median }) => [String(from), number(mean, 2), number(median, 2)]);
+  const grown = growths.map((growth) => `${number(growth.longest, 2)} ms about position ${growth.position}`);
+  return [
+    `  ${tokens} tokens of ${model}, ${tokensInFlight} in flight: p50 ${number(p50, 2)} ms, p99 ${number(p99, 2)} ms, ratio ${number(ratio, 2)}`,
+    `  longest ${number(longest, 2)} ms; where the pools grow ${grown.join(", ")}`,
+    align([head, ...rows]),
+  ].join("\n");
+}
+
 function skippedText({ section, measured, skipped }) {
   return `  ${section}: the time was over after ${measured} of ${measured + skipped} measurements; name fewer or give more`;
 }
 
 /** Each table after an empty line; those of sections that were not asked for are absent. */
-function tablesOf({ copy, peaks, ratios, loop, columns, lut, dispatch, kernels, skipped = [], faults = [], models, estimates }, peers) {
+function tablesOf(
+  { copy, peaks, ratios, loop, steady, columns, lut, dispatch, kernels, skipped = [], faults = [], models, estimates },
+  peers,
+) {
   const tables = [];
   const add = (rows, make) => {
     if (rows !== undefined && rows.length > 0) tables.push(make(rows));
@@ -71,6 +86,7 @@ function tablesOf({ copy, peaks, ratios, loop, columns, lut, dispatch, kernels, 
   if (peaks) tables.push(peaksTable(peaks));
   if (ratios) tables.push(ratiosTable(ratios));
   if (loop) tables.push(promisesTable(loop));
+  if (steady) tables.push(steadyTable(steady));
   add(columns, columnsTable);
   add(lut, lutTable);
   add(dispatch, dispatchTable);
