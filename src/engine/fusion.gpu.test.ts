@@ -43,6 +43,16 @@ describe("logits with all passes and with none", () => {
     const run = { deviceClass: "gpu", activations: "f32", maxBindingBytes: 160 * 1024 } as const;
     expect(await difference(gpu, { architecture: "qwen2", ffn: 256, layers: 1, contextLength: 160 }, run)).toBeLessThan(1e-5);
   });
+  test("beyond the positions that ranges of their least length hold", async (context) => {
+    const gpu = await gpuOrSkip(context);
+    const file = tinyModel({ hidden: 512, heads: 32, kvHeads: 32, ffn: 64, layers: 1, contextLength: 320 });
+    // Four ranges of 64 positions, then longer ones.
+    const steps = { prompt: Array.from({ length: 253 }, (_, index) => (index * 53 + 7) % 256), decoded: [72, 101, 108, 108, 111, 32] };
+    const run = { deviceClass: "gpu", activations: "f32" } as const;
+    const fused = await programLogits(gpu, file, { ...run, fusion: "auto" }, steps);
+    const plain = await programLogits(gpu, file, { ...run, fusion: "off" }, steps);
+    for (const [step, logits] of fused.entries()) expect(relativeRms(logits, plain[step])).toBeLessThan(1e-5);
+  });
   test("in half precision, which rounds what is not stored any more", async (context) => {
     const gpu = await gpuOrSkip(context);
     const adapter = await gpu.requestAdapter();
@@ -69,7 +79,9 @@ describe("greedy text", () => {
         const session = await loadSession({ model, gpu, deviceClass: "gpu", tuning: "off", execution: { fusion } });
         try {
           texts.push(await greedyIds(session, prompt.slice(0, 40), 24));
-          const { fusion: named, dispatches } = session.stats();
+          const { fusion: named, dispatches, kernels, pipelines } = session.stats();
+          expect(kernels.chosen.filter(({ checked }) => !checked)).toEqual([]);
+          expect(pipelines).toBeLessThanOrEqual(30);
           expect(named.decode).toEqual(fusion === "auto" ? fusionNames : fusion === "off" ? [] : fusion);
           if (fusion === "auto") expect(dispatches.decode).toBeLessThanOrEqual(5 * 2 + 6);
         } finally {
