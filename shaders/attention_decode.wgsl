@@ -153,8 +153,8 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
     }
     scale_run(&run, top);
     for (var j = 0u; j < upto(KEYS); j++) {
-      // A stripe without a key has the lowest maximum, which its scores equal.
-      add_value(&run, select(exp(scores[j] - top), vec4<f32>(), scores[j] == vec4<f32>(LOWEST)), values[j]);
+      // A stripe without a key counts ones until it has one, or the join weighs them with exp(LOWEST - top).
+      add_value(&run, exp(scores[j] - top), values[j]);
     }
     workgroupBarrier();
   }
