@@ -8,6 +8,7 @@ import { openClock } from "../src/tuning/clock.ts";
 import { race as raceVariants, type Sample } from "../src/tuning/race.ts";
 import { timeRounds, type TimingOptions } from "./measure.ts";
 import { type Layout, type Product, Products, type ReferenceKernel } from "./products.ts";
+import { measureSoftmax } from "./softmax.ts";
 import { median } from "./statistics.ts";
 import naiveShader from "./reference/gemm_naive.wgsl?raw";
 import tiledShader from "./reference/gemm_tiled.wgsl?raw";
@@ -215,5 +216,6 @@ export async function measureRatios(device: GPUDevice, caps: Caps, { clock }: Pi
       products.destroy();
     }
   }
-  return { times, ratios };
+  const softmax = await measureSoftmax(device, { ...finalTiming, clock });
+  return { times: [...times, ...softmax.times], ratios: [...ratios, ...softmax.ratios] };
 }
