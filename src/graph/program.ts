@@ -101,6 +101,12 @@ export function allocateActivations(options: ProgramOptions): Activations {
   return { plan, buffers };
 }
 
+/** What a pass has been given. */
+interface PassState {
+  pipeline: GPUComputePipeline | undefined;
+  step: boolean;
+}
+
 /** A flat list of dispatches. */
 export class Program {
   readonly label: string;
@@ -167,19 +173,28 @@ export class Program {
 
   /** Encodes the named sections (or all) of one step. */
   encode(pass: GPUComputePassEncoder, step: StepShape, sections?: readonly string[]): void {
+    // What a pass already has is not set again: a call into WebGPU costs as much as everything else here.
+    const set: PassState = { pipeline: undefined, step: false };
     for (const { start, end } of this.#ranges(sections)) {
-      for (let index = start; index < end; index++) this.encodeOne(pass, index, step);
+      for (let index = start; index < end; index++) this.#encode(pass, tierFor(this.#dispatches[index], step), { step, set });
     }
   }
 
   /** Encodes one dispatch of a step. */
   encodeOne(pass: GPUComputePassEncoder, index: number, step: StepShape): void {
-    const { variant, pipeline, tensors } = tierFor(this.#dispatches[index], step);
+    this.#encode(pass, tierFor(this.#dispatches[index], step), { step, set: { pipeline: undefined, step: false } });
+  }
+
+  #encode(pass: GPUComputePassEncoder, { variant, pipeline, tensors }: Tier, { step, set }: { step: StepShape; set: PassState }): void {
     assert(tensors, "bind comes before encode");
     const grid: Grid = variant.grid(step);
-    pass.setPipeline(pipeline.pipeline);
+    if (set.pipeline !== pipeline.pipeline) pass.setPipeline(pipeline.pipeline);
+    set.pipeline = pipeline.pipeline;
     pass.setBindGroup(0, tensors);
-    if (pipeline.step && this.#step) pass.setBindGroup(1, this.#step);
+    if (pipeline.step && this.#step && !set.step) {
+      pass.setBindGroup(1, this.#step);
+      set.step = true;
+    }
     pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
   }
 
