@@ -8,7 +8,7 @@ import type { OpenDevice } from "../gpu/device.ts";
 import { createPipelineCache } from "../gpu/pipelines.ts";
 import { createUpload } from "../gpu/upload.ts";
 import type { WeightLayout } from "../graph/layout.ts";
-import { compileProgram, slabBinding } from "../graph/program.ts";
+import { compileProgram, type Program, slabBinding } from "../graph/program.ts";
 import { shaderFiles } from "../kernels/shader_files.ts";
 import type { PagedCache } from "../kv/paged_cache.ts";
 import { collectClasses } from "../tuning/classes.ts";
@@ -20,7 +20,7 @@ import { loadWeights } from "../weights/loader.ts";
 import type { ByteSource } from "../weights/source.ts";
 import type { ExecutionOptions } from "./execution.ts";
 import type { LoadedModel } from "./model.ts";
-import { chunkRows, placeRunner, planRunner } from "./placement.ts";
+import { chunkRows, type Placed, placeRunner, planRunner, type RunnerPlan } from "./placement.ts";
 import type { Profile, ProfileOptions } from "./profile_report.ts";
 import type { LoadReport } from "./progress.ts";
 import { Runner } from "./runner.ts";
@@ -64,7 +64,7 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
   const { device, caps } = opened;
   report.phase("compile");
   const plan = planRunner(model, caps, prepare.execution.fusion);
-  const { layout, scoreTopK } = plan;
+  const { layout } = plan;
   const made = await withMemoryCheck(
     device,
     () => memoryAdvice(ledger, layout),
@@ -96,6 +96,23 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
       return compileProgram(program, { pipelines, activations, choose: tuner.chooseFor(program.label) });
     }),
   );
+  return describeRunner(prepare, { plan, made, decode, prefill, kernels, tuner });
+}
+
+interface Made {
+  readonly plan: RunnerPlan;
+  readonly made: Placed;
+  readonly decode: Program;
+  readonly prefill: Program;
+  readonly kernels: KernelReport;
+  readonly tuner: Tuner;
+}
+
+/** A runner over what was made, and what can be told of it. */
+function describeRunner(prepare: PrepareOptions, { plan, made, decode, prefill, kernels, tuner }: Made): Prepared {
+  const { model, opened, ledger } = prepare;
+  const { device, caps } = opened;
+  const { layout, scoreTopK } = plan;
   const parts: RunnerParts = {
     device,
     readback: made.readback,
