@@ -20,11 +20,6 @@ export interface SlotRequest {
   readonly stopIds: Iterable<number>;
 }
 
-/** Bytes of the three buffers, for the memory plan. */
-export function samplingStateBytes({ slots, vocabSize }: SamplingShape): number {
-  return 4 * slots * (samplingWords + adjustWords * vocabSize + maskWords(vocabSize));
-}
-
 /** Owns the three buffers. */
 export class SamplingState {
   readonly sampling: BufferRange;
