@@ -3,7 +3,7 @@ import { align, number, percent } from "./align.mjs";
 
 /** Whether it is a product, of the whole of K or of parts of it. */
 function isProduct(kernel) {
-  return kernel === "linear" || kernel === "linear_split";
+  return kernel === "linear";
 }
 
 /** Measured rate over what the adapter can, as a share; undefined where one of both is not known. */
