@@ -69,7 +69,7 @@ if (gpu === undefined) {
     const target: KernelTarget = { caps: hardware, deviceClass: "gpu", precision: "f32", maxRows: rows };
     const attributes = { ...attributesOf("f32"), ...more };
     const first: Kernel<LinearAttributes> = { ...linear, variants: (...given) => gemvVariants(...given).slice(0, 1) };
-    const [{ nmse, problems }] = await runCase(device, first, { name, attributes, rows, pastTokens: 200 }, target);
+    const [{ nmse, problems }] = await runCase(device, first, { name, attributes, rows, pastTokens: 65 }, target);
     expect(problems).toEqual([]);
     expect(nmse).toBeLessThanOrEqual(1e-6);
   });

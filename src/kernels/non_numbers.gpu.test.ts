@@ -72,6 +72,11 @@ function declare(device: GPUDevice, caps: Caps, how: Pick<KernelTarget, "deviceC
   passes(attentionMerge, { kv, numHeads: 1, scale: 1, splits: 1, splitTokens: 64 }, ["input0"]);
   for (const format of [f32, f16, bf16]) passes(linear, { ...product, format }, ["input0"]);
   passes(linear, { ...product, format: f32 }, ["weight0"]);
+  passes(linear, { ...product, format: f32, residual: true }, ["input0", "input1"]);
+  for (const activation of ["silu", "gelu"] as const) {
+    passes(linear, { ...product, format: f32, pair: { activation, start: 24 } }, ["input0", "weight0"]);
+  }
+  if (how.deviceClass === "gpu") passes(linear, { ...product, format: f32, norm: { eps: 1e-6 } }, ["input0", "vector0"]);
 }
 
 interface Broken {

@@ -27,8 +27,8 @@ const formats: readonly WeightFormat[] = [q4_0, q8_0, q4_k, iq2_s, iq4_nl, f16, 
 /** What products take along. */
 const extras = ["norm", "silu", "gelu", "norm and silu", "ranges", "residual", "ranges and residual", "norm, gelu and residual"] as const;
 
-/** How far a row is: in the first range, in all of them, and where ranges have grown beyond splits * splitTokens. */
-const pasts = [5, 100, 1000] as const;
+/** How far a row is: in the first range, in all of them, and where ranges have grown beyond splits * splitTokens, so that fewer hold it. */
+const pasts = [5, 100, 121] as const;
 
 const splits = { splits: 5, splitTokens: 24 } as const;
 

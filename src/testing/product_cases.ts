@@ -53,7 +53,7 @@ const fusedCases: readonly KernelCase<LinearAttributes>[] = [
   productCase(q8_0, [1, 7, 96], { pair: { activation: "gelu", start: 8 }, norm: { eps: 1e-6 } }),
   {
     ...productCase(q8_0, [1, 33, 96], { merge: { numHeads: 3, headDim: 32, splits: 4, splitTokens: 16 }, residual: true }),
-    pastTokens: 700,
+    pastTokens: 65,
   },
 ];
 
