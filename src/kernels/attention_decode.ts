@@ -104,9 +104,7 @@ function gpuShape({ kv, numHeads, prologue }: DecodeAttributes, target: KernelTa
     files: [
       "attention_decode.wgsl",
       loopPart(target),
-      ...(prologue
-        ? ["parts/newest/made.wgsl", ...headsParts(prologue).filter((part) => part !== kvPart)]
-        : ["parts/newest/paged.wgsl"]),
+      ...(prologue ? ["parts/newest/made.wgsl", ...headsParts(prologue).filter((part) => part !== kvPart)] : ["parts/newest/paged.wgsl"]),
     ],
   };
 }
