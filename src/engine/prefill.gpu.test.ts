@@ -17,7 +17,7 @@ afterEach(() => {
 });
 
 /** Four layers, so that a chunk is many dispatches of some length. */
-const model = (): Uint8Array<ArrayBuffer> => tinyModel({ layers: 4, hidden: 256, heads: 4, kvHeads: 2, ffn: 768, contextLength: 2048 });
+const model = (): Uint8Array<ArrayBuffer> => tinyModel({ layers: 4, hidden: 128, heads: 4, kvHeads: 2, ffn: 256, contextLength: 2048 });
 
 function promptOf(length: number, first: number): number[] {
   return Array.from({ length }, (_, index) => (first + index * 37) % 256);
@@ -44,6 +44,8 @@ interface Watched {
   readonly submits: Submitted[];
   /** Most that were outstanding at once. */
   readonly most: () => number;
+  /** Loses the device. */
+  readonly lose: () => void;
 }
 
 /** A session whose submits are watched. */
@@ -73,13 +75,13 @@ async function watchSubmits(gpu: GPU, execution: ExecutionOptions): Promise<Watc
   const counter = countGpuCalls(watched.device());
   stopCounting = () => counter.stop();
   take = () => counter.take().dispatch;
-  return { session, submits, most: () => most };
+  return { session, submits, most: () => most, lose: () => watched.device().destroy() };
 }
 
 test("the text does not depend on the budget", async (context) => {
   const gpu = await gpuOrSkip(context);
   const texts: number[][] = [];
-  for (const frameBudgetMs of [0, 1, undefined]) {
+  for (const frameBudgetMs of [0, 1]) {
     const session = await loadSession({ model: model(), gpu, execution: { frameBudgetMs }, tuning: "off" });
     texts.push([...(await idsOf(session, request(promptOf(300, 1)))), ...(await idsOf(session, request(promptOf(260, 5))))]);
     expect(session.stats().prefillSubmits.count).toBeGreaterThanOrEqual(4);
@@ -113,18 +115,33 @@ test("no budget: a submit for each 256 rows", async (context) => {
 
 test("an abort ends between submits, and what was submitted whole is kept", async (context) => {
   const { session, submits } = await watchSubmits(await gpuOrSkip(context), { frameBudgetMs: 1 });
-  const prompt = promptOf(1000, 3);
+  const prompt = promptOf(600, 3);
   await idsOf(session, request(promptOf(300, 9), { maxTokens: 1 }));
   const before = submits.length;
   const controller = new AbortController();
   const running = idsOf(session, request(prompt, { signal: controller.signal }));
-  setTimeout(() => controller.abort(), 30);
+  const timer = setInterval(() => {
+    if (submits.length > before + 2) controller.abort();
+  }, 1);
   await expect(running).rejects.toMatchObject({ code: "AbortError" });
+  clearInterval(timer);
   const submitted = submits.length - before;
   const expected = await idsOf(session, request(prompt));
   expect(submits.length - before - submitted).toBeGreaterThan(submitted);
   const fresh = await loadSession({ model: model(), gpu: await gpuOrSkip(context), tuning: "off" });
   expect(await idsOf(fresh, request(prompt))).toEqual(expected);
   fresh.destroy();
+  session.destroy();
+});
+
+test("a device lost while a prompt runs ends with GPU.lost", async (context) => {
+  const { session, submits, lose } = await watchSubmits(await gpuOrSkip(context), { frameBudgetMs: 1 });
+  const before = submits.length;
+  const running = idsOf(session, request(promptOf(1200, 3)));
+  const timer = setInterval(() => {
+    if (submits.length > before + 2) lose();
+  }, 1);
+  await expect(running).rejects.toMatchObject({ code: "GPU.lost", retryable: true });
+  clearInterval(timer);
   session.destroy();
 });
