@@ -224,19 +224,16 @@ describe("program equals interpreter", () => {
     }
   }
   for (const phase of ["prefill", "decode"] as const) {
-    test(`tensors split by rows, ${phase}`, async (context) => {
-      const gpu = await gpuOrSkip(context);
-      for (const deviceClass of ["cpu", "gpu"] as const) {
+    for (const deviceClass of ["cpu", "gpu"] as const) {
+      test(`tensors split by rows, ${phase} on the ${deviceClass} program`, async (context) => {
+        const gpu = await gpuOrSkip(context);
         // 64 KiB bind two pages of KV and 128 rows of 256 weights: the embedding, the head, Q with its bias and the
         // feed-forward split.
         const limits = { maxBindingBytes: 64 * 1024, contextLength: 64 };
-        await compare(
-          gpu,
-          { architecture: "qwen2", format: "q8_0", ...shape, ffn: 256 },
-          { phase, deviceClass, precision: "f32", ...limits },
-        );
-      }
-    });
+        const model = { architecture: "qwen2", format: "q8_0", ...shape, ffn: 256 } as const;
+        await compare(gpu, model, { phase, deviceClass, precision: "f32", ...limits });
+      });
+    }
     test(`int8 activations, ${phase}`, async (context) => {
       const gpu = await gpuOrSkip(context);
       for (const architecture of ["qwen2", "qwen3"] as const) {
