@@ -5,7 +5,7 @@ import { allFormats } from "../src/formats/index.ts";
 import type { Caps } from "../src/gpu/caps.ts";
 import { createPipelineCache } from "../src/gpu/pipelines.ts";
 import type { Precision } from "../src/kernels/kernel.ts";
-import { shaderFiles } from "../src/kernels/shader_files.ts";
+import { shaderFiles } from "../src/testing/shader_files.ts";
 import {
   batches,
   type ByRows,

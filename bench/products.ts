@@ -12,7 +12,7 @@ import { createPipelineCache, type Pipeline } from "../src/gpu/pipelines.ts";
 import { type CpuTensor, type KernelTarget, operandStride, type Precision, type Variant } from "../src/kernels/kernel.ts";
 import { linear, type LinearAttributes } from "../src/kernels/linear.ts";
 import { quantize } from "../src/kernels/quantize.ts";
-import { shaderFiles } from "../src/kernels/shader_files.ts";
+import { shaderFiles } from "../src/testing/shader_files.ts";
 import type { Work } from "./measure.ts";
 import filePart from "./reference/q4_0_file.wgsl?raw";
 import wordsPart from "./reference/q4_0_words.wgsl?raw";

@@ -1,6 +1,7 @@
 // Prints what the package weighs, gzipped, and fails when the runtime outgrows its budget.
-// The runtime is what index.js, worker.js and the engine that either of them starts pull in. Listed apart are the self-test, which
-// every load fetches beside its weights, and chunks that not every model needs (its kind of tokenizer and of file, chat templates,
+// The runtime is what index.js, worker.js and the engine that either of them starts pull in, and the shaders of one class of devices: a
+// device is a GPU or a CPU driver, never both, so the larger of the two counts, with what they share. Listed apart are the self-test,
+// which every load fetches beside its weights, and chunks that not every model needs (its kind of tokenizer and of file, chat templates,
 // downloads and their store).
 import { readFileSync, readdirSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
@@ -29,13 +30,16 @@ const loads = {
   worker: followStatic(join(lib, "worker.js"), new Set()),
   engine: followStatic(join(lib, "chunks", "engine_api.js"), new Set()),
 };
-const runtime = new Set([...loads.page, ...loads.worker, ...loads.engine]);
+const sum = (files) => [...files].reduce((bytes, file) => bytes + zipped(file), 0);
+const shaders = (...parts) => new Set(parts.map((part) => join(lib, "chunks", `${part}_shaders.js`)));
+const classes = [shaders("shared", "gpu"), shaders("shared", "cpu")].toSorted((a, b) => sum(b) - sum(a));
+loads.shaders = classes[0];
+const runtime = new Set(Object.values(loads).flatMap((files) => [...files]));
 const beside = [...followStatic(join(lib, "chunks", "self_test.js"), new Set())].filter((file) => !runtime.has(file));
 const lazy = readdirSync(lib, { recursive: true })
   .map((file) => join(lib, String(file)))
   .filter((file) => file.endsWith(".js") && !runtime.has(file) && !beside.includes(file));
 
-const sum = (files) => [...files].reduce((bytes, file) => bytes + zipped(file), 0);
 const total = sum(runtime);
 for (const [where, files] of Object.entries(loads)) {
   console.log(`${where}: ${kilobytes(sum(files))} gzipped (${[...files].map(name).join(", ")})`);

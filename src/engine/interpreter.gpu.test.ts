@@ -14,7 +14,7 @@ import { planLayout } from "../graph/layout.ts";
 import { lower } from "../graph/lower.ts";
 import { allocateActivations, compileProgram } from "../graph/program.ts";
 import type { CpuKv } from "../kernels/kernel.ts";
-import { shaderFiles } from "../kernels/shader_files.ts";
+import { shaderFiles } from "../testing/shader_files.ts";
 import { PagedCache } from "../kv/paged_cache.ts";
 import { gpuOrSkip } from "../testing/gpu.ts";
 import { tinyModel, type TinyModelOptions } from "../testing/tiny_model.ts";

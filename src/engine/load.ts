@@ -5,6 +5,7 @@ import { asShaderloomError, ShaderloomError, throwIfAborted } from "../base/erro
 import { formatTypes } from "../formats/index.ts";
 import { BufferLedger } from "../gpu/buffers.ts";
 import { type OpenDevice, openDevice } from "../gpu/device.ts";
+import { openShaderFiles } from "../kernels/shader_files.ts";
 import type { Hold } from "../store/model_store.ts";
 import { type Tokenizer, tokenizerFromGguf, tokenizerFromJson } from "../text/tokenizer.ts";
 import { assertSupported, forgetVocabulary } from "../weights/gguf/gguf.ts";
@@ -63,6 +64,9 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
     deviceClass: options.deviceClass,
     maxBindingBytes: options.maxBindingBytes,
   });
+  // Fetched beside the model's header.
+  const shaders = openShaderFiles(opened.caps.deviceClass);
+  void shaders.catch(() => undefined);
   const ledger = new BufferLedger(opened.device);
   const stop = new AbortController();
   const either = signal ? AbortSignal.any([stop.signal, signal]) : stop.signal;
@@ -84,7 +88,7 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
     const model = await buildModel(file, source, { ...options, caps: opened.caps });
     // A vocabulary or template that cannot be used ends the load at once, whatever is still being read or compiled.
     const text = loadText(model, files);
-    const runner = prepareRunner({ source, model, opened, ledger, signal: either, report, ...howPrepared(options, opened) });
+    const runner = prepareRunner({ source, model, opened, ledger, shaders, signal: either, report, ...howPrepared(options, opened) });
     void runner.then(
       () => report.phase("tokenizer"),
       () => undefined,

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { assemble } from "../gpu/shader.ts";
 import { programRequest } from "../graph/program.ts";
 import { callTargets } from "../graph/tiers.ts";
-import { shaderFiles } from "../kernels/shader_files.ts";
+import { shaderFiles } from "../testing/shader_files.ts";
 import { plainCaps } from "../testing/fused.ts";
 import { type HeaderSizes, modelHeader, q4KM } from "../testing/model_header.ts";
 import { draftModel } from "./model_draft.ts";

@@ -9,7 +9,7 @@ import { createPipelineCache } from "../gpu/pipelines.ts";
 import { createUpload } from "../gpu/upload.ts";
 import type { WeightLayout } from "../graph/layout.ts";
 import { compileProgram, type Program, slabBinding } from "../graph/program.ts";
-import { shaderFiles } from "../kernels/shader_files.ts";
+import type { ShaderFiles } from "../kernels/shader_files.ts";
 import type { PagedCache } from "../kv/paged_cache.ts";
 import { collectClasses } from "../tuning/classes.ts";
 import type { KeptRows } from "../tuning/kept_rows.ts";
@@ -38,8 +38,10 @@ export interface PrepareOptions {
   readonly checkWeights?: boolean | undefined;
   readonly tuning: TuningMode;
   readonly execution: ExecutionOptions;
+  /** Those of the device's class, which are on their way since it is known. */
+  readonly shaders: Promise<ShaderFiles>;
   /** Where the results of races with these shaders are kept. */
-  readonly openShelf: (shaders: ReadonlyMap<string, string>) => Promise<Shelf | undefined>;
+  readonly openShelf: (shaders: ShaderFiles) => Promise<Shelf | undefined>;
 }
 
 export interface Prepared {
@@ -71,7 +73,8 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
     () => placeRunner(plan, model, device, ledger),
   );
   const { programs } = made;
-  const pipelines = createPipelineCache(device, shaderFiles);
+  const shaders = await prepare.shaders;
+  const pipelines = createPipelineCache(device, shaders);
   const tuner = new Tuner({
     device,
     caps,
@@ -81,7 +84,7 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
     weights: (range) => slabBinding(layout.matrix(range), (name) => required(made.slabs, name)),
     mode: prepare.tuning,
     signal: prepare.signal,
-    openShelf: () => prepare.openShelf(shaderFiles),
+    openShelf: () => prepare.openShelf(shaders),
   });
   const weights = readWeights(prepare, { layout, slabs: made.slabs, kept: tuner.kept });
   // A driver that compiles cannot be stopped, but it can be left alone.

@@ -17,7 +17,7 @@ import {
   type OutputSpec,
   type Variant,
 } from "../kernels/kernel.ts";
-import { shaderFiles } from "../kernels/shader_files.ts";
+import { openShaderFiles } from "../kernels/shader_files.ts";
 import type { Work } from "./probe_timer.ts";
 
 /** The step that a work stands for. */
@@ -53,7 +53,7 @@ export class WorkMaker {
   readonly #device: GPUDevice;
   readonly #target: KernelTarget;
   readonly #ledger: BufferLedger;
-  readonly #pipelines: PipelineCache;
+  #pipelines: Promise<PipelineCache> | undefined;
   readonly #pool: Float32Array;
   /** Weights by what they are: variants that are compared read the same. */
   readonly #made = new Map<string, GPUBufferBinding[]>();
@@ -62,7 +62,6 @@ export class WorkMaker {
     this.#device = device;
     this.#target = target;
     this.#ledger = new BufferLedger(device);
-    this.#pipelines = createPipelineCache(device, shaderFiles);
     const rng = seededRng(7);
     this.#pool = Float32Array.from({ length: poolLength }, () => rng.normal());
   }
@@ -79,7 +78,9 @@ export class WorkMaker {
     const { rows, maxRows = rows } = step;
     const { key, header, bindings, files, usesStep } = variant;
     const request = { label: key, header, bindings, files, ...(usesStep ? { stepRows: maxRows } : {}) };
-    const { pipeline, tensors, step: stepLayout } = await this.#pipelines.get(request);
+    this.#pipelines ??= openShaderFiles(this.#target.deviceClass).then((texts) => createPipelineCache(this.#device, texts));
+    const pipelines = await this.#pipelines;
+    const { pipeline, tensors, step: stepLayout } = await pipelines.get(request);
     const specs = { operands: kernel.operands(attributes), outputs: kernel.outputs(attributes) };
     const state = this.#state(step, specs.operands.tokenCount);
     const groups = this.#ranges(bindings, specs, { step, state }).map((ranges) =>

@@ -12,7 +12,7 @@ import { makeOperands, type Operands } from "../tuning/operands.ts";
 import { attentionDecode } from "./attention_decode.ts";
 import { heads } from "./heads.ts";
 import { type Kernel, operandStride } from "./kernel.ts";
-import { shaderFiles } from "./shader_files.ts";
+import { shaderFiles } from "../testing/shader_files.ts";
 
 /** Runs a kernel's first variant for GPUs on operands; `bytes` replace some. */
 async function run<A>(

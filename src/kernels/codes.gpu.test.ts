@@ -22,7 +22,7 @@ import { glu } from "./glu.ts";
 import { type Kernel, type KernelCase, type KernelTarget, operandStride } from "./kernel.ts";
 import { quantize } from "./quantize.ts";
 import { rmsNorm } from "./rms_norm.ts";
-import { shaderFiles } from "./shader_files.ts";
+import { shaderFiles } from "../testing/shader_files.ts";
 
 interface On {
   readonly device: GPUDevice;

@@ -11,7 +11,7 @@ import { type OpenDevice, openDevice } from "../gpu/device.ts";
 import { createPipelineCache } from "../gpu/pipelines.ts";
 import { openTestGpu, skipReason } from "../testing/gpu.ts";
 import { embed } from "./embed.ts";
-import { shaderFiles } from "./shader_files.ts";
+import { shaderFiles } from "../testing/shader_files.ts";
 
 const kinds = ["sample", ...edgeKinds] as const;
 

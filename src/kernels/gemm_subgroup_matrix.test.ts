@@ -8,7 +8,7 @@ import { assemble } from "../gpu/shader.ts";
 import { subgroupMatrixVariants } from "./gemm_subgroup_matrix.ts";
 import type { KernelTarget } from "./kernel.ts";
 import { linear, type LinearAttributes } from "./linear.ts";
-import { shaderFiles } from "./shader_files.ts";
+import { shaderFiles } from "../testing/shader_files.ts";
 
 const caps: Caps = {
   vendor: "any",

@@ -20,7 +20,7 @@ import { type Kernel, type KernelCase, type KernelTarget, operandStride } from "
 import { linear } from "./linear.ts";
 import { rmsNorm } from "./rms_norm.ts";
 import { rope } from "./rope.ts";
-import { shaderFiles } from "./shader_files.ts";
+import { shaderFiles } from "../testing/shader_files.ts";
 
 const gpu = await openTestGpu();
 if (gpu === undefined) {

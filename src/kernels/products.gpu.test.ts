@@ -9,7 +9,7 @@ import { openTestGpu, skipReason } from "../testing/gpu.ts";
 import { fullCases, pairedCases, productBuilds } from "../testing/product_factors.ts";
 import { mostError } from "../testing/product_reference.ts";
 import { type ProductCase, runProduct } from "../testing/product_run.ts";
-import { shaderFiles } from "./shader_files.ts";
+import { shaderFiles } from "../testing/shader_files.ts";
 
 const gpu = await openTestGpu();
 const opened: OpenDevice | undefined = gpu && (await openDevice(gpu, { maxStorageBuffers: 8 }));

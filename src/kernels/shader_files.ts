@@ -1,12 +1,24 @@
-// The text of every file in shaders/, by its path below that folder, but for what comes with its user, as a model may never need it:
-// the parts of weight formats (formats/format.ts) and the kernel of peaks (peak.ts).
+// The texts of shaders/ by their paths below that folder, in chunks of a device class. What a model may never need comes with its user
+// instead: the parts of weight formats (formats/format.ts) and the kernel of peaks (peak.ts).
 
-const modules: Record<string, string> = import.meta.glob(
-  ["../../shaders/**/*.wgsl", "!../../shaders/parts/weight/*.wgsl", "!../../shaders/peak.wgsl", "!../../shaders/parts/peak/*.wgsl"],
-  { query: "?raw", import: "default", eager: true },
-);
+import type { DeviceClass } from "../gpu/caps.ts";
 
 /** `gemv.wgsl` -> its text. */
-export const shaderFiles: ReadonlyMap<string, string> = new Map(
-  Object.entries(modules).map(([path, text]) => [path.replace("../../shaders/", ""), text]),
-);
+export type ShaderFiles = ReadonlyMap<string, string>;
+
+/** Puts the modules of chunks together. */
+export function shaderFilesOf(...chunks: ReadonlyArray<Readonly<Record<string, string>>>): ShaderFiles {
+  const named = chunks.flatMap((modules) => Object.entries(modules));
+  return new Map(named.map(([path, text]) => [path.slice(path.indexOf("/shaders/") + "/shaders/".length), text]));
+}
+
+/**
+ * The files of every variant that a device of this class may run.
+ * @throws when a script cannot be fetched
+ */
+export async function openShaderFiles(deviceClass: DeviceClass): Promise<ShaderFiles> {
+  // Side by side: neither waits for the other to be fetched.
+  const own = deviceClass === "cpu" ? import("./shader_texts/cpu_shaders.ts") : import("./shader_texts/gpu_shaders.ts");
+  const [shared, { modules }] = await Promise.all([import("./shader_texts/shared_shaders.ts"), own]);
+  return shaderFilesOf(shared.modules, modules);
+}

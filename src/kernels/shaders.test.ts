@@ -1,11 +1,15 @@
 // The rules that every shader file keeps, read from the text: length, opening comment, no subgroups, no file without a user.
 
 import { expect, test } from "vitest";
-import type { Caps } from "../gpu/caps.ts";
+import type { Caps, DeviceClass } from "../gpu/caps.ts";
 import type { ShaderFile } from "../gpu/shader.ts";
 import { type TestedKernel, testedKernels } from "../testing/kernel_cases/index.ts";
+import { shaderFiles } from "../testing/shader_files.ts";
 import type { Precision, Variant } from "./kernel.ts";
-import { shaderFiles } from "./shader_files.ts";
+import { modules as cpuModules } from "./shader_texts/cpu_shaders.ts";
+import { modules as gpuModules } from "./shader_texts/gpu_shaders.ts";
+import { modules as sharedModules } from "./shader_texts/shared_shaders.ts";
+import { openShaderFiles, shaderFilesOf } from "./shader_files.ts";
 
 const caps: Caps = {
   vendor: "any",
@@ -50,9 +54,32 @@ test.each([...shaderFiles])("%s opens with its contract and stays short", (_, te
   expect(text.split("\n").length).toBeLessThanOrEqual(201);
 });
 
+/** The listed files that variants of a class name, as keys of both classes end with the class. */
+function namedBy(deviceClass: DeviceClass): Set<string> {
+  const own = variants.filter(({ key }) => key.endsWith(`/${deviceClass}`));
+  return new Set(own.flatMap(({ files }) => files.filter((file) => typeof file === "string")));
+}
+
 test("every shader file belongs to a variant", () => {
   const used = new Set<unknown>(variants.flatMap(({ files }) => files));
   expect([...shaderFiles.keys()].filter((file) => !used.has(file))).toEqual([]);
+});
+
+test.each(["cpu", "gpu"] as const)("what opens for class %s has every file of its variants", async (deviceClass) => {
+  const opened = await openShaderFiles(deviceClass);
+  const named = namedBy(deviceClass);
+  expect(named.size).toBeGreaterThan(30);
+  expect([...named].filter((file) => opened.get(file) !== shaderFiles.get(file) || !opened.has(file))).toEqual([]);
+});
+
+test("a chunk of shaders has what its devices use and nothing else", () => {
+  const [cpu, gpu] = [namedBy("cpu"), namedBy("gpu")];
+  const strangers = {
+    shared: [...shaderFilesOf(sharedModules).keys()].filter((file) => !cpu.has(file) || !gpu.has(file)),
+    cpu: [...shaderFilesOf(cpuModules).keys()].filter((file) => !cpu.has(file) || gpu.has(file)),
+    gpu: [...shaderFilesOf(gpuModules).keys()].filter((file) => !gpu.has(file) || cpu.has(file)),
+  };
+  expect(strangers).toEqual({ shared: [], cpu: [], gpu: [] });
 });
 
 test("no default variant uses subgroups, so none depends on their size", () => {

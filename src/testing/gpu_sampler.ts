@@ -11,7 +11,7 @@ import { type Kernel, operandStride, type Variant } from "../kernels/kernel.ts";
 import { samplePick } from "../kernels/sample_pick.ts";
 import type { SampleAttributes } from "../kernels/sample_rows.ts";
 import { sampleTiles } from "../kernels/sample_tiles.ts";
-import { shaderFiles } from "../kernels/shader_files.ts";
+import { shaderFiles } from "./shader_files.ts";
 import { packRows, packStep } from "../tuning/operands.ts";
 
 export interface SamplerShape {

@@ -7,7 +7,7 @@ import { createPipelineCache } from "../gpu/pipelines.ts";
 import { assemble } from "../gpu/shader.ts";
 import { programRequest } from "../graph/program.ts";
 import { type CpuArgs, type Kernel, type KernelCase, type KernelTarget, operandStride, type OutputSpec } from "../kernels/kernel.ts";
-import { shaderFiles } from "../kernels/shader_files.ts";
+import { shaderFiles } from "./shader_files.ts";
 import { type Comparison, compareFlat, compareRows, compareState, compareWords, expectAll, nmseBound } from "../tuning/compare.ts";
 import { execute, type Found, type GpuOperand } from "../tuning/execute.ts";
 import { copyWritten, elementType, garbage, makeOperands, type Operands, unpackKv } from "../tuning/operands.ts";

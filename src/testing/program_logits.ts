@@ -12,7 +12,7 @@ import { openDevice } from "../gpu/device.ts";
 import { createPipelineCache } from "../gpu/pipelines.ts";
 import { createReadback } from "../gpu/readback.ts";
 import { allocateActivations, compileProgram, type Program } from "../graph/program.ts";
-import { shaderFiles } from "../kernels/shader_files.ts";
+import { shaderFiles } from "./shader_files.ts";
 import { PagedCache } from "../kv/paged_cache.ts";
 import { bytesSource } from "../weights/byte_source.ts";
 import { openGguf } from "../weights/gguf/gguf.ts";
@@ -50,7 +50,12 @@ export async function programLogits(
     await loadWeights({ source, tensors, plan: plan.layout.plan, formats: model.formats, upload });
     const rope = ledger.create("other", { label: "rope", size: model.tables[0].data.byteLength });
     device.queue.writeBuffer(rope, 0, model.tables[0].data);
-    const cache = new PagedCache(device, ledger, { layout: model.kv, numLayers: model.config.numLayers, initialPages: model.kv.maxPages, slots: 1 });
+    const cache = new PagedCache(device, ledger, {
+      layout: model.kv,
+      numLayers: model.config.numLayers,
+      initialPages: model.kv.maxPages,
+      slots: 1,
+    });
     cache.reserve(0, prompt.length + decoded.length);
     const control = new Control(device, ledger, {
       prefillRows: chunkRows,

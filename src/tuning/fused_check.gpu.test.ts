@@ -13,7 +13,7 @@ import { programRequest } from "../graph/program.ts";
 import { partialCols } from "../kernels/attention.ts";
 import { linear } from "../kernels/linear.ts";
 import type { LinearAttributes } from "../kernels/matrix.ts";
-import { shaderFiles } from "../kernels/shader_files.ts";
+import { shaderFiles } from "../testing/shader_files.ts";
 import { gpuOrSkip } from "../testing/gpu.ts";
 import { collectClasses } from "./classes.ts";
 import { KeptRows } from "./kept_rows.ts";

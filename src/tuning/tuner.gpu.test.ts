@@ -12,7 +12,7 @@ import { kernelCall } from "../graph/call.ts";
 import type { KernelTarget, Variant } from "../kernels/kernel.ts";
 import { linear } from "../kernels/linear.ts";
 import type { LinearAttributes } from "../kernels/matrix.ts";
-import { shaderFiles } from "../kernels/shader_files.ts";
+import { shaderFiles } from "../testing/shader_files.ts";
 import { gpuOrSkip } from "../testing/gpu.ts";
 import { collectClasses } from "./classes.ts";
 import type { Shelf } from "./memory.ts";

@@ -1,0 +1,8 @@
+// The shaders of every device class at once: tests and benches force classes.
+
+import { type ShaderFiles, shaderFilesOf } from "../kernels/shader_files.ts";
+import { modules as cpu } from "../kernels/shader_texts/cpu_shaders.ts";
+import { modules as gpu } from "../kernels/shader_texts/gpu_shaders.ts";
+import { modules as shared } from "../kernels/shader_texts/shared_shaders.ts";
+
+export const shaderFiles: ShaderFiles = shaderFilesOf(shared, cpu, gpu);
