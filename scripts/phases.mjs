@@ -43,7 +43,8 @@ export function runChild([script, ...args], { seconds, show, env }) {
   const stop = () => killTree(child);
   const interrupted = () => {
     stop();
-    process.exit(130);
+    // After every child has been stopped.
+    setImmediate(() => process.exit(130));
   };
   process.once("SIGINT", interrupted);
   process.once("SIGTERM", interrupted);
@@ -77,7 +78,8 @@ export async function runTests(phase) {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, `${phase.name}.json`);
   rmSync(file, { force: true });
-  const { code, timedOut } = await runChild(phase.command, { seconds: phase.seconds, show: true, env: phase.env(file) });
+  const { code, output, timedOut } = await runChild(phase.command, { seconds: phase.seconds, show: !phase.quiet, env: phase.env(file) });
+  process.stdout.write(output);
   const tally = existsSync(file) ? phase.read(JSON.parse(readFileSync(file, "utf8"))) : emptyTally();
   const silent = code === 0 && tally.passed + tally.failed + tally.skipped === 0;
   const why = timedOut
