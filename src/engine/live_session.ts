@@ -134,7 +134,7 @@ type DecodeStats = Pick<SessionStats, "tokensGenerated" | "tokensInFlight" | "di
 
 function sessionStats(parts: SessionParts, decoded: DecodeStats): SessionStats {
   const { ledger, cache, runner, dispatches, fusion, pipelines, loadMs, kernels } = parts;
-  const { steps, decodeSteps, encodeMs, prefillSubmits } = runner.counters;
+  const { steps, decodeSteps, encodeMs, submitMs, prefillSubmits } = runner.counters;
   return {
     gpuBytes: ledger.bytes(),
     kvPages: { used: cache.usedPages, capacity: cache.capacityPages, growths: cache.growths },
@@ -147,6 +147,7 @@ function sessionStats(parts: SessionParts, decoded: DecodeStats): SessionStats {
     ...decoded,
     prefillSubmits,
     loadMs,
-    encodeMs: decodeSteps === 0 ? 0 : encodeMs / decodeSteps,
+    encodeMs: encodeMs / Math.max(1, decodeSteps),
+    submitMs: submitMs / Math.max(1, decodeSteps),
   };
 }

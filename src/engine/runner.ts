@@ -25,6 +25,7 @@ export interface RunnerCounters {
   readonly steps: number;
   readonly decodeSteps: number;
   readonly encodeMs: number;
+  readonly submitMs: number;
   readonly prefillSubmits: { readonly count: number; readonly longestMs: number };
 }
 
@@ -46,6 +47,7 @@ export class Runner {
   #steps = 0;
   #decodeSteps = 0;
   #encodeMs = 0;
+  #submitMs = 0;
 
   constructor(parts: RunnerParts) {
     this.#parts = parts;
@@ -57,7 +59,13 @@ export class Runner {
 
   get counters(): RunnerCounters {
     const { count, longestMs } = this.#prefill.counters;
-    return { steps: this.#steps, decodeSteps: this.#decodeSteps, encodeMs: this.#encodeMs, prefillSubmits: { count, longestMs } };
+    return {
+      steps: this.#steps,
+      decodeSteps: this.#decodeSteps,
+      encodeMs: this.#encodeMs,
+      submitMs: this.#submitMs,
+      prefillSubmits: { count, longestMs },
+    };
   }
 
   /** Waits for everything submitted: whoever measures, or writes what steps in flight read, comes after. */
@@ -122,9 +130,12 @@ export class Runner {
     decode.program.encode(pass, { rows: 1, outputRows: 1, contextTokens: position + 1 }, decodeSections[wanted]);
     pass.end();
     const readback = copyResult(encoder, this.#parts, { phase: decode, wanted });
-    device.queue.submit([encoder.finish()]);
+    const commands = encoder.finish();
+    const encoded = performance.now();
+    device.queue.submit([commands]);
+    this.#encodeMs += encoded - start;
+    this.#submitMs += performance.now() - encoded;
     const result = readback.read().then((bytes) => readResult(bytes, wanted, scoreTopK));
-    this.#encodeMs += performance.now() - start;
     this.#steps++;
     this.#decodeSteps++;
     return result;

@@ -143,8 +143,10 @@ export interface SessionStats {
   /** Submits that prompts were cut into, and the longest of them from its start on the GPU to its end, as far as that can be told. */
   readonly prefillSubmits: { readonly count: number; readonly longestMs: number };
   readonly loadMs: number;
-  /** Mean JavaScript time to encode and submit a decode step, in milliseconds. */
+  /** Mean JavaScript time to encode a decode step, in milliseconds. */
   readonly encodeMs: number;
+  /** Mean time that the browser takes to accept an encoded step, in milliseconds. */
+  readonly submitMs: number;
 }
 
 /**

@@ -202,6 +202,7 @@ export function fakeSession(options: FakeOptions): FakeSession {
       prefillSubmits: { count: 0, longestMs: 0 },
       loadMs: 0,
       encodeMs: 0,
+      submitMs: 0,
     }),
     destroy() {
       state.destroyed = true;
