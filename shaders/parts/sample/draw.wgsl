@@ -30,7 +30,7 @@ fn draw_weights(from_: Drawn, i: u32, top: f32) -> vec4<u32> {
   let bits = candidates(from_.what.row, i, from_.what.flags);
   let keys = candidate_keys(bits, i);
   var own = weights(top, bitcast<vec4<f32>>(bits), from_.what.scale);
-  own = select(vec4<u32>(), own, keys > vec4<u32>(CANDIDATE_LOWEST_KEY));
+  own = select(vec4<u32>(), own, keys >= vec4<u32>(live_least()));
   if (from_.cut) {
     let ranks = bound_ranks(i);
     let kept = bound_keeps(from_.low, keys, ranks) & bound_keeps(from_.nucleus, keys, ranks) & (own >= vec4<u32>(from_.least));

@@ -15,6 +15,11 @@ var<workgroup> live_count: atomic<u32>;
 /// The K-th of the tiles' largest keys: top-k keeps nothing below it.
 var<workgroup> live_floor: atomic<u32>;
 
+/// Tokens of smaller keys are neither counted nor drawn: a bound that is found from the rest may hold for some of them, too.
+fn live_least() -> u32 {
+  return max(atomicLoad(&live_floor), CANDIDATE_LOWEST_KEY + 1);
+}
+
 /// The weight of a tile's largest token where the row's is 2^31.
 fn live_weight(tile: vec4<u32>, top: f32, scale: f32) -> u32 {
   return select(0u, weight_of(top, candidate_value(tile.x), scale), tile.x > CANDIDATE_LOWEST_KEY);

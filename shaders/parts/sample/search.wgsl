@@ -43,6 +43,7 @@ fn bound_keeps(bound: Bound, keys: vec4<u32>, ranks: vec4<u32>) -> vec4<bool> {
 /// Counts the tokens at the bound by their next byte, and sums their weights; `byte` 0 to 3 are the key's, 4 to 6 the id's.
 fn search_bins(what: Searched, low: Bound, current: Bound, at: vec2<u32>) {
   let shift = vec4<u32>(select(24 - 8 * min(at.x, 3), 48 - 8 * max(at.x, 4), at.x > 3));
+  let least = vec4<u32>(live_least());
   for (var n = 0u; n < atomicLoad(&live_count); n++) {
     let tile = live[n];
     if ((tiles[what.row * TILES + tile].x & current.mask.x) < current.prefix.x) {
@@ -55,7 +56,7 @@ fn search_bins(what: Searched, low: Bound, current: Bound, at: vec2<u32>) {
       let ranks = bound_ranks(i);
       let here = ((keys & vec4<u32>(current.mask.x)) == vec4<u32>(current.prefix.x))
         & ((ranks & vec4<u32>(current.mask.y)) == vec4<u32>(current.prefix.y))
-        & (keys > vec4<u32>(CANDIDATE_LOWEST_KEY)) & bound_keeps(low, keys, ranks);
+        & (keys >= least) & bound_keeps(low, keys, ranks);
       if (!any(here)) {
         continue;
       }
