@@ -8,6 +8,7 @@ import { seededRng } from "../src/base/rng.ts";
 import { codebookBytes, matrixBytes, type WeightFormat } from "../src/formats/format.ts";
 import type { Caps } from "../src/gpu/caps.ts";
 import { type CpuTensor, type Kernel, type KernelTarget, operandStride, type OutputSpec } from "../src/kernels/kernel.ts";
+import { referenceOf } from "../src/kernels/references/index.ts";
 import { elementType, makeOperands, type Operands } from "../src/tuning/operands.ts";
 
 /** A step of a kernel, as a program of `target` would run it. */
@@ -97,7 +98,7 @@ export class StepOperands<A> {
 
   /** What the first columns of the outputs should be. */
   expected(): readonly CpuTensor[] {
-    this.#expected ??= this.step.kernel.reference(this.narrow, this.made.args);
+    this.#expected ??= referenceOf(this.step.kernel)(this.narrow, this.made.args);
     return this.#expected;
   }
 

@@ -12,6 +12,7 @@ import { createPipelineCache, type Pipeline } from "../src/gpu/pipelines.ts";
 import { type CpuTensor, type KernelTarget, operandStride, type Precision, type Variant } from "../src/kernels/kernel.ts";
 import { linear, type LinearAttributes } from "../src/kernels/linear.ts";
 import { quantize } from "../src/kernels/quantize.ts";
+import { referenceOf } from "../src/kernels/references/index.ts";
 import { shaderFiles } from "../src/testing/shader_files.ts";
 import type { Work } from "./measure.ts";
 import filePart from "./reference/q4_0_file.wgsl?raw";
@@ -88,7 +89,7 @@ export class Products {
     const data = new Float32Array(n * k);
     q4_0.dequantize(this.#file, data);
     const args = { inputs: [this.#x], weights: [{ rows: n, cols: k, data }], vectors: [], tables: [], rows: [], outputRows: [] };
-    this.expected = linear.reference(this.#attributes(q4_0, "f32"), args)[0].data;
+    this.expected = referenceOf(linear)(this.#attributes(q4_0, "f32"), args)[0].data;
   }
 
   destroy(): void {
@@ -175,7 +176,7 @@ export class Products {
     const attributes = { cols: this.shape.k, over: "rows" } as const;
     if (precision !== "int8") return { input0: this.#buffer(new Uint8Array(this.#x.data.slice().buffer)) };
     const args = { inputs: [this.#x], weights: [], vectors: [], tables: [], rows: [], outputRows: [] };
-    const tensors = quantize.reference(attributes, args);
+    const tensors = referenceOf(quantize)(attributes, args);
     const specs = quantize.outputs(attributes);
     return Object.fromEntries(
       tensors.map((tensor, index) => [`input${index}`, this.#buffer(padRows(tensor, operandStride(specs[index])))]),

@@ -3,7 +3,7 @@
 
 import { rowGroupSize } from "../base/layout.ts";
 import { alignUp } from "../base/math.ts";
-import type { CpuArgs, CpuTensor, Kernel, KernelTarget, OutputSpec, Variant } from "../kernels/kernel.ts";
+import type { Kernel, KernelTarget, OutputSpec, Variant } from "../kernels/kernel.ts";
 import type { Table, Value } from "./ir.ts";
 
 /** A tensor of a stack, whole; each begins at a multiple of 8 rows after the one before it. */
@@ -66,7 +66,6 @@ export interface KernelCall extends Required<Omit<CallOperands, "layer">> {
   readonly layer: number | undefined;
   readonly outputSpecs: readonly OutputSpec[];
   variants(target: KernelTarget): readonly Variant[];
-  reference(args: CpuArgs): readonly CpuTensor[];
   /** Hands kernel and attributes, their type intact, to a visitor. */
   visit<R>(visitor: <A>(kernel: Kernel<A>, attributes: A) => R): R;
 }
@@ -83,7 +82,6 @@ export function kernelCall<A>(kernel: Kernel<A>, attributes: A, operands: CallOp
     layer: operands.layer,
     outputSpecs: kernel.outputs(attributes),
     variants: (target) => kernel.variants(attributes, target),
-    reference: (args) => kernel.reference(attributes, args),
     visit: (visitor) => visitor(kernel, attributes),
   };
 }

@@ -1,7 +1,8 @@
 // Runs a lowered graph on the kernels' CPU references: what the GPU program is compared with, value by value. Slow and plain.
 
 import { assert } from "../base/errors.ts";
-import type { CpuKv, CpuTensor, StepRow } from "../kernels/kernel.ts";
+import type { CpuArgs, CpuKv, CpuTensor, StepRow } from "../kernels/kernel.ts";
+import { referenceOf } from "../kernels/references/index.ts";
 import { type KernelCall, type StackPart, stackStarts, type VectorRange, type WeightRange } from "./call.ts";
 
 /** Weights and cache on the CPU. */
@@ -27,7 +28,7 @@ export function interpret(calls: readonly KernelCall[], step: InterpretStep, sta
       assert(tensor, `${call.name} reads ${value.name} before it is made`);
       return tensor;
     });
-    const results = call.reference({
+    const args: CpuArgs = {
       inputs,
       weights: call.weights.map((range) => matrixOf(range, state)),
       vectors: call.vectors.map((range) => vectorOf(range, state)),
@@ -35,7 +36,8 @@ export function interpret(calls: readonly KernelCall[], step: InterpretStep, sta
       rows: step.rows,
       outputRows: step.outputRows,
       ...(call.layer === undefined ? {} : { kv: state.kv(call.layer) }),
-    });
+    };
+    const results = call.visit((kernel, attributes) => referenceOf(kernel)(attributes, args));
     call.outputs.forEach((value, index) => values.set(value.id, merge(values.get(value.id), results[index])));
   }
   return values;

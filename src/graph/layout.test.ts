@@ -9,7 +9,7 @@ if (!q8) throw new Error("Q8_0 is a format");
 const visit: KernelCall["visit"] = () => expect.fail("planning asks for no kernel");
 
 function call(weights: WeightRange[], vectors: KernelCall["vectors"] = []): KernelCall {
-  const none = { inputs: [], outputs: [], tables: [], layer: undefined, outputSpecs: [], variants: () => [], reference: () => [], visit };
+  const none = { inputs: [], outputs: [], tables: [], layer: undefined, outputSpecs: [], variants: () => [], visit };
   return { kernel: "linear", name: "linear", weights, vectors, ...none };
 }
 

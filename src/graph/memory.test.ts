@@ -13,7 +13,7 @@ function value(id: number, cols: number, type: Value["type"] = "act"): Value {
 const visit: KernelCall["visit"] = () => expect.fail("planning asks for no kernel");
 
 function call(inputs: Value[], outputs: Value[]): KernelCall {
-  const none = { weights: [], vectors: [], tables: [], layer: undefined, outputSpecs: [], variants: () => [], reference: () => [], visit };
+  const none = { weights: [], vectors: [], tables: [], layer: undefined, outputSpecs: [], variants: () => [], visit };
   return { kernel: "k", name: "k", inputs, outputs, ...none };
 }
 

@@ -1,16 +1,4 @@
-// The functions that gate a feed-forward block, for references; parts/activation has them for shaders.
+// The functions that gate a feed-forward block, by name; parts/activation has them.
 
 /** `gelu` is the tanh approximation, as in ggml. */
 export type Activation = "silu" | "gelu";
-
-function silu(x: number): number {
-  return x / (1 + Math.exp(-x));
-}
-
-function gelu(x: number): number {
-  return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
-}
-
-export function activate(activation: Activation, x: number): number {
-  return activation === "silu" ? silu(x) : gelu(x);
-}

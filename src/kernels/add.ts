@@ -2,7 +2,7 @@
 
 import { rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
-import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
+import type { Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
 import { streamedBytes } from "./work.ts";
 
@@ -32,17 +32,11 @@ function variants({ cols }: AddAttributes, target: KernelTarget): readonly Varia
   ];
 }
 
-function reference(_: AddAttributes, args: CpuArgs): readonly CpuTensor[] {
-  const [a, b] = args.inputs;
-  return [{ rows: a.rows, cols: a.cols, data: a.data.map((value, index) => value + b.data[index]) }];
-}
-
 /** y = a + b over activations [rows, cols]. */
 export const add: Kernel<AddAttributes> = {
   name: "add",
   outputs: ({ cols }) => [{ rows: "rows", cols, type: "act" }],
   variants,
-  reference,
   operands: ({ cols }) => ({
     inputs: [
       { rows: "rows", cols, type: "act" },

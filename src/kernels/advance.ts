@@ -1,8 +1,7 @@
 // The last kernel of a decode step: the chosen tokens become the next step's input, without the CPU.
 
 import { chosenFlag, chosenWords, stepHeaderWords, stepRowWords } from "../base/layout.ts";
-import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
-import { bitsOf } from "./logits.ts";
+import type { Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { makeHeader, variantKey } from "./target.ts";
 
 export interface AdvanceAttributes {
@@ -29,23 +28,6 @@ function variants(_: AdvanceAttributes, target: KernelTarget): readonly Variant[
   ];
 }
 
-/** The whole state: header, then four words for each row. */
-function reference(_: AdvanceAttributes, args: CpuArgs): readonly CpuTensor[] {
-  const chosen = bitsOf(args.inputs[0].data);
-  const rows = args.rows.map(({ token, position, slot }, index) => [token, position, slot, args.outputRows[index] ?? 0]);
-  let moved = false;
-  for (const [index, row] of args.outputRows.entries()) {
-    const [id, , flag] = chosen.subarray(index * chosenWords);
-    if (flag !== chosenFlag.ok) continue;
-    rows[row][0] = id;
-    rows[row][1] += 1;
-    moved = true;
-  }
-  const header = moved ? [rows.length, args.outputRows.length, 0, 0] : [0, 0, 0, 0];
-  const words = Uint32Array.from([header, ...rows].flat());
-  return [{ rows: 1 + rows.length, cols: stepRowWords, data: new Float32Array(words.buffer) }];
-}
-
 /**
  * For each output row whose flag is 0: the token of the row it was taken from becomes the id, its position grows by one. Where no flag
  * is 0, rows and output rows of the state become 0. Writes the step state, has no output.
@@ -54,7 +36,6 @@ export const advance: Kernel<AdvanceAttributes> = {
   name: "advance",
   outputs: () => [],
   variants,
-  reference,
   operands: () => ({
     inputs: [
       {

@@ -5,15 +5,7 @@ import { assert } from "../base/errors.ts";
 import type { KvLayout } from "../base/layout.ts";
 import { ceilDiv, clamp } from "../base/math.ts";
 import type { ConstValue } from "../gpu/shader.ts";
-import {
-  attentionConsts,
-  attentionParts,
-  mostRanges,
-  partialCols,
-  partialsReference,
-  rangesPart,
-  type SplitAttributes,
-} from "./attention.ts";
+import { attentionConsts, attentionParts, mostRanges, partialCols, rangesPart, type SplitAttributes } from "./attention.ts";
 import {
   type HeadsAttributes,
   headsBindings,
@@ -21,7 +13,6 @@ import {
   headsKey,
   headsOperands,
   headsParts,
-  headsReference,
   headsSupported,
   headsWork,
 } from "./heads.ts";
@@ -159,10 +150,6 @@ export const attentionDecode: Kernel<DecodeAttributes> = {
   name: "attention_decode",
   outputs: (attributes) => [{ rows: "rows", cols: partialCols(attributes), type: "f32" }],
   variants,
-  reference: (attributes, args) => {
-    const { prologue } = attributes;
-    return [partialsReference(attributes, prologue ? { ...args, inputs: [headsReference(prologue, args)] } : args)];
-  },
   operands,
   work: (attributes, step) => {
     const { kv, numHeads, prologue } = attributes;

@@ -3,19 +3,8 @@
 import { blockWidth } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import type { Rng } from "../base/rng.ts";
-import { mergeReference, mostRanges, partialCols, rangesPart, type SplitAttributes } from "./attention.ts";
-import {
-  type Quantized,
-  codesKey,
-  fourFiles,
-  rowBindings,
-  rowConsts,
-  rowFiles,
-  rowOutputs,
-  rowResults,
-  rowThreads,
-  takesCodes,
-} from "./codes.ts";
+import { mostRanges, partialCols, rangesPart, type SplitAttributes } from "./attention.ts";
+import { type Quantized, codesKey, fourFiles, rowBindings, rowConsts, rowFiles, rowOutputs, rowThreads, takesCodes } from "./codes.ts";
 import type { Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
 import { activationBytes } from "./work.ts";
@@ -77,7 +66,6 @@ export const attentionMerge: Kernel<MergeAttributes> = {
   name: "attention_merge",
   outputs: (attributes) => rowOutputs(rowsOf(attributes)),
   variants,
-  reference: (attributes, args) => rowResults(mergeReference(attributes, args), attributes.quantized),
   operands: (attributes) => ({ inputs: [{ rows: "rows", cols: partialCols(attributes), type: "f32", fill: fill(attributes) }] }),
   work: (attributes, step) => {
     const { kv, numHeads } = attributes;

@@ -2,8 +2,8 @@
 
 import { blockWidth } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
-import { type AttentionAttributes, attentionConsts, attentionParts, attentionReference } from "./attention.ts";
-import { type Quantized, blockFiles, codesKey, fourFiles, rowBindings, rowConsts, rowOutputs, rowResults, takesCodes } from "./codes.ts";
+import { type AttentionAttributes, attentionConsts, attentionParts } from "./attention.ts";
+import { type Quantized, blockFiles, codesKey, fourFiles, rowBindings, rowConsts, rowOutputs, takesCodes } from "./codes.ts";
 import type { Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { kvBindings } from "./kv_layout.ts";
 import { loopPart, makeHeader, supports, variantKey } from "./target.ts";
@@ -67,7 +67,6 @@ export const attentionPrefill: Kernel<PrefillAttributes> = {
   name: "attention_prefill",
   outputs: (attributes) => rowOutputs(rowsOf(attributes)),
   variants,
-  reference: (attributes, args) => rowResults(attentionReference(attributes, args), attributes.quantized),
   operands: ({ kv, numHeads }) => ({ inputs: [{ rows: "rows", cols: numHeads * kv.headDim, type: "act" }], kv }),
   work: (attributes, step) => {
     const { kv, numHeads } = attributes;

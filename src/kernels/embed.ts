@@ -3,7 +3,7 @@
 import { blockWidth, rowGroupSize, rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import { codebookBytes, type WeightFormat } from "../formats/format.ts";
-import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
+import type { Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { weightFiles } from "./matrix.ts";
 import { actType, makeHeader, supports, variantKey } from "./target.ts";
 
@@ -43,23 +43,11 @@ function variants({ format, cols, rowStart, rowCount }: EmbedAttributes, target:
   ];
 }
 
-function reference({ cols, rowStart, rowCount }: EmbedAttributes, args: CpuArgs): readonly CpuTensor[] {
-  const [table] = args.weights;
-  // NaN marks the rows that another part of a split table writes.
-  const data = new Float32Array(args.rows.length * cols).fill(Number.NaN);
-  for (const [index, { token }] of args.rows.entries()) {
-    const row = token - rowStart;
-    if (row >= 0 && row < rowCount) data.set(table.data.subarray(row * cols, (row + 1) * cols), index * cols);
-  }
-  return [{ rows: args.rows.length, cols, data }];
-}
-
 /** y[t] = weight[token(t) - rowStart], for tokens in [rowStart, rowStart + rowCount); other rows stay. y [rows, cols]. */
 export const embed: Kernel<EmbedAttributes> = {
   name: "embed",
   outputs: ({ cols }) => [{ rows: "rows", cols, type: "act" }],
   variants,
-  reference,
   operands: ({ format, cols, rowStart, rowCount }) => ({
     weights: [{ format, rows: rowCount, cols }],
     // Half the tokens of a split table lie in another part.

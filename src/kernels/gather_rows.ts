@@ -1,8 +1,8 @@
 // Picks the rows that the head runs over.
 
 import { ceilDiv } from "../base/math.ts";
-import { type Quantized, codesKey, rowBindings, rowConsts, rowFiles, rowOutputs, rowResults, rowThreads, takesCodes } from "./codes.ts";
-import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
+import { type Quantized, codesKey, rowBindings, rowConsts, rowFiles, rowOutputs, rowThreads, takesCodes } from "./codes.ts";
+import type { Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
 
 export interface GatherRowsAttributes {
@@ -28,19 +28,11 @@ function variants({ cols, quantized }: GatherRowsAttributes, target: KernelTarge
   ];
 }
 
-function reference({ cols, quantized }: GatherRowsAttributes, args: CpuArgs): readonly CpuTensor[] {
-  const [x] = args.inputs;
-  const data = new Float32Array(args.outputRows.length * cols);
-  for (const [row, source] of args.outputRows.entries()) data.set(x.data.subarray(source * cols, (source + 1) * cols), row * cols);
-  return rowResults({ rows: args.outputRows.length, cols, data }, quantized);
-}
-
 /** y[i] = x[source of output row i]; x [rows, cols], y [outputRows, cols]. */
 export const gatherRows: Kernel<GatherRowsAttributes> = {
   name: "gather_rows",
   outputs: ({ cols, quantized }) => rowOutputs({ cols, over: "outputRows", quantized }),
   variants,
-  reference,
   operands: ({ cols }) => ({ inputs: [{ rows: "rows", cols, type: "act" }] }),
   work: ({ cols }, step) => ({ bytes: 8 * step.outputRows * cols, macs: 0 }),
 };

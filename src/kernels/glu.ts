@@ -4,9 +4,9 @@ import { assert } from "../base/errors.ts";
 import { rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import type { Rng } from "../base/rng.ts";
-import { type Activation, activate } from "./activation.ts";
-import { type Quantized, codesKey, rowBindings, rowConsts, rowFiles, rowOutputs, rowResults, rowThreads, takesCodes } from "./codes.ts";
-import type { CpuArgs, CpuTensor, InputSpec, Kernel, KernelBinding, KernelTarget, Variant } from "./kernel.ts";
+import type { Activation } from "./activation.ts";
+import { type Quantized, codesKey, rowBindings, rowConsts, rowFiles, rowOutputs, rowThreads, takesCodes } from "./codes.ts";
+import type { InputSpec, Kernel, KernelBinding, KernelTarget, Variant } from "./kernel.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
 import { streamedBytes } from "./work.ts";
 
@@ -53,18 +53,6 @@ function variants(attributes: GluAttributes, target: KernelTarget): readonly Var
   ];
 }
 
-function reference({ cols, activation, quantized, stacked }: GluAttributes, args: CpuArgs): readonly CpuTensor[] {
-  const [gate, up = gate] = args.inputs;
-  const data = new Float32Array(gate.rows * cols);
-  for (let row = 0; row < gate.rows; row++) {
-    for (let col = 0; col < cols; col++) {
-      const factor = up.data[row * up.cols + (stacked?.upStart ?? 0) + col];
-      data[row * cols + col] = activate(activation, gate.data[row * gate.cols + col]) * factor;
-    }
-  }
-  return rowResults({ rows: gate.rows, cols, data }, quantized);
-}
-
 /** Gates, wide enough to reach where exp overflows. */
 function gates(rng: Rng, col: number): number {
   return rng.normal() * (col % 7 === 0 ? 120 : 2);
@@ -87,7 +75,6 @@ export const glu: Kernel<GluAttributes> = {
   name: "glu",
   outputs: ({ cols, quantized }) => rowOutputs({ cols, over: "rows", quantized }),
   variants,
-  reference,
   operands: (attributes) => ({ inputs: inputSpecs(attributes) }),
   work: (attributes, step) => ({
     bytes: streamedBytes(glu.operands(attributes), glu.outputs(attributes), step),

@@ -1,13 +1,13 @@
 // What follows the stacked projection of queries, keys and values: norms of query and key heads, RoPE, and keys and values into the pages,
-// in one kernel instead of rms_norm, rope and kv_store. Attributes and reference serve attention_decode's prologue too.
+// in one kernel instead of rms_norm, rope and kv_store. Attributes serve attention_decode's prologue too.
 
 import { assert } from "../base/errors.ts";
 import { type KvLayout, rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import type { Rng } from "../base/rng.ts";
 import type { ConstValue } from "../gpu/shader.ts";
-import type { CpuArgs, CpuTensor, Kernel, KernelBinding, KernelTarget, KernelWork, OperandSpecs, Variant } from "./kernel.ts";
-import { kvBindings, kvClampedPart, kvConsts, kvIndex, kvKept, kvMax, kvPart } from "./kv_layout.ts";
+import type { Kernel, KernelBinding, KernelTarget, KernelWork, OperandSpecs, Variant } from "./kernel.ts";
+import { kvBindings, kvClampedPart, kvConsts, kvMax, kvPart } from "./kv_layout.ts";
 import { loopPart, makeHeader, supports, variantKey } from "./target.ts";
 import { kvBytes, streamedBytes } from "./work.ts";
 
@@ -32,66 +32,6 @@ export interface HeadsAttributes {
   readonly qNorm?: { readonly eps: number };
   /** RMS norm of each key head by the next vector [headDim]. */
   readonly kNorm?: { readonly eps: number };
-}
-
-interface Head {
-  /** Columns of one head, changed in place. */
-  readonly x: Float64Array;
-  readonly position: number;
-  readonly norm: { readonly eps: number } | undefined;
-  readonly weight: Float32Array | undefined;
-  readonly turns: Float32Array;
-}
-
-/** RMS norm, then RoPE. */
-function turnHead({ rotaryDim, pairing }: HeadsAttributes, { x, position, norm, weight, turns }: Head): void {
-  if (norm && weight) {
-    const scale = 1 / Math.sqrt(x.reduce((sum, value) => sum + value ** 2, 0) / x.length + norm.eps);
-    for (let d = 0; d < x.length; d++) x[d] *= scale * weight[d];
-  }
-  const half = rotaryDim / 2;
-  for (let pair = 0; pair < half; pair++) {
-    const first = pairing === "half" ? pair : 2 * pair;
-    const second = pairing === "half" ? first + half : first + 1;
-    const [a, b] = [x[first], x[second]];
-    const [cos, sin] = turns.subarray((position * half + pair) * 2);
-    x[first] = a * cos - b * sin;
-    x[second] = a * sin + b * cos;
-  }
-}
-
-/** Queries [rows, numHeads * headDim]; keys and values go into `args.kv`, in place. */
-export function headsReference(attributes: HeadsAttributes, args: CpuArgs): CpuTensor {
-  const { kv: layout, numHeads, headDim, keyStart, valueStart, qNorm, kNorm } = attributes;
-  const [qkv] = args.inputs;
-  const [turns] = args.tables;
-  const queryWeight = qNorm && args.vectors[0];
-  const keyWeight = kNorm && args.vectors[qNorm ? 1 : 0];
-  const cols = numHeads * headDim;
-  const data = new Float32Array(args.rows.length * cols);
-  for (const [row, { position, slot }] of args.rows.entries()) {
-    const head = (start: number): Float64Array =>
-      Float64Array.from(qkv.data.subarray(row * qkv.cols + start, row * qkv.cols + start + headDim));
-    for (let h = 0; h < numHeads; h++) {
-      const x = head(h * headDim);
-      turnHead(attributes, { x, position, norm: qNorm, weight: queryWeight, turns });
-      data.set(x, row * cols + h * headDim);
-    }
-    for (let h = 0; h < layout.numKvHeads && args.kv; h++) {
-      const x = head(keyStart + h * headDim);
-      turnHead(attributes, { x, position, norm: kNorm, weight: keyWeight, turns });
-      const at = kvIndex(args.kv, layout, { slot, position, head: h });
-      args.kv.keys.set(
-        x.map((value) => kvKept(layout, value)),
-        at,
-      );
-      args.kv.values.set(
-        head(valueStart + h * headDim).map((value) => kvKept(layout, value)),
-        at,
-      );
-    }
-  }
-  return { rows: args.rows.length, cols, data };
 }
 
 const gpuThreads = 32;
@@ -211,7 +151,6 @@ export const heads: Kernel<HeadsAttributes> = {
   name: "heads",
   outputs: ({ numHeads, headDim }) => [{ rows: "rows", cols: numHeads * headDim, type: "act" }],
   variants,
-  reference: (attributes, args) => [headsReference(attributes, args)],
   operands: headsOperands,
   work: (attributes, step) => {
     const { bytes, macs } = headsWork(attributes, step.rows);

@@ -1,4 +1,4 @@
-// The contract of a kernel: the variants an adapter may run and the CPU reference that says what is right; and what a case of it is, for tests
+// The contract of a kernel: the variants an adapter may run, and what says which results are right; and what a case of it is, for tests
 // and benches. Kernels know shapes and formats; they never see a graph, a model or a file.
 
 import { type KvLayout, rowStride } from "../base/layout.ts";
@@ -117,6 +117,12 @@ export interface CpuArgs {
   readonly sampling?: CpuSampling;
 }
 
+/** What a kernel should give: one tensor for each output. One that writes `kv` or `sampling` changes them in `args` in place. */
+export type Reference<A> = (attributes: A, args: CpuArgs) => readonly CpuTensor[];
+
+/** Where references are found (references/index.ts): no part of a kernel, for models run without them. */
+export type ReferenceOf = <A>(kernel: Kernel<A>) => Reference<A>;
+
 /** Sizes of a kernel's output, for the memory plan: rows are activation rows or output rows. */
 export interface OutputSpec {
   readonly rows: "rows" | "outputRows";
@@ -143,7 +149,7 @@ export interface InputSpec {
   readonly type: "act" | "f32" | "u32";
   readonly fill?: (rng: Rng, row: number, col: number) => number;
   /** Instead, where an operand follows from those before it. */
-  readonly derive?: (args: CpuArgs) => CpuTensor;
+  readonly derive?: (args: CpuArgs, referenceOf: ReferenceOf) => CpuTensor;
 }
 
 /** Shapes of everything a kernel reads, so that tests and benches can make it. */
@@ -157,8 +163,8 @@ export interface OperandSpecs {
   readonly kv?: KvLayout;
   /** Tokens of the rows are below this. */
   readonly tokenCount?: number;
-  /** Made for so many slots. */
-  readonly sampling?: (rng: Rng, slots: number) => CpuSampling;
+  /** Slots whose options are for a vocabulary of `cols` tokens. */
+  readonly sampling?: { readonly cols: number };
 }
 
 /** One conformance case: shapes of the attributes, rows of the step and the bound on the error. */
@@ -197,15 +203,13 @@ export interface KernelWork {
 
 /**
  * A kernel over attributes `A` (everything fixed by the model: sizes, formats).
- * NMSE bounds: 1e-6 in f32, 5e-4 with quantized activations or f16 storage, against `reference` in float64 accumulation.
+ * NMSE bounds: 1e-6 in f32, 5e-4 with quantized activations or f16 storage, against its reference in float64 accumulation.
  */
 export interface Kernel<A> {
   readonly name: string;
   outputs(attributes: A): readonly OutputSpec[];
   /** The first is the safe default; the others may race it later. Empty when the target cannot run it. */
   variants(attributes: A, target: KernelTarget): readonly Variant[];
-  /** One tensor for each output. A kernel that writes `kv` or `sampling` changes them in `args` in place. */
-  reference(attributes: A, args: CpuArgs): readonly CpuTensor[];
   operands(attributes: A): OperandSpecs;
   /** The kernel over the first `rows` rows of its weights, a multiple of 8; for kernels that have weights. */
   narrow?(attributes: A, rows: number): Narrowed<A>;

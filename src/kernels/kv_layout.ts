@@ -1,10 +1,9 @@
-// What the kernels over the KV cache share: the consts of parts/kv and how a CPU reference finds a vector.
+// What the kernels over the KV cache share: the consts of parts/kv and its bindings.
 
-import { f16ToF32, f32ToF16 } from "../base/dtype.ts";
 import { assert } from "../base/errors.ts";
 import type { KvLayout } from "../base/layout.ts";
 import type { ConstValue } from "../gpu/shader.ts";
-import type { CpuKv, KernelBinding } from "./kernel.ts";
+import type { KernelBinding } from "./kernel.ts";
 
 /** WGSL over the page layout; needs `kvConsts`, the `kv` and `pages` bindings. */
 export const kvPart = "parts/kv/paged.wgsl";
@@ -15,13 +14,6 @@ export const kvClampedPart = "parts/kv_clamped.wgsl";
 /** The largest number that pages hold. */
 export function kvMax({ type }: KvLayout): number {
   return type === "f16" ? 65504 : 3.4e38;
-}
-
-/** What pages hold of a number: what is finite stays finite. */
-export function kvKept(kv: KvLayout, value: number): number {
-  const most = kvMax(kv);
-  const clamped = Number.isFinite(value) ? Math.min(Math.max(value, -most), most) : value;
-  return kv.type === "f16" ? f16ToF32(f32ToF16(clamped)) : Math.fround(clamped);
 }
 
 /** The consts of the part: sizes in vec4. */
@@ -35,9 +27,4 @@ export function kvBindings(access: "read" | "read_write"): readonly KernelBindin
     { name: "kv", from: "kv", type: "array<vec4<kv_t>>", access },
     { name: "pages", from: "pages", type: "array<u32>", access: "read" },
   ];
-}
-
-/** First element of (slot, position, head) in `keys` and `values`. */
-export function kvIndex(kv: CpuKv, layout: KvLayout, at: { slot: number; position: number; head: number }): number {
-  return ((at.slot * kv.maxTokens + at.position) * layout.numKvHeads + at.head) * layout.headDim;
 }

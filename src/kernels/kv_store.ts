@@ -2,8 +2,8 @@
 
 import { type KvLayout, rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
-import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
-import { kvBindings, kvClampedPart, kvConsts, kvIndex, kvMax, kvPart } from "./kv_layout.ts";
+import type { Kernel, KernelTarget, Variant } from "./kernel.ts";
+import { kvBindings, kvClampedPart, kvConsts, kvMax, kvPart } from "./kv_layout.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
 import { activationBytes, kvBytes } from "./work.ts";
 
@@ -34,24 +34,11 @@ function variants({ kv }: KvStoreAttributes, target: KernelTarget): readonly Var
   ];
 }
 
-function reference({ kv: layout }: KvStoreAttributes, args: CpuArgs): readonly CpuTensor[] {
-  const [k, v] = args.inputs;
-  const cols = layout.numKvHeads * layout.headDim;
-  for (const [row, { slot, position }] of args.rows.entries()) {
-    if (!args.kv) continue;
-    const at = kvIndex(args.kv, layout, { slot, position, head: 0 });
-    args.kv.keys.set(k.data.subarray(row * cols, (row + 1) * cols), at);
-    args.kv.values.set(v.data.subarray(row * cols, (row + 1) * cols), at);
-  }
-  return [];
-}
-
 /** kv[slot, position] = (k, v) of each row; k, v [rows, numKvHeads * headDim]. Writes pages, has no output. */
 export const kvStore: Kernel<KvStoreAttributes> = {
   name: "kv_store",
   outputs: () => [],
   variants,
-  reference,
   operands: ({ kv }) => ({
     inputs: [
       { rows: "rows", cols: kv.numKvHeads * kv.headDim, type: "act" },

@@ -1,12 +1,12 @@
 // Matrix products with a weight in any format: gemv.ts for few activation rows, gemm.ts for many, skinny.ts between them, in the order that
 // product_order.ts foretells.
 
+import { rowStride } from "../base/layout.ts";
 import { gemmVariants } from "./gemm.ts";
 import { gemvVariants } from "./gemv.ts";
 import { lutVariants } from "./gemv_lut.ts";
 import type { InputSpec, Kernel, KernelTarget, Variant } from "./kernel.ts";
-import { linearReference, partialsSpec } from "./linear_reference.ts";
-import { type LinearAttributes, weightRows } from "./matrix.ts";
+import { type LinearAttributes, type RangesAttributes, weightRows } from "./matrix.ts";
 import { type Family, productOrder } from "./product_order.ts";
 import { quantizedSpecs } from "./codes.ts";
 import { skinnyVariants } from "./skinny.ts";
@@ -27,6 +27,20 @@ function variants(attributes: LinearAttributes, target: KernelTarget): readonly 
   if (attributes.norm || attributes.pair || attributes.merge) return gemvVariants(attributes, target);
   const products = productOrder(attributes, target).flatMap((family) => families[family](attributes, target));
   return [...products, ...lutVariants(attributes, target)];
+}
+
+/** Partials as attention_decode leaves them: [numHeads][splits][max, sum, 0, 0, headDim sums] for each row. */
+function partialsSpec({ numHeads, headDim, splits }: RangesAttributes): InputSpec {
+  return {
+    rows: "rows",
+    cols: rowStride(numHeads * splits * (headDim + 4)),
+    type: "f32",
+    fill: (rng, _, col) => {
+      const part = col % (headDim + 4);
+      if (part === 1) return 1 + 20 * rng.unit();
+      return part === 0 ? 5 * rng.normal() : rng.normal();
+    },
+  };
 }
 
 function activationSpecs({ over, k, activations, merge }: LinearAttributes): readonly InputSpec[] {
@@ -67,7 +81,6 @@ export const linear: Kernel<LinearAttributes> = {
   name: "linear",
   outputs: ({ over, outCols, out }) => [{ rows: over, cols: outCols, type: out }],
   variants,
-  reference: linearReference,
   operands: (attributes) => ({
     inputs: inputSpecs(attributes),
     weights: [{ format: attributes.format, rows: weightRows(attributes), cols: attributes.k }],

@@ -2,12 +2,10 @@
 
 import { blockWidth } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
-import { quantizedSpecs, rowBindings, rowConsts, rowFiles, rowResults, rowThreads } from "./codes.ts";
+import { quantizedSpecs, rowBindings, rowConsts, rowFiles, rowThreads } from "./codes.ts";
 import type { Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
 import { streamedBytes } from "./work.ts";
-
-export { dequantizeRows, quantizedSpecs } from "./codes.ts";
 
 export interface QuantizeAttributes {
   readonly cols: number;
@@ -39,7 +37,6 @@ export const quantize: Kernel<QuantizeAttributes> = {
   name: "quantize",
   outputs: (attributes) => quantizedSpecs(attributes),
   variants,
-  reference: (_, { inputs: [x] }) => rowResults(x, "only"),
   operands: ({ cols, over }) => ({
     inputs: [
       {

@@ -2,8 +2,8 @@
 
 import { ceilDiv } from "../base/math.ts";
 import { assert } from "../base/errors.ts";
-import { type Quantized, blockFiles, codesKey, fourFiles, rowBindings, rowConsts, rowOutputs, rowResults, takesCodes } from "./codes.ts";
-import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
+import { type Quantized, blockFiles, codesKey, fourFiles, rowBindings, rowConsts, rowOutputs, takesCodes } from "./codes.ts";
+import type { Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
 import { streamedBytes } from "./work.ts";
 
@@ -62,25 +62,11 @@ function cpuFiles(quantized: Quantized | undefined): readonly string[] {
   return quantized ? ["rms_norm_codes_cpu.wgsl", ...blockFiles(quantized)] : ["rms_norm_cpu.wgsl"];
 }
 
-function reference({ cols, groups, eps, quantized }: RmsNormAttributes, args: CpuArgs): readonly CpuTensor[] {
-  const [x] = args.inputs;
-  const [w] = args.vectors;
-  const data = new Float32Array(x.data.length);
-  for (let base = 0; base < data.length; base += cols) {
-    let sum = 0;
-    for (let col = 0; col < cols; col++) sum += x.data[base + col] ** 2;
-    const scale = 1 / Math.sqrt(sum / cols + eps);
-    for (let col = 0; col < cols; col++) data[base + col] = x.data[base + col] * scale * w[col];
-  }
-  return rowResults({ rows: x.rows, cols: cols * groups, data }, quantized);
-}
-
 /** y = x / sqrt(mean(x^2) + eps) * w, over each group of `cols` elements; x [rows, groups * cols], w [cols]. arXiv:1910.07467 */
 export const rmsNorm: Kernel<RmsNormAttributes> = {
   name: "rms_norm",
   outputs: ({ cols, groups, over = "rows", quantized }) => rowOutputs({ cols: cols * groups, over, quantized }),
   variants,
-  reference,
   operands: ({ cols, groups, over = "rows" }) => ({ inputs: [{ rows: over, cols: cols * groups, type: "act" }], vectors: [cols] }),
   work: (attributes, step) => ({
     bytes: streamedBytes(rmsNorm.operands(attributes), rmsNorm.outputs(attributes), step),

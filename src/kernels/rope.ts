@@ -3,7 +3,7 @@
 import { assert } from "../base/errors.ts";
 import { rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
-import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
+import type { Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
 import { streamedBytes } from "./work.ts";
 
@@ -51,33 +51,11 @@ function variants(attributes: RopeAttributes, target: KernelTarget): readonly Va
   ];
 }
 
-function reference({ heads, headDim, rotaryDim, pairing }: RopeAttributes, args: CpuArgs): readonly CpuTensor[] {
-  const [x] = args.inputs;
-  const [table] = args.tables;
-  const half = rotaryDim / 2;
-  const data = x.data.slice();
-  for (const [row, { position }] of args.rows.entries()) {
-    for (let head = 0; head < heads; head++) {
-      const base = (row * heads + head) * headDim;
-      for (let pair = 0; pair < half; pair++) {
-        const first = base + (pairing === "half" ? pair : 2 * pair);
-        const second = pairing === "half" ? first + half : first + 1;
-        const cos = table[(position * half + pair) * 2];
-        const sin = table[(position * half + pair) * 2 + 1];
-        data[first] = x.data[first] * cos - x.data[second] * sin;
-        data[second] = x.data[first] * sin + x.data[second] * cos;
-      }
-    }
-  }
-  return [{ rows: x.rows, cols: x.cols, data }];
-}
-
 /** Turns pairs (a, b) of each head to (a cos - b sin, a sin + b cos); x, y [rows, heads * headDim]. arXiv:2104.09864 */
 export const rope: Kernel<RopeAttributes> = {
   name: "rope",
   outputs: ({ heads, headDim }) => [{ rows: "rows", cols: heads * headDim, type: "act" }],
   variants,
-  reference,
   operands: ({ heads, headDim, rotaryDim, maxPositions }) => ({
     inputs: [{ rows: "rows", cols: heads * headDim, type: "act" }],
     tables: [maxPositions * rotaryDim],

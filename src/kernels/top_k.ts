@@ -2,8 +2,8 @@
 
 import { assert } from "../base/errors.ts";
 import { rowStride } from "../base/layout.ts";
-import type { CpuArgs, CpuTensor, Kernel, KernelTarget, Variant } from "./kernel.ts";
-import { bitsOf, brokenRow, logitConsts, logitPart, logitRow, logitSpec } from "./logits.ts";
+import type { Kernel, KernelTarget, Variant } from "./kernel.ts";
+import { logitConsts, logitPart, logitSpec } from "./logits.ts";
 import { makeHeader, variantKey } from "./target.ts";
 import { streamedBytes } from "./work.ts";
 
@@ -15,8 +15,8 @@ export interface TopKAttributes {
 }
 
 /** Stands in for an id, and a logit, that a row lacks. */
-const noIndex = 0xffffffff;
-const lowest = Math.fround(-3.4e38);
+export const noIndex = 0xffffffff;
+export const lowest: number = Math.fround(-3.4e38);
 
 function variants({ cols, k }: TopKAttributes, target: KernelTarget): readonly Variant[] {
   assert(k >= 1 && k <= 64, `top_k of ${k}`);
@@ -39,34 +39,6 @@ function variants({ cols, k }: TopKAttributes, target: KernelTarget): readonly V
   ];
 }
 
-/** Finite columns of a row in order: larger first, lower id first among equals. */
-function bestFirst(row: Float32Array, count: number): number[] {
-  const finite = [...row.keys()].filter((col) => Number.isFinite(row[col]));
-  return finite.toSorted((a, b) => row[b] - row[a] || a - b).slice(0, count);
-}
-
-function reference({ k }: TopKAttributes, args: CpuArgs): readonly CpuTensor[] {
-  const [logits] = args.inputs;
-  const cols = 2 * k + 4;
-  const data = new Float32Array(logits.rows * cols);
-  for (let row = 0; row < logits.rows; row++) {
-    const values = logitRow(logits, row);
-    const broken = brokenRow(values);
-    const best = broken ? [] : bestFirst(values, k);
-    const out = data.subarray(row * cols, (row + 1) * cols);
-    const words = bitsOf(out);
-    for (let i = 0; i < k; i++) {
-      words[i] = best[i] ?? noIndex;
-      out[k + i] = i < best.length ? values[best[i]] : lowest;
-    }
-    const max = broken ? lowest : values[best[0]];
-    const sum = broken ? 1 : values.reduce((total, value) => total + Math.exp(value - max), 0);
-    out.set([max, max + Math.log(sum)], 2 * k);
-    words[2 * k + 2] = broken ? 1 : 0;
-  }
-  return [{ rows: logits.rows, cols, data }];
-}
-
 /**
  * For each output row of f32 logits [outputRows, cols]: k ids as bits, their logits in falling order, the largest logit, the
  * logarithm of the sum of exponentials, the flag as bits, 0; f32 [outputRows, 2 k + 4]. The lowest id comes first in a tie.
@@ -76,7 +48,6 @@ export const topK: Kernel<TopKAttributes> = {
   name: "top_k",
   outputs: ({ k }) => [{ rows: "outputRows", cols: 2 * k + 4, type: "f32", exact: (col) => col !== 2 * k + 1 }],
   variants,
-  reference,
   operands: ({ cols }) => ({ inputs: [logitSpec(cols)] }),
   work: (attributes, step) => ({
     bytes: streamedBytes(topK.operands(attributes), topK.outputs(attributes), step),

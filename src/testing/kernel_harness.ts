@@ -6,7 +6,16 @@ import { alignUp } from "../base/math.ts";
 import { createPipelineCache } from "../gpu/pipelines.ts";
 import { assemble } from "../gpu/shader.ts";
 import { programRequest } from "../graph/program.ts";
-import { type CpuArgs, type Kernel, type KernelCase, type KernelTarget, operandStride, type OutputSpec } from "../kernels/kernel.ts";
+import {
+  type CpuArgs,
+  type CpuTensor,
+  type Kernel,
+  type KernelCase,
+  type KernelTarget,
+  operandStride,
+  type OutputSpec,
+} from "../kernels/kernel.ts";
+import { referenceOf } from "../kernels/references/index.ts";
 import { shaderFiles } from "./shader_files.ts";
 import { type Comparison, compareFlat, compareRows, compareState, compareWords, expectAll, nmseBound } from "../tuning/compare.ts";
 import { execute, type Found, type GpuOperand } from "../tuning/execute.ts";
@@ -29,7 +38,7 @@ interface Prepared {
   readonly operands: Operands;
   readonly specs: readonly OutputSpec[];
   readonly expected: CpuArgs;
-  readonly reference: ReturnType<Kernel<unknown>["reference"]>;
+  readonly reference: readonly CpuTensor[];
 }
 
 /** Runs every variant of a case; the target's `maxRows` is the case's. */
@@ -44,7 +53,7 @@ export async function runCase<A>(
   const operands = makeOperands(kernel, kernelCase, exact);
   const specs = kernel.outputs(kernelCase.attributes);
   const expected = copyWritten(operands.args);
-  const reference = kernel.reference(kernelCase.attributes, expected);
+  const reference = referenceOf(kernel)(kernelCase.attributes, expected);
   const prepared: Prepared = { target: exact, operands, specs, expected, reference };
   const gpuOperands = new Map<string, GpuOperand>();
   for (const [name, bytes] of operands.bytes) gpuOperands.set(name, { bytes });

@@ -7,6 +7,7 @@ import { alignUp } from "../base/math.ts";
 import { seededRng } from "../base/rng.ts";
 import { rowsOver } from "../graph/tiers.ts";
 import { type CpuArgs, type CpuTensor, type Kernel, operandStride, type OutputSpec } from "../kernels/kernel.ts";
+import { referenceOf } from "../kernels/references/index.ts";
 import type { KernelClass } from "./classes.ts";
 import { type Comparison, compareFlat, compareRows, compareState, compareWords, expectAll, nmseBound } from "./compare.ts";
 import { execute, type Found, type GpuOperand } from "./execute.ts";
@@ -75,7 +76,7 @@ function prepare<A>(kernel: Kernel<A>, attributes: A, cls: KernelClass): Prepare
   for (const [index, spec] of kernel.outputs(attributes).entries()) gpu.set(`output${index}`, { bytes: emptyOutput(spec, operands, cls) });
   const { args } = operands;
   const copied = copyWritten(args);
-  return { cls, operands, gpu, args: copied, reference: kernel.reference(kernelCase.attributes, copied) };
+  return { cls, operands, gpu, args: copied, reference: referenceOf(kernel)(kernelCase.attributes, copied) };
 }
 
 function rowsOf(spec: OutputSpec, { args }: Operands): number {

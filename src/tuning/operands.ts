@@ -18,6 +18,8 @@ import {
   operandStride,
   type StepRow,
 } from "../kernels/kernel.ts";
+import { referenceOf } from "../kernels/references/index.ts";
+import { makeSampling } from "../kernels/references/sample_slots.ts";
 
 /** Fills whatever a kernel has to write, and slack it must not read; exact in f16. */
 export const garbage = 12344;
@@ -215,13 +217,13 @@ export function makeOperands<A>(kernel: Kernel<A>, kernelCase: KernelCase<A>, ta
   ).toReversed();
   const bytes = new Map<string, Uint8Array<ArrayBuffer>>();
   const slotCount = Math.max(slots, ...rows.map((row) => row.slot + 1));
-  const sampling = specs.sampling?.(rng, slotCount);
+  const sampling = specs.sampling && makeSampling(specs.sampling.cols, rng, slotCount);
   for (const [name, words] of Object.entries(sampling ?? {})) bytes.set(name, new Uint8Array(words.slice().buffer));
   const inputs: CpuTensor[] = [];
   for (const [index, spec] of (specs.inputs ?? []).entries()) {
     const type = elementType(spec.type, target);
     const made: CpuArgs = { inputs, weights: [], vectors: [], tables: [], rows, outputRows, ...(sampling && { sampling }) };
-    const tensor = spec.derive?.(made) ?? makeInput(spec, spec.rows === "rows" ? rows.length : outputCount, type, rng);
+    const tensor = spec.derive?.(made, referenceOf) ?? makeInput(spec, spec.rows === "rows" ? rows.length : outputCount, type, rng);
     bytes.set(`input${index}`, packRows(tensor, operandStride(spec), type));
     inputs.push(tensor);
   }

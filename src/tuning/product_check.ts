@@ -4,6 +4,7 @@
 import { f16ToF32 } from "../base/dtype.ts";
 import { ShaderloomError } from "../base/errors.ts";
 import type { CpuTensor, Kernel, KernelTarget } from "../kernels/kernel.ts";
+import { referenceOf } from "../kernels/references/index.ts";
 import { type KernelClass, productOf } from "./classes.ts";
 import { elementType } from "./operands.ts";
 import type { KeptRows } from "./kept_rows.ts";
@@ -106,7 +107,7 @@ function expected<A>({ kernel, attributes, cls, weights, activations }: Expectin
   const vectors = activations.vectors.map((vector, index) => {
     return product?.norm && index === 0 ? vector : Float32Array.from(weights.rows, (row) => vector[row]);
   });
-  const [values] = kernel.reference(kernel.narrow?.(attributes, own.length).attributes ?? attributes, {
+  const [values] = referenceOf(kernel)(kernel.narrow?.(attributes, own.length).attributes ?? attributes, {
     inputs,
     weights: [weights.weights],
     vectors,

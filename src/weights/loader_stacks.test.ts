@@ -33,7 +33,7 @@ function stackOf(ggufType: number, stack: readonly { readonly tensor: string; re
 const visit: KernelCall["visit"] = () => expect.fail("planning asks for no kernel");
 
 function call(weights: WeightRange[], vectors: KernelCall["vectors"] = []): KernelCall {
-  const none = { inputs: [], outputs: [], tables: [], layer: undefined, outputSpecs: [], variants: () => [], reference: () => [], visit };
+  const none = { inputs: [], outputs: [], tables: [], layer: undefined, outputSpecs: [], variants: () => [], visit };
   return { kernel: "linear", name: "linear", weights, vectors, ...none };
 }
 

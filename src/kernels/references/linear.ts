@@ -1,26 +1,11 @@
 // What `linear` should give: the product, whatever happens to activations before it and to sums after it, in float64.
 
-import { assert } from "../base/errors.ts";
-import { rowStride } from "../base/layout.ts";
-import { activate } from "./activation.ts";
-import { activeRanges } from "./attention.ts";
+import { assert } from "../../base/errors.ts";
+import { activate } from "./activate.ts";
+import { activeRanges } from "../attention.ts";
 import { dequantizeRows } from "./codes.ts";
-import type { CpuArgs, CpuTensor, InputSpec } from "./kernel.ts";
-import type { LinearAttributes, RangesAttributes } from "./matrix.ts";
-
-/** Partials as attention_decode leaves them: [numHeads][splits][max, sum, 0, 0, headDim sums] for each row. */
-export function partialsSpec({ numHeads, headDim, splits }: RangesAttributes): InputSpec {
-  return {
-    rows: "rows",
-    cols: rowStride(numHeads * splits * (headDim + 4)),
-    type: "f32",
-    fill: (rng, _, col) => {
-      const part = col % (headDim + 4);
-      if (part === 1) return 1 + 20 * rng.unit();
-      return part === 0 ? 5 * rng.normal() : rng.normal();
-    },
-  };
-}
+import type { CpuArgs, CpuTensor } from "../kernel.ts";
+import type { LinearAttributes, RangesAttributes } from "../matrix.ts";
 
 /** Joined ranges, [rows, numHeads * headDim]. */
 function joined(ranges: RangesAttributes, { inputs: [partials], rows }: CpuArgs): CpuTensor {
