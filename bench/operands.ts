@@ -116,7 +116,7 @@ export class StepOperands<A> {
 
   /** Makes everything as it was before the first step; outputs hold NaN, so that what nobody wrote shows. */
   reset(): void {
-    for (const name of ["state", "kv"]) {
+    for (const name of ["state", "kv", "sampling", "adjust"]) {
       const bytes = this.made.bytes.get(name);
       const buffer = this.bound.get(name)?.[0].buffer;
       if (bytes && buffer) this.#device.queue.writeBuffer(buffer, 0, bytes);

@@ -107,6 +107,7 @@ export function outputError(
       if (from === undefined) continue;
       const [at, index] = [row * stride + col, row * want.cols + from];
       const wanted = want.data[index];
+      if (spec.leaves === true && Number.isNaN(wanted)) continue;
       if (exact(col)) {
         if (words[at] !== wantWords[index]) return Number.POSITIVE_INFINITY;
         continue;
