@@ -40,7 +40,14 @@ const lib: UserConfig = {
     minify: true,
     chunkSizeWarningLimit,
     lib: { entry: { index: join(root, "src/index.ts"), worker: join(root, "src/worker/entry.ts") }, formats: ["es"] },
-    rolldownOptions: { output: { entryFileNames: "[name].js", chunkFileNames: ({ moduleIds }) => `chunks/${chunkName(moduleIds)}.js` } },
+    rolldownOptions: {
+      output: {
+        // Vite would leave whitespace in libraries, for pages that load them without a bundler to carry.
+        minify: { compress: true, mangle: true, codegen: { removeWhitespace: true } },
+        entryFileNames: "[name].js",
+        chunkFileNames: ({ moduleIds }) => `chunks/${chunkName(moduleIds)}.js`,
+      },
+    },
     license: { fileName: "licenses.md" },
   },
 };

@@ -44,15 +44,15 @@ export function keepWorkerEntry(): Plugin {
       if (!id.includes("/src/worker/") || !WORKER.test(code)) return undefined;
       return { code: code.replace(WORKER, PLACEHOLDER), map: null };
     },
-    renderChunk(code, chunk) {
-      if (!code.includes(PLACEHOLDER)) return undefined;
-      const folder = chunk.fileName.includes("/") ? ".." : ".";
-      return { code: code.replaceAll(PLACEHOLDER, `new URL("${folder}/worker.js", import.meta.url)`), map: null };
-    },
+    // Once minified, for a minifier would write the address otherwise.
     generateBundle(_options, bundle) {
-      const named = Object.values(bundle).some(
-        (output) => output.type === "chunk" && output.code.includes('/worker.js", import.meta.url)'),
-      );
+      let named = false;
+      for (const output of Object.values(bundle)) {
+        if (output.type !== "chunk" || !output.code.includes(PLACEHOLDER)) continue;
+        const folder = output.fileName.includes("/") ? ".." : ".";
+        output.code = output.code.replaceAll(PLACEHOLDER, `new URL("${folder}/worker.js", import.meta.url)`);
+        named = true;
+      }
       if (!named) this.error("no chunk starts worker.js: see keepWorkerEntry in scripts/vite_plugins.ts");
     },
   };
