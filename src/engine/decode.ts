@@ -2,7 +2,6 @@
 // holds the tokens that were given and no other.
 
 import { assert, ShaderloomError, throwIfAborted } from "../base/errors.ts";
-import { sampleToken, scoreToken } from "../sampling/sampler.ts";
 import { Flight } from "./flight.ts";
 import type { GenerateContext } from "./generate_context.ts";
 import type { GenerateEvent, GenerateRequest, TokenScore } from "./session.ts";
@@ -33,7 +32,7 @@ export async function* decode(
   try {
     for (;;) {
       throwIfAborted(signal);
-      const token = chooseToken(head, request, completionIds);
+      const token = head.logits ? await chooseToken(head.logits, request, completionIds) : chosenToken(head, request);
       completionIds.push(token.id);
       context.onToken();
       yield { kind: "token", ...token };
@@ -128,17 +127,25 @@ class DecodeSteps {
   }
 }
 
-function chooseToken(head: StepResult, request: GenerateRequest, completionIds: readonly number[]): { id: number; score?: TokenScore } {
-  const { id: chosen, score } = head;
-  if (chosen !== undefined) {
-    if (!score || request.logprobs === undefined) return { id: chosen };
-    return { id: chosen, score: { id: chosen, logprob: score.logprob, top: score.top.slice(0, request.logprobs) } };
-  }
-  assert(head.logits, "a step gives an id or logits");
+interface Token {
+  readonly id: number;
+  readonly score?: TokenScore;
+}
+
+/** What the GPU chose. */
+function chosenToken({ id, score }: StepResult, { logprobs }: GenerateRequest): Token {
+  assert(id !== undefined, "a step gives an id or logits");
+  if (!score || logprobs === undefined) return { id };
+  return { id, score: { id, logprob: score.logprob, top: score.top.slice(0, logprobs) } };
+}
+
+/** What the CPU chooses; its sampler is a chunk of its own, as the GPU chooses in most requests. */
+async function chooseToken(logits: Float32Array, request: GenerateRequest, completionIds: readonly number[]): Promise<Token> {
+  const { sampleToken, scoreToken } = await import("../sampling/sampler.ts");
   const allowed = request.mask?.(completionIds);
   const history = { promptIds: request.promptIds, completionIds, ...(allowed && { allowed }) };
-  const id = sampleToken(head.logits, request.sampling, history, completionIds.length);
-  return request.logprobs === undefined ? { id } : { id, score: scoreToken(head.logits, id, request.logprobs) };
+  const id = sampleToken(logits, request.sampling, history, completionIds.length);
+  return request.logprobs === undefined ? { id } : { id, score: scoreToken(logits, id, request.logprobs) };
 }
 
 /** Whether a request ended because its mask left nothing to choose. */

@@ -1,7 +1,7 @@
 // A row of the `score` section: the most likely ids with their logits, and what makes log-probabilities of logits.
 
 import { rowStride } from "../base/layout.ts";
-import { numericError } from "../sampling/sampler.ts";
+import { numericError } from "../sampling/errors.ts";
 
 /** One output row scored on the GPU. */
 export interface RowScore {

@@ -3,7 +3,7 @@
 import { assert } from "../base/errors.ts";
 import { chosenFlag, chosenWords, noToken } from "../base/layout.ts";
 import type { ReadbackSlot } from "../gpu/readback.ts";
-import { deadEndError, numericError } from "../sampling/sampler.ts";
+import { deadEndError, numericError } from "../sampling/errors.ts";
 import { readScore, type RowScore, usedScoreWords } from "./row_score.ts";
 import type { CompiledPhase, RunnerParts } from "./runner_parts.ts";
 

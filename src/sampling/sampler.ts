@@ -6,9 +6,10 @@
 // top-k left. Min-p compares with the most likely token, so it commutes with the other two.
 
 import { maskWords } from "../base/layout.ts";
-import { assert, ShaderloomError } from "../base/errors.ts";
+import { assert } from "../base/errors.ts";
 import { randomUnit } from "../base/rng.ts";
 import { drawToken } from "./draw.ts";
+import { deadEndError, numericError } from "./errors.ts";
 import { samplingRule } from "./packed.ts";
 import type { SamplingParams } from "./params.ts";
 import { penalizedLogits } from "./penalties.ts";
@@ -23,22 +24,6 @@ export interface ScoredToken {
   readonly id: number;
   readonly logprob: number;
   readonly top: ReadonlyArray<{ readonly id: number; readonly logprob: number }>;
-}
-
-/** The error of a row that holds NaN or positive infinity, or nothing finite. */
-export function numericError(): ShaderloomError {
-  return new ShaderloomError(
-    "GPU.numeric",
-    "The model produced values that are not numbers. Load it again, with activations: 'f32' if another class was chosen; if it happens again the file or the driver is at fault.",
-  );
-}
-
-/** The error of a mask that allows no token. */
-export function deadEndError(): ShaderloomError {
-  return new ShaderloomError(
-    "GRAMMAR.dead_end",
-    "No token of the vocabulary is allowed here. Change the grammar or schema so that every beginning it accepts can go on or end.",
-  );
 }
 
 function finiteArgMax(logits: Float32Array): number {
