@@ -1,4 +1,8 @@
-// Takes comments and blank lines out of a shader. WGSL has no strings, so `//` and `/*` always open a comment; block comments nest.
+// Takes comments, blank lines and spaces that separate nothing out of a shader. WGSL has no strings, so `//` and `/*` always open a comment;
+// block comments nest.
+
+/** Spaces that a token ends without: beside brackets and separators, and between an operator and what is none. */
+const idle = / +(?=[()[\]{},;:])|(?<=[()[\]{},;:]) +|(?<=[\w.]) +(?=[-+*/%=<>|&^!])|(?<=[-+*/%=<>|&^!]) +(?=[\w.])/g;
 
 /**
  * @param text a .wgsl file
@@ -17,6 +21,6 @@ export function stripWgsl(text) {
     else if (token === "\n") code += "\n";
     else if (token.startsWith("//") && token.includes("*/")) throw new Error("a `//` inside a block comment hides its end");
   }
-  const lines = code.split("\n").map((line) => line.trim());
+  const lines = code.split("\n").map((line) => line.trim().replaceAll(idle, ""));
   return lines.filter((line) => line !== "").join("\n");
 }
