@@ -1,8 +1,8 @@
 // Prints what the package weighs, gzipped, and fails when the runtime outgrows its budget.
 // The runtime is what index.js, worker.js and the engine that either of them starts pull in, and the shaders of one class of devices: a
 // device is a GPU or a CPU driver, never both, so the larger of the two counts, with what they share. Listed apart are the self-test,
-// which every load fetches beside its weights, and chunks that not every model needs (its kind of tokenizer and of file, chat templates,
-// downloads and their store).
+// which every load fetches beside its weights, and chunks that not every model or adapter needs (its kind of tokenizer and of file, its
+// formats, chat templates, downloads and their store, the shaders of the int8 class and of matrix hardware, the CPU sampler).
 import { readFileSync, readdirSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
 import { gzipSync } from "node:zlib";

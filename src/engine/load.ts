@@ -65,7 +65,7 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
     maxBindingBytes: options.maxBindingBytes,
   });
   // Fetched beside the model's header.
-  const shaders = openShaderFiles(opened.caps.deviceClass);
+  const shaders = openShaderFiles({ caps: opened.caps, deviceClass: opened.caps.deviceClass, precision: options.activations ?? "f32" });
   void shaders.catch(() => undefined);
   const ledger = new BufferLedger(opened.device);
   const stop = new AbortController();

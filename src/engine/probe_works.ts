@@ -78,7 +78,7 @@ export class WorkMaker {
     const { rows, maxRows = rows } = step;
     const { key, header, bindings, files, usesStep } = variant;
     const request = { label: key, header, bindings, files, ...(usesStep ? { stepRows: maxRows } : {}) };
-    this.#pipelines ??= openShaderFiles(this.#target.deviceClass).then((texts) => createPipelineCache(this.#device, texts));
+    this.#pipelines ??= openShaderFiles(this.#target).then((texts) => createPipelineCache(this.#device, texts));
     const pipelines = await this.#pipelines;
     const { pipeline, tensors, step: stepLayout } = await pipelines.get(request);
     const specs = { operands: kernel.operands(attributes), outputs: kernel.outputs(attributes) };

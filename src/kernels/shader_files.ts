@@ -1,7 +1,7 @@
-// The texts of shaders/ by their paths below that folder, in chunks of a device class. What a model may never need comes with its user
+// The texts of shaders/ by their paths below that folder, in chunks for kinds of targets. What a model may never need comes with its user
 // instead: the parts of weight formats (formats/format.ts) and the kernel of peaks (peak.ts).
 
-import type { DeviceClass } from "../gpu/caps.ts";
+import type { KernelTarget } from "./kernel.ts";
 
 /** `gemv.wgsl` -> its text. */
 export type ShaderFiles = ReadonlyMap<string, string>;
@@ -13,12 +13,17 @@ export function shaderFilesOf(...chunks: ReadonlyArray<Readonly<Record<string, s
 }
 
 /**
- * The files of every variant that a device of this class may run.
+ * The files of every variant that a target may run.
  * @throws when a script cannot be fetched
  */
-export async function openShaderFiles(deviceClass: DeviceClass): Promise<ShaderFiles> {
-  // Side by side: neither waits for the other to be fetched.
-  const own = deviceClass === "cpu" ? import("./shader_texts/cpu_shaders.ts") : import("./shader_texts/gpu_shaders.ts");
-  const [shared, { modules }] = await Promise.all([import("./shader_texts/shared_shaders.ts"), own]);
-  return shaderFilesOf(shared.modules, modules);
+export async function openShaderFiles({ caps, deviceClass, precision }: Omit<KernelTarget, "maxRows">): Promise<ShaderFiles> {
+  // Side by side: none waits for another to be fetched.
+  const chunks = [
+    import("./shader_texts/shared_shaders.ts"),
+    deviceClass === "cpu" ? import("./shader_texts/cpu_shaders.ts") : import("./shader_texts/gpu_shaders.ts"),
+    ...(precision === "int8" ? [import("./shader_texts/int8_shaders.ts")] : []),
+    ...(caps.subgroupMatrix.length > 0 ? [import("./shader_texts/matrix_shaders.ts")] : []),
+  ];
+  const opened = await Promise.all(chunks);
+  return shaderFilesOf(...opened.map(({ modules }) => modules));
 }

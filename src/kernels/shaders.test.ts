@@ -1,13 +1,15 @@
 // The rules that every shader file keeps, read from the text: length, opening comment, no subgroups, no file without a user.
 
-import { expect, test } from "vitest";
-import type { Caps, DeviceClass } from "../gpu/caps.ts";
+import { describe, expect, test } from "vitest";
+import type { Caps } from "../gpu/caps.ts";
 import type { ShaderFile } from "../gpu/shader.ts";
 import { type TestedKernel, testedKernels } from "../testing/kernel_cases/index.ts";
 import { shaderFiles } from "../testing/shader_files.ts";
 import type { Precision, Variant } from "./kernel.ts";
 import { modules as cpuModules } from "./shader_texts/cpu_shaders.ts";
 import { modules as gpuModules } from "./shader_texts/gpu_shaders.ts";
+import { modules as int8Modules } from "./shader_texts/int8_shaders.ts";
+import { modules as matrixModules } from "./shader_texts/matrix_shaders.ts";
 import { modules as sharedModules } from "./shader_texts/shared_shaders.ts";
 import { openShaderFiles, shaderFilesOf } from "./shader_files.ts";
 
@@ -54,32 +56,43 @@ test.each([...shaderFiles])("%s opens with its contract and stays short", (_, te
   expect(text.split("\n").length).toBeLessThanOrEqual(201);
 });
 
-/** The listed files that variants of a class name, as keys of both classes end with the class. */
-function namedBy(deviceClass: DeviceClass): Set<string> {
-  const own = variants.filter(({ key }) => key.endsWith(`/${deviceClass}`));
-  return new Set(own.flatMap(({ files }) => files.filter((file) => typeof file === "string")));
+/** The listed files that some variants name. */
+function namedBy(some: (variant: Variant) => boolean): Set<string> {
+  return new Set(variants.filter(some).flatMap(({ files }) => files.filter((file) => typeof file === "string")));
 }
+
+const usesMatrix = ({ key }: Variant): boolean => key.includes("subgroup_matrix");
 
 test("every shader file belongs to a variant", () => {
   const used = new Set<unknown>(variants.flatMap(({ files }) => files));
   expect([...shaderFiles.keys()].filter((file) => !used.has(file))).toEqual([]);
 });
 
-test.each(["cpu", "gpu"] as const)("what opens for class %s has every file of its variants", async (deviceClass) => {
-  const opened = await openShaderFiles(deviceClass);
-  const named = namedBy(deviceClass);
-  expect(named.size).toBeGreaterThan(30);
-  expect([...named].filter((file) => opened.get(file) !== shaderFiles.get(file) || !opened.has(file))).toEqual([]);
+describe.each(["cpu", "gpu"] as const)("on class %s", (deviceClass) => {
+  test.each(["f32", "f16", "int8"] as const)("what opens for %s has every file of its variants", async (precision) => {
+    const opened = await openShaderFiles({ caps, deviceClass, precision });
+    const named = namedBy((variant) => variant.key.endsWith(`/${deviceClass}`) && variant.precision === precision);
+    expect(named.size).toBeGreaterThan(30);
+    expect([...named].filter((file) => !opened.has(file))).toEqual([]);
+  });
 });
 
-test("a chunk of shaders has what its devices use and nothing else", () => {
-  const [cpu, gpu] = [namedBy("cpu"), namedBy("gpu")];
-  const strangers = {
-    shared: [...shaderFilesOf(sharedModules).keys()].filter((file) => !cpu.has(file) || !gpu.has(file)),
-    cpu: [...shaderFilesOf(cpuModules).keys()].filter((file) => !cpu.has(file) || gpu.has(file)),
-    gpu: [...shaderFilesOf(gpuModules).keys()].filter((file) => !gpu.has(file) || cpu.has(file)),
+test("a chunk of shaders has what its targets use and nothing else", () => {
+  const usual = (variant: Variant): boolean => variant.precision !== "int8" && !usesMatrix(variant);
+  const cpu = namedBy((variant) => usual(variant) && variant.key.endsWith("/cpu"));
+  const gpu = namedBy((variant) => usual(variant) && variant.key.endsWith("/gpu"));
+  const matrix = namedBy(usesMatrix);
+  const either = new Set([...cpu, ...gpu]);
+  const expected = {
+    shared: [...cpu].filter((file) => gpu.has(file)),
+    cpu: [...cpu].filter((file) => !gpu.has(file)),
+    gpu: [...gpu].filter((file) => !cpu.has(file)),
+    matrix: [...matrix].filter((file) => !either.has(file)),
+    int8: [...namedBy(({ precision }) => precision === "int8")].filter((file) => !either.has(file)),
   };
-  expect(strangers).toEqual({ shared: [], cpu: [], gpu: [] });
+  const chunks = { shared: sharedModules, cpu: cpuModules, gpu: gpuModules, matrix: matrixModules, int8: int8Modules };
+  const found = Object.entries(chunks).map(([name, modules]) => [name, [...shaderFilesOf(modules).keys()].toSorted()]);
+  expect(Object.fromEntries(found)).toEqual(Object.fromEntries(Object.entries(expected).map(([name, files]) => [name, files.toSorted()])));
 });
 
 test("no default variant uses subgroups, so none depends on their size", () => {

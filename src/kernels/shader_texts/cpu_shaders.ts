@@ -4,8 +4,9 @@
 export const modules: Record<string, string> = import.meta.glob(
   [
     "../../../shaders/*_cpu.wgsl",
-    "../../../shaders/parts/{attend,columns,queries}/*.wgsl",
-    "../../../shaders/parts/{codes/thread,rows/blocks}.wgsl",
+    "!../../../shaders/rms_norm_codes_cpu.wgsl",
+    "../../../shaders/parts/attend/*.wgsl",
+    "../../../shaders/parts/{columns/two,columns/four,columns/eight,queries/store}.wgsl",
   ],
   { query: "?raw", import: "default", eager: true },
 );

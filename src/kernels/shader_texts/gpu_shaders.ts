@@ -3,10 +3,10 @@
 /** By their paths from here. */
 export const modules: Record<string, string> = import.meta.glob(
   [
-    "../../../shaders/{attention_decode,attention_merge,attention_prefill,gemm,gemm_packed,gemm_subgroup_matrix,gemv,gemv_lut}.wgsl",
+    "../../../shaders/{attention_decode,attention_merge,attention_prefill,gemm,gemv,gemv_lut}.wgsl",
     "../../../shaders/{heads,rms_norm,sample_tiles,top_k}.wgsl",
     "../../../shaders/parts/{block,lanes,newest,prologue,reduce,slices,sums}/*.wgsl",
-    "../../../shaders/parts/{dot/f32_fours,dot/norm,dot/ranges,fours/codes}.wgsl",
+    "../../../shaders/parts/dot/{f32_fours,norm,ranges}.wgsl",
   ],
   { query: "?raw", import: "default", eager: true },
 );
