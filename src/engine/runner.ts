@@ -6,7 +6,6 @@ import { maskWords } from "../base/layout.ts";
 import type { StepRow } from "../kernels/kernel.ts";
 import { PrefillPace } from "./prefill_pace.ts";
 import { type PrefillStep, PrefillSubmits } from "./prefill_submits.ts";
-import { scorePrompt } from "./prompt_scores.ts";
 import type { RowScore } from "./row_score.ts";
 import type { RunnerParts } from "./runner_parts.ts";
 import type { SlotRequest } from "./sampling_state.ts";
@@ -144,6 +143,8 @@ export class Runner {
   /** See `scorePrompt`. */
   async score(rows: readonly StepRow[], targets: readonly number[]): Promise<RowScore[]> {
     this.#steps++;
+    // A chunk of its own: few requests want log-probabilities of their prompt.
+    const { scorePrompt } = await import("./prompt_scores.ts");
     return scorePrompt(this.#parts, rows, targets);
   }
 
