@@ -91,6 +91,10 @@ describe("engine options", () => {
     expect(check({ execution })).toMatchObject({ execution });
     expect(executionRanges.chunkTokens.max).toBe(chunkRows);
     for (const fusion of ["auto", "off", []]) expect(check({ execution: { fusion } })).toMatchObject({ execution: { fusion } });
+    expect(checkEstimateOptions({ model: "a.gguf", execution: { fusion: "off" } })).toEqual({
+      model: "a.gguf",
+      execution: { fusion: "off" },
+    });
   });
   test("no options at all", () => {
     expect(refusal(() => checkEngineOptions(undefined as never)).code).toBe("REQUEST.request");
@@ -129,6 +133,7 @@ describe("options of estimate and probe", () => {
     ["store", { mode: "never" }],
     ["quantize", 8],
     ["checkWeights", true],
+    ["execution", { fusion: "on" }],
   ])("estimate's %s refuses %o", (name, value) => {
     expect(refusal(() => checkEstimateOptions({ model: "a.gguf", [name]: value })).code).toBe(`REQUEST.${name}`);
   });

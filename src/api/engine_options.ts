@@ -24,6 +24,21 @@ const OPTION_NAMES = [
   "execution",
 ];
 
+const ESTIMATE_NAMES = [
+  "model",
+  "worker",
+  "contextLength",
+  "signal",
+  "gpu",
+  "activations",
+  "deviceClass",
+  "hub",
+  "store",
+  "quantize",
+  "execution",
+  "probe",
+];
+
 const MAX_FILES = 1024;
 
 const MAX_CONTEXT = 1 << 24;
@@ -115,11 +130,10 @@ export function checkEngineOptions(options: EngineOptions): EngineOptions {
   checkChoice(fields, "tuning", ["auto", "race", "off"]);
   if (fields.get("sha256") !== undefined) checkHashes(fields.get("sha256"));
   checkFlag(fields, "checkWeights");
-  if (fields.get("execution") !== undefined) checkExecution(fields.get("execution"));
   return { ...options };
 }
 
-/** The options that loading, estimating and probing share. */
+/** The options that loading and estimating share. */
 function checkModelOptions(fields: Fields): void {
   if (!isModelLocation(fields.get("model"))) {
     throw requestError(
@@ -133,6 +147,7 @@ function checkModelOptions(fields: Fields): void {
   if (fields.get("hub") !== undefined) checkHub(fields.get("hub"));
   if (fields.get("store") !== undefined) checkStore(fields.get("store"));
   checkChoice(fields, "quantize", ["q8_0", "q4_0", "q4_k"]);
+  if (fields.get("execution") !== undefined) checkExecution(fields.get("execution"));
   checkAdapterOptions(fields);
 }
 
@@ -152,8 +167,7 @@ function checkAdapterOptions(fields: Fields): void {
  * @throws {ShaderloomError} REQUEST.<option>
  */
 export function checkEstimateOptions(options: EstimateOptions): EstimateOptions {
-  const names = ["model", "worker", "contextLength", "signal", "gpu", "activations", "deviceClass", "hub", "store", "quantize", "probe"];
-  const fields = readFields(options, "", names);
+  const fields = readFields(options, "", ESTIMATE_NAMES);
   checkModelOptions(fields);
   const probe = fields.get("probe");
   if (probe !== undefined && !isProbe(probe)) throw requestError("probe", "what probe() gave", probe);

@@ -50,7 +50,7 @@ export interface EngineOptions {
 /** Options of `estimate`. */
 export interface EstimateOptions extends Pick<
   EngineOptions,
-  "model" | "contextLength" | "activations" | "deviceClass" | "hub" | "gpu" | "store" | "signal" | "quantize"
+  "model" | "contextLength" | "activations" | "deviceClass" | "hub" | "gpu" | "store" | "signal" | "quantize" | "execution"
 > {
   /** A probe of before, to skip measuring. */
   readonly probe?: AdapterProbe;

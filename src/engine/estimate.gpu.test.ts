@@ -10,6 +10,7 @@ import { errorCode } from "../testing/typed_error.ts";
 import { bytesSource } from "../weights/byte_source.ts";
 import { openGguf } from "../weights/gguf/gguf.ts";
 import { estimateSession, probeSession } from "./estimate.ts";
+import type { ExecutionOptions } from "./execution.ts";
 import { loadSession } from "./load.ts";
 import { buildModel } from "./model.ts";
 import { placeRunner, planRunner } from "./placement.ts";
@@ -19,6 +20,9 @@ const models: ReadonlyArray<readonly [string, TinyModelOptions]> = [
   ["q4_0, 5000 tokens trained", { format: "q4_0", architecture: "qwen2", contextLength: 5000 }],
   ["q4_k", { format: "q4_k", hidden: 256, ffn: 512, architecture: "qwen3" }],
 ];
+
+/** What is joined decides which activations there are, and so what they take. */
+const fusions: ReadonlyArray<ExecutionOptions["fusion"]> = ["auto", "off", ["qkv", "norm"]];
 
 for (const [name, options] of models) {
   test(`GPU bytes are those of the load: ${name}`, async (context) => {
@@ -30,15 +34,15 @@ test("GPU bytes of the other class of programs are those of buffers on a device"
   const gpu = await gpuOrSkip(context);
   const deviceClass = "gpu";
   const probe = fakeProbe({ adapter: { ...fakeProbe().adapter, deviceClass } });
-  for (const [, options] of models) {
+  for (const [fusion, [, options]] of fusions.flatMap((one) => models.map((model) => [one, model] as const))) {
     const model = tinyModel(options);
-    const verdict = await estimateSession({ model, gpu, probe, deviceClass });
+    const verdict = await estimateSession({ model, gpu, probe, deviceClass, execution: { fusion } });
     // Compiling these programs takes software adapters long, and allocates nothing.
     const opened = await openDevice(gpu, { deviceClass });
     const source = bytesSource(model);
     const built = await buildModel(await openGguf(source), source, { caps: opened.caps });
     const ledger = new BufferLedger(opened.device);
-    placeRunner(planRunner(built, opened.caps), built, opened.device, ledger);
+    placeRunner(planRunner(built, opened.caps, fusion), built, opened.device, ledger);
     const { total } = ledger.bytes();
     ledger.destroyAll();
     opened.destroy();
@@ -49,8 +53,8 @@ test("GPU bytes of the other class of programs are those of buffers on a device"
 async function expectSameBytes(
   gpu: GPU,
   options: TinyModelOptions,
-  more: { activations?: "f32" | "f16" | "int8"; contextLength?: number },
-): Promise<void> {
+  more: { activations?: "f32" | "f16" | "int8"; contextLength?: number; execution?: ExecutionOptions },
+): Promise<number> {
   const model = tinyModel(options);
   const probe = fakeProbe({
     activations: more.activations ?? "f32",
@@ -67,6 +71,7 @@ async function expectSameBytes(
     expect(verdict).toMatchObject({ parameters, contextLength, fits: true, probe });
     const pages = Math.ceil(contextLength / 32);
     expect(verdict.gpu.kv).toBe((gpuBytes.kv / kvPages.capacity) * Math.max(pages, kvPages.capacity));
+    return verdict.gpu.scratch;
   } finally {
     session.destroy();
   }
@@ -77,6 +82,16 @@ test("GPU bytes are those of the load in other precisions, with a context of one
   await expectSameBytes(gpu, { contextLength: 2048 }, { activations: "int8", contextLength: 777 });
   const adapter = await gpu.requestAdapter();
   if (adapter?.features.has("shader-f16")) await expectSameBytes(gpu, { contextLength: 2048 }, { activations: "f16" });
+});
+
+test("GPU bytes are those of the load whatever is joined", async (context) => {
+  const gpu = await gpuOrSkip(context);
+  const options = { format: "q4_0" } as const;
+  const { gpu: auto } = await estimateSession({ model: tinyModel(options), gpu, probe: fakeProbe() });
+  // Were they the same, the verdict need not have listened.
+  for (const fusion of ["off", ["qkv", "norm"]] as const) {
+    expect(await expectSameBytes(gpu, options, { execution: { fusion } })).not.toBe(auto.scratch);
+  }
 });
 
 test("a verdict measures this adapter, and is of use again", async (context) => {

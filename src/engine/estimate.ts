@@ -7,6 +7,7 @@ import type { Caps } from "../gpu/caps.ts";
 import { readCaps, requestAdapter } from "../gpu/device.ts";
 import { ggmlTypeName } from "../weights/gguf/ggml_types.ts";
 import { elementsOf, type ModelHeader, packedBytes } from "../weights/tensor_info.ts";
+import type { ExecutionOptions } from "./execution.ts";
 import { draftModel, type ModelDraft } from "./model_draft.ts";
 import { type FactsOptions, type ModelFacts, readFacts } from "./model_facts.ts";
 import { measureNeed } from "./need.ts";
@@ -21,6 +22,8 @@ export interface EstimateSessionOptions extends FactsOptions {
   readonly contextLength?: number | undefined;
   readonly activations?: "f32" | "f16" | "int8" | undefined;
   readonly deviceClass?: "gpu" | "cpu" | undefined;
+  /** As for the load: which calls are joined tells what activations take. */
+  readonly execution?: ExecutionOptions | undefined;
   /** Default `navigator.gpu`. */
   readonly gpu?: GPU | undefined;
   /** A probe of before; another is made when it lacks a format of the model or was made for other activations. */
@@ -47,7 +50,7 @@ export async function estimateSession(options: EstimateSessionOptions): Promise<
   const { caps, problem } = await capsOf(gpu, options);
   const draft = await draftModel(facts.file, { ...options, caps });
   const problems = problem ? [problem, ...draft.problems] : draft.problems;
-  const plan = draft.model && planRunner(draft.model, caps);
+  const plan = draft.model && planRunner(draft.model, caps, options.execution?.fusion);
   const judged = { facts, draft, plan, need: plan && draft.model ? measureNeed(plan, draft.model) : nothing };
   if (problem || !plan) return compose({ ...judged, problems, probe: undefined, trial: undefined });
   try {
