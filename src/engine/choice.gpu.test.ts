@@ -65,13 +65,14 @@ const samplings: ReadonlyArray<Partial<SamplingParams>> = [
 
 test("seeded texts, step by step with six in flight, are those of the CPU's sampler", async (context) => {
   await withBoth(await gpuOrSkip(context), async (onGpu, onCpu) => {
+    expect([onGpu, onCpu].map((session) => session.stats().tokensInFlight)).toEqual([6, 1]);
     for (const [index, sampling] of samplings.entries()) {
       for (const seed of [1, 2]) {
         const wanted = request({ sampling: { ...greedySampling, ...sampling, seed } });
         expect(await idsOf(onGpu, wanted), `sampling ${index}, seed ${seed}`).toEqual(await idsOf(onCpu, wanted));
       }
     }
-    expect(onGpu.stats().tokensInFlight).toBe(6);
+    expect([onGpu, onCpu].map((session) => session.stats().tokensInFlight)).toEqual([6, 1]);
   });
 });
 
@@ -107,10 +108,12 @@ test("a mask is asked for before every token, one at a time, and holds", async (
       expect(asked).toEqual(Array.from({ length: 20 }, (_, index) => ids.slice(0, index)));
       expect(ids.filter((id, index) => index % 2 === 0 && ![65, 66, 200].includes(id))).toEqual([]);
       texts.push(ids);
+      expect(session.stats().tokensInFlight).toBe(1);
     }
     expect(texts[0]).toEqual(texts[1]);
     // The next request has none.
     expect(await idsOf(onGpu, request())).toEqual(await idsOf(onCpu, request()));
+    expect(onGpu.stats().tokensInFlight).toBe(6);
   });
 });
 

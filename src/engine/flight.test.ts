@@ -118,10 +118,16 @@ describe("Flight", () => {
   });
 
   test("one at a time where each needs the one before", async () => {
-    const flight = new Flight<number>(new FlightPace(8), { most: 1 });
+    const pace = new FlightPace(8);
+    const flight = new Flight<number>(pace, { most: 1 });
     flight.launch(Promise.resolve(1));
     expect(flight.room).toBe(false);
     await flight.next();
     expect(flight.room).toBe(true);
+    expect(pace.inFlight).toBe(1);
+    const next = new Flight<number>(pace);
+    next.launch(Promise.resolve(2));
+    expect(next.room).toBe(true);
+    expect(pace.inFlight).toBe(8);
   });
 });

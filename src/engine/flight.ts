@@ -42,6 +42,7 @@ const leastWindow = 4;
 /** Owns the number of tokens in flight of a session, from request to request. */
 export class FlightPace {
   readonly #forced: number | undefined;
+  #most: number = mostInFlight;
   #inFlight = 2;
   #idleLatencies: number[] = [];
   #idle = true;
@@ -54,12 +55,17 @@ export class FlightPace {
     this.#forced = forced;
   }
 
+  /** Of the request that began last. */
   get inFlight(): number {
-    return this.#forced ?? this.#inFlight;
+    return Math.min(this.#forced ?? this.#inFlight, this.#most);
   }
 
-  /** A request begins, on an idle GPU. */
-  begin(): void {
+  /**
+   * A request begins, on an idle GPU.
+   * @param most  that it can have in flight
+   */
+  begin(most: number): void {
+    this.#most = most;
     this.#idle = true;
     this.#results = 0;
   }
@@ -110,7 +116,7 @@ export class Flight<T> {
     this.#pace = pace;
     this.#most = most;
     this.#now = now;
-    pace.begin();
+    pace.begin(most);
   }
 
   /** Steps in flight. */
@@ -120,7 +126,7 @@ export class Flight<T> {
 
   /** Whether another step may be submitted. */
   get room(): boolean {
-    return this.#launched.length < Math.min(this.#pace.inFlight, this.#most);
+    return this.#launched.length < this.#pace.inFlight;
   }
 
   /** Notes a step that was just submitted. */

@@ -92,14 +92,15 @@ function contextOf(
   { model, runner, execution }: SessionParts,
   counts: { tokensGenerated: number; discardedTokens: number },
 ): GenerateContext {
+  const sampler = execution.sampler ?? "gpu";
   return {
     runner,
     sequence: new Sequence(0),
     contextLength: model.contextLength,
     vocabSize: model.config.vocabSize,
     chunkRows: Math.min(execution.chunkTokens ?? chunkRows, chunkRows),
-    sampler: execution.sampler ?? "gpu",
-    pace: new FlightPace(execution.tokensInFlight),
+    sampler,
+    pace: new FlightPace(sampler === "cpu" ? 1 : execution.tokensInFlight),
     onToken: () => void counts.tokensGenerated++,
     onDiscard: (tokens) => void (counts.discardedTokens += tokens),
   };

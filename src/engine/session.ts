@@ -136,7 +136,10 @@ export interface SessionStats {
   /** Of these, steps of a row for each sequence. */
   readonly decodeSteps: number;
   readonly tokensGenerated: number;
-  /** Decode steps that are submitted before the first of them is awaited, as last measured or as forced. */
+  /**
+   * Decode steps that are submitted before the first of them is awaited, as last measured or as forced; 1 after a request whose steps need the
+   * token before: where the CPU chooses it, or a mask or more scores than the GPU tells are asked for.
+   */
   readonly tokensInFlight: number;
   /** Tokens that were computed ahead and thrown away, because a request ended before them. */
   readonly discardedTokens: number;
