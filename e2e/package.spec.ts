@@ -164,7 +164,7 @@ test("without its worker script the engine runs in the page, unless a worker was
   }
 });
 
-for (const part of ["gguf_vocabulary", "self_test"]) {
+for (const part of ["gguf_vocabulary", "self_test", "shared_shaders"]) {
   test(`without ${part}.js, which loads fetch on their way, a load fails with NET.script`, async ({ page }) => {
     const folder = plainSite(app, `no-${part}`);
     rmSync(join(folder, `shaderloom/chunks/${part}.js`));

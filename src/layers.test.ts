@@ -151,6 +151,15 @@ describe("rooms", () => {
     expect(wrong.filter((line) => line !== undefined)).toEqual([]);
   });
 
+  test("references of kernels are read by the self-test and the interpreter alone, so that no model carries them", () => {
+    const readers = modules.filter(({ path }) => !path.startsWith("kernels/references/"));
+    const found = readers.filter((from) =>
+      from.imports.some(({ specifier }) => resolve(from, specifier).startsWith("kernels/references/")),
+    );
+    const allowed = ["graph/interpret.ts", "tuning/kernel_check.ts", "tuning/operands.ts", "tuning/product_check.ts"];
+    expect(found.map(({ path }) => path).toSorted()).toEqual(allowed);
+  });
+
   test("no file imports itself through others", () => {
     const edges = new Map<string, string[]>();
     for (const source of modules) {
