@@ -12,7 +12,6 @@ import type { StoreDiagnostics } from "../store/diagnostics.ts";
 import type { PlainError } from "../base/errors.ts";
 import type { Profile, ProfileOptions } from "./profile_report.ts";
 
-export type { ExecutionOptions } from "./execution.ts";
 export type { ChromeTrace, Profile, ProfileOptions } from "./profile_report.ts";
 export type { TuneProgress, TuneReport } from "../tuning/tune.ts";
 export type { KernelReport, TuningMode } from "../tuning/report.ts";

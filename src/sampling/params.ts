@@ -32,14 +32,3 @@ export const greedySampling: SamplingParams = {
   logitBias: new Map(),
   seed: 0,
 };
-
-/** Whether argmax over the raw logits decides, so that only an id has to leave the GPU. */
-export function isPlainGreedy(params: SamplingParams): boolean {
-  return (
-    params.temperature === 0 &&
-    params.repetitionPenalty === 1 &&
-    params.frequencyPenalty === 0 &&
-    params.presencePenalty === 0 &&
-    params.logitBias.size === 0
-  );
-}

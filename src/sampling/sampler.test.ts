@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { ShaderloomError } from "../base/errors.ts";
 import { seededRng } from "../base/rng.ts";
 import { keepNucleus } from "./nucleus.ts";
-import { greedySampling, isPlainGreedy } from "./params.ts";
+import { greedySampling } from "./params.ts";
 import type { SamplingParams } from "./params.ts";
 import { penalizedLogits } from "./penalties.ts";
 import { sampleToken, scoreToken } from "./sampler.ts";
@@ -181,15 +181,6 @@ describe("penalties", () => {
     const ban = new Map([[4, -100]]);
     expect(sampleToken(logits, { ...greedySampling, logitBias: ban }, history, 0)).toBe(2);
     for (let i = 0; i < 200; i++) expect(sampleToken(logits, params({ logitBias: ban }), history, i)).not.toBe(4);
-  });
-  test("each penalty needs logits on the CPU, sampling filters alone do not in greedy", () => {
-    expect(isPlainGreedy(greedySampling)).toBe(true);
-    expect(isPlainGreedy({ ...greedySampling, topP: 0.5, topK: 4 })).toBe(true);
-    expect(isPlainGreedy({ ...greedySampling, repetitionPenalty: 1.1 })).toBe(false);
-    expect(isPlainGreedy({ ...greedySampling, frequencyPenalty: 0.1 })).toBe(false);
-    expect(isPlainGreedy({ ...greedySampling, presencePenalty: 0.1 })).toBe(false);
-    expect(isPlainGreedy({ ...greedySampling, logitBias: new Map([[1, 1]]) })).toBe(false);
-    expect(isPlainGreedy(params({}))).toBe(false);
   });
 });
 
