@@ -13,7 +13,7 @@ export type Peaks = ComputePeaks;
 export async function measurePeaks(device: GPUDevice, caps: Caps, options: TimingOptions = {}): Promise<Peaks> {
   const maker = new WorkMaker(device, { caps, deviceClass: caps.deviceClass, precision: "f32", maxRows: 1 });
   try {
-    const works = await makePeakWorks(maker, caps, { everyVariant: true });
+    const works = await makePeakWorks(maker, caps);
     const times = await timeWorks(
       device,
       works.map(({ work }) => work),

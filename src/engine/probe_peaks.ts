@@ -22,23 +22,20 @@ function attributesFor(kind: keyof ComputePeaks, { software }: Caps): PeakAttrib
   return software ? { numbers, threads: 1 << 10, rounds: 256, chains: 3 } : { numbers, threads: 1 << 18, rounds: 128, chains: 8 };
 }
 
-/** Which peaks. */
-export interface PeakWish {
-  /** Default all that the adapter has. */
-  readonly kinds?: ReadonlyArray<keyof ComputePeaks>;
-  /** All shapes of workgroups, of which the fastest counts; else the first of each kind. */
-  readonly everyVariant?: boolean;
-}
+const allKinds = ["f32", "f16", "packedDot"] as const;
 
-export async function makePeakWorks(maker: WorkMaker, caps: Caps, wish: PeakWish = {}): Promise<PeakWork[]> {
-  const { kinds = ["f32", "f16", "packedDot"], everyVariant = false } = wish;
+/** Works of all shapes of workgroups, of which the fastest of a kind counts. */
+export async function makePeakWorks(
+  maker: WorkMaker,
+  caps: Caps,
+  kinds: ReadonlyArray<keyof ComputePeaks> = allKinds,
+): Promise<PeakWork[]> {
   const making = kinds.flatMap((kind) => {
     const attributes = attributesFor(kind, caps);
     const target: KernelTarget = { caps, deviceClass: caps.deviceClass, precision: kind === "f16" ? "f16" : "f32", maxRows: 1 };
     const step = { rows: 1, outputRows: 1, contextTokens: 1 };
     const { macs } = peak.work(attributes, step);
-    const variants = peak.variants(attributes, target);
-    return (everyVariant ? variants : variants.slice(0, 1)).map(async (variant): Promise<PeakWork> => ({
+    return peak.variants(attributes, target).map(async (variant): Promise<PeakWork> => ({
       kind,
       macs,
       work: await maker.makeVariant(peak, attributes, { variant, step: { rows: 1 } }),
@@ -47,7 +44,7 @@ export async function makePeakWorks(maker: WorkMaker, caps: Caps, wish: PeakWish
   return Promise.all(making);
 }
 
-/** @param times  milliseconds of one repetition of each work */
+/** The best of each kind. @param times  milliseconds of one repetition of each work */
 export function peaksOf(works: ReadonlyArray<Pick<PeakWork, "kind" | "macs">>, times: readonly number[]): ComputePeaks {
   const best = (kind: keyof ComputePeaks): number =>
     Math.max(0, ...works.flatMap((work, index) => (work.kind === kind ? (work.macs * 1000) / times[index] : [])));

@@ -86,7 +86,7 @@ async function measureLimits({ device, caps, precision }: ProfileParts, timer: T
   const measure = async (): Promise<Limits> => {
     const copy = await makeCopyWork(maker, target);
     const kind = precision === "int8" ? "packedDot" : "f32";
-    const peaks = await makePeakWorks(maker, caps, { kinds: [kind] });
+    const peaks = await makePeakWorks(maker, caps, [kind]);
     const [copyMs, ...peakMs] = await timeWorks(timer, [copy.work, ...peaks.map(({ work }) => work)]);
     return { copyBytesPerSecond: (copy.bytes * 1000) / copyMs, macsPerSecond: peaksOf(peaks, peakMs)[kind] };
   };
