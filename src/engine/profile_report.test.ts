@@ -46,6 +46,15 @@ test("a table has totals by kernel and all dispatches, longest first, in aligned
   expect(tableOf({ ...facts, timestamps: false, quantumMs: 0.1 })).toContain("The wall clock, which counts in steps of 0.1 ms");
 });
 
+test("shares of more than 100 % are explained in one line, and only they", () => {
+  expect(tableOf(facts)).not.toContain("more than 100 %");
+  for (const share of ["bandwidthShare", "computeShare"]) {
+    const odd = { ...dispatch("b", "add", 1), [share]: 2.5 };
+    const table = tableOf({ ...facts, steps: [facts.steps[0], { ...facts.steps[1], dispatches: [dispatch("a", "add", 1), odd] }] });
+    expect(table.split("\n").filter((line) => line.startsWith("Shares of more than 100 %"))).toHaveLength(1);
+  }
+});
+
 test("a trace is Chrome's: complete events in microseconds, end to end, on threads with names", () => {
   const { traceEvents, displayTimeUnit } = JSON.parse(JSON.stringify(traceOf(facts))) as ReturnType<typeof traceOf>;
   expect(displayTimeUnit).toBe("ms");

@@ -24,7 +24,7 @@ export interface ProfiledDispatch {
   readonly bytes: number;
   /** Multiply-adds. */
   readonly macs: number;
-  /** Its bytes a second over those of a kernel that only copies; above 1 where a cache held what it read. */
+  /** Its bytes a second over those of a kernel that only copies; above 1 where a cache held what it read, or the copy was disturbed. */
   readonly bandwidthShare: number;
   /** Its multiply-adds a second over those of a kernel that only multiplies. */
   readonly computeShare: number;
@@ -180,6 +180,14 @@ function stepTable(step: ProfiledStep, facts: ProfileFacts): string[] {
   ];
 }
 
+function beyondMeasure({ bandwidthShare, computeShare }: ProfiledDispatch): boolean {
+  return Math.max(bandwidthShare, computeShare) > 1;
+}
+
+const beyondNote =
+  "Shares of more than 100 %: what was read lay in a cache, halves outran the f32 that they are measured by, or something else slowed the adapter down " +
+  "while the copy or the multiply-adds were measured, just before. Compare dispatches with one another then, or profile again.";
+
 /** @returns lines joined by newlines: a head, then for each step the totals by kernel and all dispatches, longest first */
 export function tableOf(facts: ProfileFacts): string {
   const { adapter, activations, timestamps, quantumMs, copyBytesPerSecond, macsPerSecond, steps } = facts;
@@ -193,6 +201,7 @@ export function tableOf(facts: ProfileFacts): string {
     `copy ${(copyBytesPerSecond / 1e9).toFixed(2)} GB/s, multiply-adds from registers ${(macsPerSecond / 1e9).toFixed(2)} GMAC/s ` +
       `(${activations === "int8" ? "packed bytes" : "f32"})`,
     clock,
+    ...(steps.some(({ dispatches }) => dispatches.some(beyondMeasure)) ? [beyondNote] : []),
     "",
     ...steps.flatMap((step) => stepTable(step, facts)),
   ].join("\n");
