@@ -46,6 +46,8 @@ interface Watched {
   readonly most: () => number;
   /** Loses the device. */
   readonly lose: () => void;
+  /** Is called when a submit was made. */
+  onSubmit: () => void;
 }
 
 /** A session whose submits are watched. */
@@ -55,6 +57,7 @@ async function watchSubmits(gpu: GPU, execution: ExecutionOptions): Promise<Watc
   let most = 0;
   let lastDone = 0;
   let take: (() => number) | undefined;
+  let result: Watched | undefined;
   const watched = await watchGpu(gpu, (device) => {
     const submit = (commands: GPUCommandBuffer[]): undefined => {
       const start = performance.now();
@@ -63,6 +66,7 @@ async function watchSubmits(gpu: GPU, execution: ExecutionOptions): Promise<Watc
       if (submitted.dispatches === 0) return;
       most = Math.max(most, ++outstanding);
       submits.push(submitted);
+      result?.onSubmit();
       void device.queue.onSubmittedWorkDone().then(() => {
         outstanding--;
         submitted.ms = performance.now() - Math.max(start, lastDone);
@@ -75,7 +79,8 @@ async function watchSubmits(gpu: GPU, execution: ExecutionOptions): Promise<Watc
   const counter = countGpuCalls(watched.device());
   stopCounting = () => counter.stop();
   take = () => counter.take().dispatch;
-  return { session, submits, most: () => most, lose: () => watched.device().destroy() };
+  result = { session, submits, most: () => most, lose: () => watched.device().destroy(), onSubmit: () => undefined };
+  return result;
 }
 
 test("the text does not depend on the budget", async (context) => {
@@ -131,6 +136,30 @@ test("an abort ends between submits, and what was submitted whole is kept", asyn
   const fresh = await loadSession({ model: model(), gpu: await gpuOrSkip(context), tuning: "off" });
   expect(await idsOf(fresh, request(prompt))).toEqual(expected);
   fresh.destroy();
+  session.destroy();
+});
+
+test("after an abort no other part of the same chunk is submitted", async (context) => {
+  const chunkTokens = 32;
+  const watched = await watchSubmits(await gpuOrSkip(context), { chunkTokens, frameBudgetMs: 0.001 });
+  const { session, submits } = watched;
+  const prompt = promptOf(chunkTokens, 3);
+  const expected = await idsOf(session, request(prompt, { maxTokens: 1 }));
+  const whole = submits.length;
+  expect(whole).toBeGreaterThan(10);
+  for (const after of [1, 3, whole - 1]) {
+    // Another one, of which nothing is cached.
+    const other = promptOf(chunkTokens, 9 + after);
+    submits.length = 0;
+    const controller = new AbortController();
+    watched.onSubmit = () => {
+      if (submits.length === after) controller.abort();
+    };
+    await expect(idsOf(session, request(other, { signal: controller.signal }))).rejects.toMatchObject({ code: "AbortError" });
+    expect(submits).toHaveLength(after);
+  }
+  watched.onSubmit = () => undefined;
+  expect(await idsOf(session, request(prompt, { maxTokens: 1 }))).toEqual(expected);
   session.destroy();
 });
 
