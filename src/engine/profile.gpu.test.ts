@@ -6,7 +6,7 @@ import { countGpuCalls } from "../testing/gpu_counters.ts";
 import { gpuOrSkip } from "../testing/gpu.ts";
 import { tinyModel } from "../testing/tiny_model.ts";
 import { errorCode } from "../testing/typed_error.ts";
-import { watchGpu } from "../testing/watched_gpu.ts";
+import { overlay, watchGpu } from "../testing/watched_gpu.ts";
 import { loadSession, type LoadSessionOptions } from "./load.ts";
 import type { Profile, Session } from "./session.ts";
 
@@ -59,6 +59,70 @@ function expectProfile({ steps, table, trace, ...facts }: Profile, dispatches: {
   const events = trace.traceEvents.filter(({ ph }) => ph === "X");
   expect(events).toHaveLength(dispatches.decode + dispatches.prefill);
   expect(structuredClone({ steps, table, trace, ...facts })).toEqual({ steps, table, trace, ...facts });
+}
+
+/** What a session asks of its device: making, writing and submitting, and to be told of the end, which is not told before it is let go. */
+async function heldBack(gpu: GPU): Promise<{ gpu: GPU; asked: string[]; hold: () => () => void }> {
+  const asked: string[] = [];
+  let held: Promise<void> | undefined;
+  const noted = <T extends object>(target: T, names: ReadonlyArray<keyof T & string>): Partial<T> =>
+    Object.fromEntries(
+      names.map((name) => [
+        name,
+        (...args: unknown[]): unknown => {
+          asked.push(name);
+          return (target[name] as (...given: unknown[]) => unknown).apply(target, args);
+        },
+      ]),
+    ) as Partial<T>;
+  const watched = await watchGpu(gpu, (device) => ({
+    ...noted(device, ["createBuffer", "createCommandEncoder", "createShaderModule", "createQuerySet"]),
+    queue: overlay(device.queue, {
+      ...noted(device.queue, ["submit", "writeBuffer"]),
+      async onSubmittedWorkDone() {
+        asked.push("end");
+        await device.queue.onSubmittedWorkDone();
+        await held;
+        return undefined;
+      },
+    }),
+  }));
+  const hold = (): (() => void) => {
+    let release: (() => void) | undefined;
+    held = new Promise((resolve) => (release = resolve));
+    asked.length = 0;
+    return () => {
+      asked.push("let go");
+      release?.();
+    };
+  };
+  return { gpu: watched.gpu, asked, hold };
+}
+
+const alone: Array<[name: string, run: (session: Session, signal: AbortSignal) => Promise<unknown>]> = [
+  ["a profile", (session, signal) => session.profile({ signal })],
+  ["a race of kernels", (session, signal) => session.tune({ signal })],
+];
+for (const [name, run] of alone) {
+  test(`${name} begins when what a request left in flight has ended`, async (context) => {
+    const { gpu, asked, hold } = await heldBack(await gpuOrSkip(context));
+    const session = await load(gpu, { tuning: "off", execution: { tokensInFlight: 8 } });
+    let given = 0;
+    for await (const { kind } of session.generate({ promptIds, maxTokens: 50, sampling: greedySampling, stopIds: new Set() })) {
+      if (kind === "token" && ++given === 2) break;
+    }
+    expect(session.stats().discardedTokens).toBeGreaterThan(0);
+    const letGo = hold();
+    const stop = new AbortController();
+    const code = errorCode(run(session, stop.signal));
+    await expect.poll(() => asked, { timeout: 20_000 }).not.toEqual([]);
+    await new Promise((resolve) => void setTimeout(resolve, 50));
+    expect(asked).toEqual(["end"]);
+    letGo();
+    await expect.poll(() => asked.length, { timeout: 20_000 }).toBeGreaterThan(2);
+    stop.abort();
+    expect(await code).toBe("AbortError");
+  });
 }
 
 describe("a profile", () => {
