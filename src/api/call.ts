@@ -13,7 +13,7 @@ export interface EngineParts {
   readonly session: Session;
   readonly queue: TurnQueue;
   /** What `unload()` calls to end the streams that run or wait. */
-  readonly closers: Set<() => void>;
+  readonly closers: Set<(error: ShaderloomError) => void>;
 }
 
 export function requestLimits(session: Session): RequestLimits {

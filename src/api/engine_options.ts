@@ -242,6 +242,11 @@ function checkHub(value: unknown): void {
   }
 }
 
+/** The error of calls that run or wait when the engine is unloaded: they are aborted, though by no signal of theirs. */
+export function unloadAbortError(): ShaderloomError {
+  return new ShaderloomError("AbortError", "The engine was unloaded before the call ended. Create another with createEngine().");
+}
+
 /** The error of every call after `unload()`. */
 export function unloadedError(): ShaderloomError {
   return new ShaderloomError("REQUEST.unloaded", "The engine was unloaded. Create another with createEngine().");

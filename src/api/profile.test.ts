@@ -70,7 +70,10 @@ describe.each(["here", "behind a port"])("an engine %s", (kind) => {
     await settle();
     stop.abort();
     await expect(aborted).rejects.toMatchObject({ code: "AbortError" });
-    const left = expect(engine.profile()).rejects.toMatchObject({ code: expect.stringMatching(/AbortError|REQUEST.unloaded/) as string });
+    const left = expect(engine.profile()).rejects.toMatchObject({
+      code: expect.stringMatching(/AbortError|REQUEST.unloaded/) as string,
+      message: expect.stringContaining("The engine was unloaded") as string,
+    });
     await settle();
     await engine.unload();
     await left;

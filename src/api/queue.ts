@@ -58,7 +58,7 @@ function wait(state: State, signal: AbortSignal | undefined): Promise<Release> {
   return new Promise<Release>((resolve, reject) => {
     const onAbort = (): void => {
       state.waiters.delete(waiter);
-      reject(abortError());
+      reject(abortError(signal));
     };
     const waiter: Waiter = {
       start: (release) => {

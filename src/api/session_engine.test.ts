@@ -231,7 +231,8 @@ describe.each(["here", "behind a port"])("an engine %s", (kind) => {
     const outcomes = Promise.allSettled(calls);
     await settle();
     await Promise.all([engine.unload(), engine.unload()]);
-    for (const outcome of await outcomes) expect(outcome).toMatchObject({ status: "rejected", reason: { code: "AbortError" } });
+    const reason = { code: "AbortError", message: expect.stringContaining("The engine was unloaded") as string };
+    for (const outcome of await outcomes) expect(outcome).toMatchObject({ status: "rejected", reason });
     expect(session.destroyed).toBe(true);
     for (const call of [
       () => engine.completions.create(prompt("a")),
@@ -252,7 +253,7 @@ describe.each(["here", "behind a port"])("an engine %s", (kind) => {
         await engine.unload();
       }
     };
-    await expect(read()).rejects.toMatchObject({ code: "AbortError" });
+    await expect(read()).rejects.toMatchObject({ code: "AbortError", message: expect.stringContaining("was unloaded") as string });
     expect(session.destroyed).toBe(true);
   });
 

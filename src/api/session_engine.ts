@@ -1,13 +1,13 @@
 // The engine around a loaded session: the queue before it and the methods a caller sees. Loads nothing.
 
-import { abortError, asShaderloomError } from "../base/errors.ts";
+import { asShaderloomError, type ShaderloomError } from "../base/errors.ts";
 import type { Session } from "../engine/session.ts";
 import type { EngineParts } from "./call.ts";
 import { createChatCompletion } from "./chat.ts";
 import { promptOf } from "./chat_prompt.ts";
 import { parseMessages, parseTemplateKwargs } from "./chat_request.ts";
 import { createCompletion } from "./completions.ts";
-import { readCallOptions, readProfileOptions, readTuneOptions, unloadedError } from "./engine_options.ts";
+import { readCallOptions, readProfileOptions, readTuneOptions, unloadAbortError, unloadedError } from "./engine_options.ts";
 import { checkArray, checkNumber, checkString } from "./fields.ts";
 import { createTurnQueue } from "./queue.ts";
 import { MAX_TEXT_LENGTH } from "./sampling_request.ts";
@@ -81,7 +81,7 @@ async function inTurn<T>(
 ): Promise<T> {
   const release = await queue.take(signal);
   const closing = new AbortController();
-  const close = (): void => closing.abort();
+  const close = (error: ShaderloomError): void => closing.abort(error);
   closers.add(close);
   try {
     return await run(signal ? AbortSignal.any([signal, closing.signal]) : closing.signal);
@@ -103,8 +103,9 @@ function profileInTurn(parts: EngineParts, { signal, ...options }: ProfileOption
 }
 
 async function closeSession({ session, queue, closers }: EngineParts): Promise<void> {
-  queue.close(abortError());
-  for (const close of closers) close();
+  const error = unloadAbortError();
+  queue.close(error);
+  for (const close of closers) close(error);
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, UNLOAD_PATIENCE_MS);

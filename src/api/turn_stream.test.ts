@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ShaderloomError } from "../base/errors.ts";
+import { abortError, ShaderloomError } from "../base/errors.ts";
 import { createTurnQueue } from "./queue.ts";
 import { collect, createTurnStream } from "./turn_stream.ts";
 
@@ -9,8 +9,9 @@ const settle = (): Promise<void> => new Promise((resolve) => void setTimeout(res
 function setUp(count: number, options: { failAt?: number; hangAt?: number } = {}) {
   const queue = createTurnQueue();
   const user = new AbortController();
-  const closers = new Set<() => void>();
-  const engine = { abort: (): void => [...closers].forEach((close) => close()) };
+  const closers = new Set<(error: ShaderloomError) => void>();
+  const unloaded = new ShaderloomError("AbortError", "It was unloaded.");
+  const engine = { abort: (): void => [...closers].forEach((close) => close(unloaded)) };
   const log = { begun: 0, freed: 0, made: 0 };
   const stream = createTurnStream<number>({
     queue,
@@ -23,7 +24,7 @@ function setUp(count: number, options: { failAt?: number; hangAt?: number } = {}
           if (i === options.failAt) throw new ShaderloomError("GPU.lost", "The device is gone. Load again.");
           if (i === options.hangAt) {
             await new Promise((_, reject) => {
-              signal.addEventListener("abort", () => reject(new ShaderloomError("AbortError", "The call was aborted.")));
+              signal.addEventListener("abort", () => reject(abortError(signal)));
             });
           }
           log.made++;
@@ -90,24 +91,29 @@ describe("a stream frees the engine", () => {
     expect((await s.stream.next()).done).toBe(true);
   });
 
-  test.each(["user", "engine"] as const)("on an abort by the %s while the body runs", async (who) => {
+  const whose = [
+    ["user", "The call was aborted by its signal."],
+    ["engine", "It was unloaded."],
+  ] as const;
+
+  test.each(whose)("on an abort by the %s while the body runs", async (who, message) => {
     const s = setUp(3, { hangAt: 1 });
     expect((await s.stream.next()).value).toBe(0);
     const pending = s.stream.next();
     s[who].abort();
-    await expect(pending).rejects.toMatchObject({ code: "AbortError" });
+    await expect(pending).rejects.toMatchObject({ code: "AbortError", message });
     await s.expectFree();
     expect((await s.stream.next()).done).toBe(true);
   });
 
-  test("on an abort while nobody pulls; the next pull hears of it", async () => {
+  test.each(whose)("on an abort by the %s while nobody pulls; the next pull hears of it", async (who, message) => {
     const s = setUp(3);
     await s.stream.next();
-    s.user.abort();
+    s[who].abort();
     await settle();
     expect(s.log.freed).toBe(1);
     await s.expectFree();
-    await expect(s.stream.next()).rejects.toMatchObject({ code: "AbortError" });
+    await expect(s.stream.next()).rejects.toMatchObject({ code: "AbortError", message });
     expect((await s.stream.next()).done).toBe(true);
   });
 

@@ -1,7 +1,7 @@
 // A stream that holds the engine from its first `next()` to its end, and no longer, whatever its consumer does: reads to the
 // end, breaks, throws, aborts, or never starts. An abort or an unload frees the engine even while nobody is pulling.
 
-import { abortError, throwIfAborted } from "../base/errors.ts";
+import { abortError, type ShaderloomError, throwIfAborted } from "../base/errors.ts";
 import type { TurnQueue } from "./queue.ts";
 
 /** What a stream runs on. */
@@ -9,8 +9,8 @@ export interface StreamSource<T> {
   readonly queue: TurnQueue;
   /** The caller's. */
   readonly signal: AbortSignal | undefined;
-  /** Called when the engine closes; the stream is among them while it runs or waits. */
-  readonly closers: Set<() => void>;
+  /** Called with the error to end with when the engine closes; the stream is among them while it runs or waits. */
+  readonly closers: Set<(error: ShaderloomError) => void>;
   /**
    * Runs once the turn is taken.
    * @param signal fires for the caller's abort and for the engine's end
@@ -38,38 +38,44 @@ async function* holdTurn<T>(source: StreamSource<T>, signal: AbortSignal): Async
 export function createTurnStream<T>(source: StreamSource<T>): AsyncIterableIterator<T> {
   const controller = new AbortController();
   const inner = holdTurn(source, controller.signal);
-  let state: "new" | "open" | "aborted" | "ended" = "new";
+  let state: "new" | "open" | "ended" = "new";
+  /** Of the abort or the engine's end. */
+  let failure: ShaderloomError | undefined;
   const unlisten = (): void => {
-    source.closers.delete(onAbort);
+    source.closers.delete(close);
     source.signal?.removeEventListener("abort", onAbort);
   };
-  const onAbort = (): void => {
-    state = "aborted";
+  const close = (error: ShaderloomError): void => {
+    failure = error;
     unlisten();
-    controller.abort();
+    controller.abort(error);
     // A generator that rests at a yield sees no signal; this runs its `finally`. What that throws has no one to hear it.
     inner.return().catch(() => undefined);
   };
+  const onAbort = (): void => close(abortError(source.signal));
   // At the first `next()` and not before, so that a stream that nobody reads leaves nothing behind.
   const start = (): void => {
     state = "open";
-    source.closers.add(onAbort);
+    source.closers.add(close);
     source.signal?.addEventListener("abort", onAbort, { once: true });
     if (source.signal?.aborted === true) onAbort();
   };
   const end = (): void => {
     state = "ended";
+    failure = undefined;
     unlisten();
   };
-  const isAborted = (): boolean => state === "aborted";
+  const check = (): void => {
+    if (failure) throw failure;
+  };
   return {
     async next() {
       if (state === "new") start();
       try {
-        if (isAborted()) throw abortError();
+        check();
         const result = await inner.next();
         // An abort while the body ran wins over what it still gave.
-        if (isAborted()) throw abortError();
+        check();
         if (result.done === true) end();
         return result;
       } catch (error) {

@@ -10,7 +10,7 @@ import { abortError } from "./errors.ts";
 export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise;
   return new Promise<T>((resolve, reject) => {
-    const stop = (): void => reject(abortError());
+    const stop = (): void => reject(abortError(signal));
     if (signal.aborted) stop();
     signal.addEventListener("abort", stop, { once: true });
     void promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));

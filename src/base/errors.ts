@@ -78,14 +78,16 @@ export class ShaderloomError extends Error implements PlainError {
   }
 }
 
-/** The error of an aborted call, from whatever the caller gave as reason. */
-export function abortError(): ShaderloomError {
+/** The error of an aborted call, whatever the caller gave as reason; a reason of ours tells who else ended it. */
+export function abortError(signal?: AbortSignal): ShaderloomError {
+  const reason: unknown = signal?.reason;
+  if (reason instanceof ShaderloomError && reason.code === "AbortError") return reason;
   return new ShaderloomError("AbortError", "The call was aborted by its signal.");
 }
 
 /** @throws {ShaderloomError} AbortError when the signal has fired */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw abortError();
+  if (signal?.aborted) throw abortError(signal);
 }
 
 /** How Chromium, Firefox and Safari say that `import()` found no file: by their words alone. */

@@ -1,7 +1,7 @@
 // The engine of a worker with the interface of an engine here. Owns the worker: when the engine is unloaded or the worker
 // fails, the worker is terminated and every open call is told.
 
-import { readCallOptions, readTuneOptions, unloadedError } from "../api/engine_options.ts";
+import { readCallOptions, readTuneOptions, unloadAbortError, unloadedError } from "../api/engine_options.ts";
 import type {
   CallOptions,
   ChatCompletion,
@@ -15,7 +15,7 @@ import type {
   ModelLocation,
   TuneProgress,
 } from "../api/types.ts";
-import { ShaderloomError, abortError, asShaderloomError } from "../base/errors.ts";
+import { ShaderloomError, asShaderloomError } from "../base/errors.ts";
 import { ask, connect, malformedError } from "./connection.ts";
 import type { Connection, HeartbeatOptions } from "./connection.ts";
 import { packModel } from "./parcel.ts";
@@ -94,7 +94,7 @@ async function unloadWorker(connection: Connection): Promise<void> {
   const unloaded = ask(connection, (id) => ({ kind: "call", id, method: "unload", args: [] })).catch(() => undefined);
   await Promise.race([unloaded, late]);
   clearTimeout(timer);
-  connection.end(unloadedError(), abortError());
+  connection.end(unloadedError(), unloadAbortError());
 }
 
 function remoteEngine(connection: Connection): Engine {
