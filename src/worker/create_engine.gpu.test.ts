@@ -167,6 +167,21 @@ describe.each(kinds)("an engine %s", (kind) => {
     await expect(engine.completions.create(plain("a"))).rejects.toMatchObject({ code: "REQUEST.unloaded" });
   });
 
+  test("unloading ends a request and a profile, and says that it did", async (context) => {
+    const options = await optionsFor(kind, context);
+    const calls = [(one: Engine) => one.completions.create(plain("a", { max_tokens: 100 })), (one: Engine) => one.profile()];
+    for (const call of calls) {
+      const engine = await createEngine({ model: tinyModel({ contextLength: 128 }), ...options });
+      const outcome = call(engine).then(
+        () => "ended first",
+        (error: unknown) => error,
+      );
+      await new Promise((resolve) => void setTimeout(resolve, 5));
+      await engine.unload();
+      expect(await outcome).toMatchObject({ code: "AbortError", message: expect.stringContaining("The engine was unloaded") as string });
+    }
+  });
+
   test("aborts a load", async (context) => {
     const controller = new AbortController();
     const loading = createEngine({ model: tinyModel(), signal: controller.signal, ...(await optionsFor(kind, context)) });
