@@ -185,7 +185,9 @@ function declareDistribution(): void {
     { temperature: 1, topP: 0.7, seed: 3000 },
     { temperature: 1, minP: 0.02, seed: 4000 },
   ];
-  test.for(sets)("20,000 draws have their distribution, and the CPU's are the same: %o", { timeout }, async ({ seed = 0, ...changes }) => {
+  // Whole numbers are the same in a browser, where each draw takes ten times as long.
+  const own = typeof window === "undefined" ? sets : sets.slice(0, 2);
+  test.for(own)("20,000 draws have their distribution, and the CPU's are the same: %o", { timeout }, async ({ seed = 0, ...changes }) => {
     const logits = hardLogits(size, 77).get("normal") ?? new Float32Array();
     const rows = Array.from({ length: sequences }, (_, slot) => ({
       name: `${slot}`,
