@@ -35,6 +35,16 @@ test("products against reference kernels, decode against the copy kernel", async
   expect(decodeShare).toBeGreaterThan(0.05);
 });
 
+test("decode encodes a step twenty times cheaper than an eager loop, and does not wait for late results", async () => {
+  await buildBench();
+  const loadBefore = loadavg()[0];
+  const shared = { models: [], prefillTokens: 8, decodeTokens: 8, runs: 1 };
+  const { result, browser } = await runInBrowser({ sections: ["loop"], ...shared }, () => undefined);
+  await attach("loop.json", { date: new Date().toISOString(), browser, loadBefore, ...result });
+  console.log(result.loop?.ratios.map(({ name, ratio }) => `${name} ${ratio.toFixed(2)}`).join("; "));
+  expect(verdictOf(result)).toEqual([]);
+});
+
 test("a warm load is twice as fast from OPFS as from the Cache API, and no slower from IndexedDB", async () => {
   await prepareBench();
   const loadBefore = loadavg()[0];
