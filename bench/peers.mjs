@@ -15,7 +15,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const prefillTokens = 128;
 const decodeTokens = 32;
 /** From the issue: what our tokens per second must be of the peer's. */
-const targets = { prefill: 1, decode: 8 };
+const targets = { prefill: 1.3, decode: 15 };
 
 const { values: flags } = parseArgs({ options: { rounds: { type: "string", default: "5" }, name: { type: "string", default: "peers" } } });
 
