@@ -37,7 +37,10 @@ export async function interpretedLogits(gguf: Uint8Array<ArrayBuffer>, promptIds
   const target = { caps, deviceClass: "cpu", precision: "f32", maxRows: promptIds.length } as const;
   const lowered = lower(model.graph, { phase: "prefill", target, kv: model.kv, formats: formatByGgufType, scoreTopK: 5 });
   const rows = consecutiveRows(promptIds, 0, 0);
-  const values = interpret(lowered.calls, { rows, outputRows: [rows.length - 1] }, { tensor, kv: (layer) => layers[layer] });
+  // What comes after the head chooses tokens.
+  const end = lowered.sections.find(({ name }) => name === "head")?.end;
+  const step = { rows, outputRows: [rows.length - 1] };
+  const values = interpret(lowered.calls.slice(0, end), step, { tensor, kv: (layer) => layers[layer] });
   const logits = values.get(lowered.logits.id);
   assert(logits, "the graph made no logits");
   return logits.data;
