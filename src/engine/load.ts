@@ -59,6 +59,7 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
   const startMs = performance.now();
   const report = createLoadReport(options.onProgress);
   throwIfAborted(signal);
+  fetchAhead();
   // A missing adapter is said before a download starts.
   const opened = await openDevice(options.gpu ?? globalThis.navigator?.gpu, {
     deviceClass: options.deviceClass,
@@ -111,6 +112,12 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
   } finally {
     files?.source.close?.();
   }
+}
+
+/** What some requests need of the package later on, when there may be no network. Whoever needs one that did not come tells of it. */
+function fetchAhead(): void {
+  const chunks = [() => import("../sampling/sampler.ts"), () => import("./prompt_scores.ts"), () => import("./profile.ts")];
+  for (const chunk of chunks) chunk().catch(() => undefined);
 }
 
 function howPrepared(
