@@ -60,7 +60,7 @@ export async function runSuite(gpu: GPU, options: SuiteOptions): Promise<SuiteRe
     const peaks = await measure("peaks", () => measurePeaks(device, caps, { clock }));
     const ratios = await measure("ratios", () => measureRatios(device, caps, { clock }));
     const sections = await measureKernelSections(bench, options.sections, options.kernels);
-    const loop = await measure("loop", () => measureLoop(gpu, device));
+    const loop = await measure("loop", () => measureLoop(gpu));
     const steady = await measure("steady", () => measureSteady(gpu, options.deviceClass));
     const loops = { ...(loop && { loop }), ...(steady && { steady }) };
     kernels = { adapter, ...(copy && { copy }), ...(peaks && { peaks }), ...(ratios && { ratios }), ...loops, ...sections };

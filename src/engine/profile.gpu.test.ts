@@ -40,9 +40,10 @@ function expectProfile({ steps, table, trace, ...facts }: Profile, dispatches: {
   const rates = [facts.copyBytesPerSecond, facts.macsPerSecond, facts.quantumMs];
   expect(rates.filter((rate) => !(rate > 0 && Number.isFinite(rate)))).toEqual([]);
   expect(steps.map(({ phase }) => phase)).toEqual(["decode", "prefill"]);
-  for (const { phase, totalMs, dispatches: found } of steps) {
+  for (const { phase, totalMs, encodeMs, dispatches: found } of steps) {
     expect(found).toHaveLength(dispatches[phase]);
     expect(totalMs).toBeGreaterThan(0);
+    expect(encodeMs).toBeGreaterThan(0);
     for (const { name, kernel, variant, ms, bytes, bandwidthShare, computeShare } of found) {
       expect(variant.startsWith(kernel) || kernel === "linear", `${variant} of ${kernel}`).toBe(true);
       expect(ms, name).toBeGreaterThan(0);

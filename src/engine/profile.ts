@@ -9,7 +9,7 @@ import { greedySampling } from "../sampling/params.ts";
 import type { Precision, StepRow, StepShape } from "../kernels/kernel.ts";
 import { makeCopyWork } from "./probe_copy.ts";
 import { makePeakWorks, peaksOf } from "./probe_peaks.ts";
-import { type TimerOptions, timeWorks } from "./probe_timer.ts";
+import { median, type TimerOptions, timeWorks } from "./probe_timer.ts";
 import { WorkMaker } from "./probe_works.ts";
 import {
   type Profile,
@@ -40,6 +40,8 @@ export interface ProfileParts extends Pick<RunnerParts, "device" | "control" | "
 const defaultTokens = 256;
 /** From one row's token to the next one's: a prime, so that they lie apart in the embedding. */
 const tokenStep = 7919;
+const encodeRounds = 9;
+const encodeRepeats = 32;
 
 /** What shares are of. */
 type Limits = Pick<Profile, "copyBytesPerSecond" | "macsPerSecond">;
@@ -119,6 +121,7 @@ async function profileStep(parts: ProfileParts, { clock, limits, phase, rows }: 
     else parts.control.writeDecode(step);
   };
   const { each, totalMs } = await clock.time({ prepare, dispatches: timedDispatches(parts[phase], found, shape) });
+  const encodeMs = timeEncoding(parts.device, (pass) => program.encode(pass, shape, sections));
   const dispatches = found.map(({ call, variant }, index): ProfiledDispatch => {
     const { bytes, macs } = call.visit((kernel, attributes) => kernel.work(attributes, shape));
     const ms = each[index];
@@ -126,7 +129,23 @@ async function profileStep(parts: ProfileParts, { clock, limits, phase, rows }: 
     const shares = { bandwidthShare: share(bytes, limits.copyBytesPerSecond), computeShare: share(macs, limits.macsPerSecond) };
     return { name: call.name, kernel: call.kernel, variant: variant.key, ms, bytes, macs, ...shares };
   });
-  return { phase, rows: rows.length, contextTokens, totalMs, dispatches };
+  return { phase, rows: rows.length, contextTokens, totalMs, encodeMs, dispatches };
+}
+
+/** Milliseconds that a step's commands take to encode: of rounds that outlast a coarse clock, the median. Nothing of it is submitted. */
+function timeEncoding(device: GPUDevice, encode: (pass: GPUComputePassEncoder) => void): number {
+  const rounds = Array.from({ length: encodeRounds }, () => {
+    const start = performance.now();
+    for (let repeat = 0; repeat < encodeRepeats; repeat++) {
+      const encoder = device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      encode(pass);
+      pass.end();
+      encoder.finish();
+    }
+    return (performance.now() - start) / encodeRepeats;
+  });
+  return median(rounds);
 }
 
 /**

@@ -13,12 +13,13 @@ const facts: ProfileFacts = {
   copyBytesPerSecond: 1e12,
   macsPerSecond: 1e12,
   steps: [
-    { phase: "prefill", rows: 64, contextTokens: 64, totalMs: 5, dispatches: [dispatch("embed", "embed", 0.5)] },
+    { phase: "prefill", rows: 64, contextTokens: 64, totalMs: 5, encodeMs: 0.02, dispatches: [dispatch("embed", "embed", 0.5)] },
     {
       phase: "decode",
       rows: 1,
       contextTokens: 256,
       totalMs: 3.25,
+      encodeMs: 0.01,
       dispatches: [
         dispatch("blk.0.ffn_down", "linear", 1),
         dispatch("blk.0.attn", "attention_decode", 2.5),
@@ -33,7 +34,8 @@ test("a table has totals by kernel and all dispatches, longest first, in aligned
   const lines = table.split("\n");
   const start = lines.findIndex((line) => line.startsWith("decode of 1 row, 256 tokens"));
   expect(lines[start]).toBe(
-    "decode of 1 row, 256 tokens of context: 3.250 ms as it runs, 3.750 ms as the sum of 3 dispatches by themselves",
+    "decode of 1 row, 256 tokens of context: 3.250 ms as it runs, 3.750 ms as the sum of 3 dispatches by themselves, " +
+      "0.010 ms of JavaScript to encode",
   );
   const [head, first, second] = lines.slice(start + 2, start + 5);
   expect(head).toMatch(/^kernel +variant +count +ms +of sum +GB\/s +of copy +GMAC\/s +of peak$/);

@@ -37,6 +37,8 @@ export interface ProfiledStep {
   readonly contextTokens: number;
   /** Of the step as it runs: all dispatches in one pass. */
   readonly totalMs: number;
+  /** JavaScript of encoding it once more, as a loop does that has nothing else to do. */
+  readonly encodeMs: number;
   /** In the order in which they run. */
   readonly dispatches: readonly ProfiledDispatch[];
 }
@@ -157,7 +159,7 @@ function tableOfLines(
 }
 
 function stepTable(step: ProfiledStep, facts: ProfileFacts): string[] {
-  const { phase, rows, contextTokens, totalMs, dispatches } = step;
+  const { phase, rows, contextTokens, totalMs, encodeMs, dispatches } = step;
   const sumMs = dispatches.reduce((sum, { ms }) => sum + ms, 0);
   const kernels = new Map<string, Line & { readonly count: number }>();
   for (const { kernel, variant, ms, bytes, macs } of dispatches) {
@@ -171,7 +173,8 @@ function stepTable(step: ProfiledStep, facts: ProfileFacts): string[] {
   const of = { facts, totalMs: sumMs };
   return [
     `${phase} of ${rows} ${rows === 1 ? "row" : "rows"}, ${contextTokens} tokens of context: ${totalMs.toFixed(3)} ms as it runs, ` +
-      `${sumMs.toFixed(3)} ms as the sum of ${dispatches.length} dispatches by themselves`,
+      `${sumMs.toFixed(3)} ms as the sum of ${dispatches.length} dispatches by themselves, ` +
+      `${encodeMs.toFixed(3)} ms of JavaScript to encode`,
     "",
     ...tableOfLines(["kernel", "variant", "count"], [...kernels.values()], of),
     "",

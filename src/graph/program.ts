@@ -5,12 +5,13 @@ import { assert } from "../base/errors.ts";
 import type { BufferLedger } from "../gpu/buffers.ts";
 import type { PipelineCache, Pipeline } from "../gpu/pipelines.ts";
 import type { ShaderRequest } from "../gpu/shader.ts";
-import type { Grid, KernelBinding, KernelTarget, StepShape, Variant } from "../kernels/kernel.ts";
+import type { KernelBinding, KernelTarget, StepShape, Variant } from "../kernels/kernel.ts";
 import type { KernelCall } from "./call.ts";
 import type { Value } from "./ir.ts";
 import type { SlabRange, WeightLayout } from "./layout.ts";
 import { callTargets, rowsOver, type TierLimits } from "./tiers.ts";
 import { type MemoryPlan, type MemoryShape, planMemory } from "./memory.ts";
+import { type BoundDispatch, Recording } from "./recording.ts";
 
 /** A range of a GPU buffer. */
 export interface BufferRange {
@@ -101,12 +102,6 @@ export function allocateActivations(options: ProgramOptions): Activations {
   return { plan, buffers };
 }
 
-/** What a pass has been given. */
-interface PassState {
-  pipeline: GPUComputePipeline | undefined;
-  step: boolean;
-}
-
 /** A flat list of dispatches. */
 export class Program {
   readonly label: string;
@@ -118,6 +113,8 @@ export class Program {
   readonly #layout: WeightLayout;
   readonly #activations: Activations;
   #step: GPUBindGroup | undefined;
+  /** Of the last step: the next one mostly has its shape. */
+  #recording: Recording | undefined;
 
   constructor(options: ProgramOptions, activations: Activations, dispatches: Dispatch[]) {
     this.label = options.label;
@@ -155,6 +152,7 @@ export class Program {
   bind(table: BindTable): void {
     const device = this.#device;
     this.#step = undefined;
+    this.#recording = undefined;
     for (const { call, tiers } of this.#dispatches) {
       for (const [index, tier] of tiers.entries()) {
         const { pipeline } = tier;
@@ -173,29 +171,18 @@ export class Program {
 
   /** Encodes the named sections (or all) of one step. */
   encode(pass: GPUComputePassEncoder, step: StepShape, sections?: readonly string[]): void {
-    // What a pass already has is not set again: a call into WebGPU costs as much as everything else here.
-    const set: PassState = { pipeline: undefined, step: false };
-    for (const { start, end } of this.#ranges(sections)) {
-      for (let index = start; index < end; index++) this.#encode(pass, tierFor(this.#dispatches[index], step), { step, set });
+    if (!this.#recording?.holds(step, sections)) {
+      const bound = this.#ranges(sections).flatMap(({ start, end }) =>
+        this.#dispatches.slice(start, end).map((one) => boundFor(one, step)),
+      );
+      this.#recording = new Recording(bound, step, { sections, stepState: this.#step });
     }
+    this.#recording.replay(pass, step);
   }
 
   /** Encodes one dispatch of a step. */
   encodeOne(pass: GPUComputePassEncoder, index: number, step: StepShape): void {
-    this.#encode(pass, tierFor(this.#dispatches[index], step), { step, set: { pipeline: undefined, step: false } });
-  }
-
-  #encode(pass: GPUComputePassEncoder, { variant, pipeline, tensors }: Tier, { step, set }: { step: StepShape; set: PassState }): void {
-    assert(tensors, "bind comes before encode");
-    const grid: Grid = variant.grid(step);
-    if (set.pipeline !== pipeline.pipeline) pass.setPipeline(pipeline.pipeline);
-    set.pipeline = pipeline.pipeline;
-    pass.setBindGroup(0, tensors);
-    if (pipeline.step && this.#step && !set.step) {
-      pass.setBindGroup(1, this.#step);
-      set.step = true;
-    }
-    pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
+    new Recording([boundFor(this.#dispatches[index], step)], step, { stepState: this.#step }).replay(pass, step);
   }
 
   /** The dispatches that `encode` makes of a step, in order. */
@@ -258,6 +245,12 @@ function tierFor({ tiers, over }: Dispatch, step: StepShape): Tier {
   let index = 0;
   while (index < tiers.length - 1 && tiers[index].maxRows < rows) index++;
   return tiers[index];
+}
+
+function boundFor(dispatch: Dispatch, step: StepShape): BoundDispatch {
+  const { variant, pipeline, tensors } = tierFor(dispatch, step);
+  assert(tensors, "bind comes before encode");
+  return { variant, pipeline: pipeline.pipeline, tensors };
 }
 
 /** What a pipeline of a program is asked for with. */

@@ -102,8 +102,8 @@ function fakeProfile(tokens: number, promptTokens: number): Profile {
     copyBytesPerSecond: 1e9,
     macsPerSecond: 1e9,
     steps: [
-      { phase: "decode", rows: 1, contextTokens: tokens, totalMs: 1, dispatches: [] },
-      { phase: "prefill", rows: promptTokens, contextTokens: promptTokens, totalMs: 1, dispatches: [] },
+      { phase: "decode", rows: 1, contextTokens: tokens, totalMs: 1, encodeMs: 0, dispatches: [] },
+      { phase: "prefill", rows: promptTokens, contextTokens: promptTokens, totalMs: 1, encodeMs: 0, dispatches: [] },
     ],
   };
   return { ...facts, table: tableOf(facts), trace: traceOf(facts) };
