@@ -4,28 +4,10 @@
 import { describe, expect, test } from "vitest";
 import { planMemory } from "../graph/memory.ts";
 import { exactMemoryBytes } from "../testing/exact_memory.ts";
-import { plainCaps } from "../testing/fused.ts";
-import { type HeaderSizes, modelHeader, q4KM } from "../testing/model_header.ts";
+import { commonSizes, type HeaderSizes, modelHeader } from "../testing/model_header.ts";
+import { plainCaps } from "../testing/plain_caps.ts";
 import { draftModel } from "./model_draft.ts";
 import { chunkRows, headRows, planRunner, slots } from "./placement.ts";
-
-const llama: HeaderSizes = {
-  architecture: "llama",
-  layers: 1,
-  hidden: 2048,
-  heads: 32,
-  kvHeads: 8,
-  headDim: 64,
-  ffn: 5632,
-  vocab: 32000,
-  context: 4096,
-  format: q4KM,
-};
-const shapes: readonly HeaderSizes[] = [
-  llama,
-  { ...llama, architecture: "qwen2", hidden: 896, heads: 14, kvHeads: 2, ffn: 4864, vocab: 151936 },
-  { ...llama, architecture: "qwen3", hidden: 1024, heads: 16, headDim: 128, ffn: 3072, vocab: 151936 },
-];
 
 interface Choice {
   readonly deviceClass: "cpu" | "gpu";
@@ -46,7 +28,7 @@ async function programsOf(sizes: HeaderSizes, { deviceClass, activations, fusion
 }
 
 describe("plans of one layer", () => {
-  for (const sizes of shapes) {
+  for (const sizes of commonSizes(1)) {
     for (const deviceClass of ["gpu", "cpu"] as const) {
       for (const activations of ["f32", "int8"] as const) {
         for (const fusion of ["auto", "off"] as const) {

@@ -5,29 +5,13 @@ import { assemble } from "../gpu/shader.ts";
 import { programRequest } from "../graph/program.ts";
 import { callTargets } from "../graph/tiers.ts";
 import { shaderFiles } from "../testing/shader_files.ts";
-import { plainCaps } from "../testing/fused.ts";
-import { type HeaderSizes, modelHeader, q4KM } from "../testing/model_header.ts";
+import { commonSizes, type HeaderSizes, modelHeader } from "../testing/model_header.ts";
+import { plainCaps } from "../testing/plain_caps.ts";
 import { draftModel } from "./model_draft.ts";
 import { chunkRows, headRows, planRunner, slots } from "./placement.ts";
 
-const llama: HeaderSizes = {
-  architecture: "llama",
-  layers: 4,
-  hidden: 2048,
-  heads: 32,
-  kvHeads: 8,
-  headDim: 64,
-  ffn: 5632,
-  vocab: 32000,
-  context: 4096,
-  format: q4KM,
-};
-const shapes: readonly HeaderSizes[] = [
-  llama,
-  { ...llama, architecture: "qwen2", hidden: 896, heads: 14, kvHeads: 2, ffn: 4864, vocab: 151936 },
-  { ...llama, architecture: "qwen3", hidden: 1024, heads: 16, headDim: 128, ffn: 3072, vocab: 151936 },
-  { ...llama, format: () => "q8_0" },
-];
+const common = commonSizes(4);
+const shapes: readonly HeaderSizes[] = [...common, { ...common[0], format: () => "q8_0" }];
 
 /** Keys of the variants that run, one for each distinct text. */
 async function pipelinesOf(sizes: HeaderSizes, deviceClass: "cpu" | "gpu", activations: "f32" | "f16" | "int8"): Promise<string[]> {

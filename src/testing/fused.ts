@@ -11,25 +11,8 @@ import type { CpuKv, Precision } from "../kernels/kernel.ts";
 import { bytesSource } from "../weights/byte_source.ts";
 import { openGguf } from "../weights/gguf/gguf.ts";
 import { formatByGgufType } from "./formats.ts";
+import { plainCaps } from "./plain_caps.ts";
 import { tinyModel, type TinyModelOptions } from "./tiny_model.ts";
-
-/** An adapter with nothing but what WebGPU promises. */
-export const plainCaps: Caps = {
-  vendor: "any",
-  architecture: "any",
-  description: "a plain adapter",
-  deviceClass: "gpu",
-  software: false,
-  f16: true,
-  subgroups: undefined,
-  subgroupMatrix: [],
-  packedDot: true,
-  maxWorkgroupInvocations: 256,
-  maxWorkgroupStorageBytes: 16384,
-  maxBindingBytes: 2 ** 27,
-  maxBufferBytes: 2 ** 28,
-  maxStorageBuffers: 8,
-};
 
 /** Passes to apply; left out, those of a load. */
 export interface FusedLowering {

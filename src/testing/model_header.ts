@@ -25,6 +25,27 @@ export function q4KM(matrix: string, layer: number): string {
   return (matrix === "attn_v" || matrix === "ffn_down") && layer % 2 === 0 ? "q6_k" : "q4_k";
 }
 
+/** A Llama, a Qwen2 and a Qwen3 of about a billion weights in Q4_K_M, cut to `layers`. */
+export function commonSizes(layers: number): readonly HeaderSizes[] {
+  const llama: HeaderSizes = {
+    architecture: "llama",
+    layers,
+    hidden: 2048,
+    heads: 32,
+    kvHeads: 8,
+    headDim: 64,
+    ffn: 5632,
+    vocab: 32000,
+    context: 4096,
+    format: q4KM,
+  };
+  return [
+    llama,
+    { ...llama, architecture: "qwen2", hidden: 896, heads: 14, kvHeads: 2, ffn: 4864, vocab: 151936 },
+    { ...llama, architecture: "qwen3", hidden: 1024, heads: 16, headDim: 128, ffn: 3072, vocab: 151936 },
+  ];
+}
+
 export function modelHeader(sizes: HeaderSizes): ModelHeader {
   const { architecture, layers, hidden, heads, kvHeads, headDim, ffn, vocab, context } = sizes;
   const tensors = new Map<string, TensorInfo>();

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { formatByGgufType } from "../../testing/formats.ts";
-import { plainCaps } from "../../testing/fused.ts";
+import { plainCaps } from "../../testing/plain_caps.ts";
 import { GraphBuilder } from "../builder.ts";
 import type { Graph, Weight } from "../ir.ts";
 import type { LowerOptions } from "../lowering.ts";
