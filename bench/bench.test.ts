@@ -4,6 +4,7 @@ import { q4_0 } from "../src/formats/q4_0.ts";
 import { q4_k } from "../src/formats/q4_k.ts";
 import type { Caps } from "../src/gpu/caps.ts";
 import type { Family } from "../src/kernels/product_order.ts";
+import { plainCaps } from "../src/testing/plain_caps.ts";
 import { isLut, judgeDispatch, tierFor } from "./by_rows.ts";
 import { readFlags, suiteOptions } from "./flags.mjs";
 import { dispatchTable, kernelTable, matvecSummary, shares } from "./kernel_table.mjs";
@@ -16,22 +17,7 @@ import { fastest, outputError, type RivalTime } from "./rivals.ts";
 import { median } from "./statistics.ts";
 import { verdictOf } from "./verdict.mjs";
 
-const caps: Caps = {
-  vendor: "",
-  architecture: "",
-  description: "",
-  deviceClass: "gpu",
-  software: false,
-  f16: true,
-  subgroups: undefined,
-  subgroupMatrix: [],
-  packedDot: true,
-  maxWorkgroupInvocations: 256,
-  maxWorkgroupStorageBytes: 16384,
-  maxBindingBytes: 1 << 30,
-  maxBufferBytes: 1 << 30,
-  maxStorageBuffers: 8,
-};
+const caps: Caps = { ...plainCaps, maxBindingBytes: 1 << 30, maxBufferBytes: 1 << 30 };
 
 function time(key: string, ms?: number): RivalTime {
   return { key, compileMs: 1, ...(ms === undefined ? { fault: "wrong results" } : { ms, medianMs: ms, nmse: 0 }) };

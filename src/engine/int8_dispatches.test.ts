@@ -1,32 +1,15 @@
 // Which calls a lowered model has: in the int8 class values are quantized where they are made.
 
 import { expect, test } from "vitest";
-import type { Caps } from "../gpu/caps.ts";
 import type { FusionName } from "../graph/fuse/names.ts";
 import { lower } from "../graph/lower.ts";
 import type { Precision } from "../kernels/kernel.ts";
 import { formatByGgufType } from "../testing/formats.ts";
+import { plainCaps } from "../testing/plain_caps.ts";
 import { tinyModel, type TinyModelOptions } from "../testing/tiny_model.ts";
 import { bytesSource } from "../weights/byte_source.ts";
 import { openGguf } from "../weights/gguf/gguf.ts";
 import { buildModel } from "./model.ts";
-
-const caps: Caps = {
-  vendor: "any",
-  architecture: "any",
-  description: "a plain adapter",
-  deviceClass: "gpu",
-  software: false,
-  f16: false,
-  subgroups: undefined,
-  subgroupMatrix: [],
-  packedDot: true,
-  maxWorkgroupInvocations: 256,
-  maxWorkgroupStorageBytes: 16384,
-  maxBindingBytes: 2 ** 27,
-  maxBufferBytes: 2 ** 28,
-  maxStorageBuffers: 8,
-};
 
 interface Lowering {
   readonly phase: "prefill" | "decode";
@@ -37,8 +20,8 @@ interface Lowering {
 /** Names of the kernels that a step calls, in order. */
 async function kernelsOf(shape: TinyModelOptions, activations: Precision, { phase, deviceClass, fusion }: Lowering): Promise<string[]> {
   const source = bytesSource(tinyModel({ format: "q8_0", ...shape }));
-  const model = await buildModel(await openGguf(source), source, { caps, activations });
-  const target = { caps, deviceClass, precision: activations, maxRows: phase === "prefill" ? 64 : 1 };
+  const model = await buildModel(await openGguf(source), source, { caps: plainCaps, activations });
+  const target = { caps: plainCaps, deviceClass, precision: activations, maxRows: phase === "prefill" ? 64 : 1 };
   const { calls } = lower(model.graph, { phase, target, kv: model.kv, formats: formatByGgufType, scoreTopK: 5, fusion });
   return calls.map(({ kernel }) => kernel);
 }

@@ -1,25 +1,8 @@
 import { expect, test } from "vitest";
-import type { Caps } from "../gpu/caps.ts";
+import { plainCaps } from "../testing/plain_caps.ts";
 import { activeRanges, mostRanges, rangeTokens } from "./attention.ts";
 import { attentionDecode, chooseSplits } from "./attention_decode.ts";
 import { heads, type HeadsAttributes } from "./heads.ts";
-
-const caps: Caps = {
-  vendor: "any",
-  architecture: "any",
-  description: "a plain adapter",
-  deviceClass: "gpu",
-  software: false,
-  f16: false,
-  subgroups: undefined,
-  subgroupMatrix: [],
-  packedDot: false,
-  maxWorkgroupInvocations: 256,
-  maxWorkgroupStorageBytes: 16384,
-  maxBindingBytes: 2 ** 27,
-  maxBufferBytes: 2 ** 28,
-  maxStorageBuffers: 8,
-};
 
 test("ranges hold the whole past, are multiples of 8 and no more than there may be", () => {
   for (const splits of [1, 3, 4, 16]) {
@@ -49,7 +32,7 @@ test("short pasts have ranges of the least length, long ones more tokens in a ra
 });
 
 test("partials of GPUs stay as small at 131,072 tokens as at 4,096", () => {
-  const target = { caps, deviceClass: "gpu", precision: "f32", maxRows: 1 } as const;
+  const target = { caps: plainCaps, deviceClass: "gpu", precision: "f32", maxRows: 1 } as const;
   for (const numKvHeads of [1, 2, 8, 32, 64]) {
     const kv = { pageTokens: 32, numKvHeads, headDim: 128, type: "f32", maxPages: 4096 } as const;
     const found = [4096, 131072].map((tokens) => chooseSplits(target, kv, tokens));
@@ -65,7 +48,7 @@ test("partials of GPUs stay as small at 131,072 tokens as at 4,096", () => {
 });
 
 test("heads that shaders do not have give no variant", () => {
-  const target = { caps, deviceClass: "gpu", precision: "f32", maxRows: 1 } as const;
+  const target = { caps: plainCaps, deviceClass: "gpu", precision: "f32", maxRows: 1 } as const;
   const kv = { pageTokens: 32, numKvHeads: 1, headDim: 24, type: "f32", maxPages: 4 } as const;
   const shape = { kv, numHeads: 2, headDim: 24, maxPositions: 128, keyStart: 48, valueStart: 72, cols: 96 } as const;
   const count = (one: HeadsAttributes): number[] => [

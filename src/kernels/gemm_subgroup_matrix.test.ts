@@ -8,26 +8,16 @@ import { assemble } from "../gpu/shader.ts";
 import { subgroupMatrixVariants } from "./gemm_subgroup_matrix.ts";
 import type { KernelTarget } from "./kernel.ts";
 import { linear, type LinearAttributes } from "./linear.ts";
+import { plainCaps } from "../testing/plain_caps.ts";
 import { shaderFiles } from "../testing/shader_files.ts";
 
 const caps: Caps = {
-  vendor: "any",
-  architecture: "any",
-  description: "an adapter with everything",
-  deviceClass: "gpu",
-  software: false,
-  f16: true,
+  ...plainCaps,
   subgroups: { min: 32, max: 32 },
   subgroupMatrix: [
     { component: "f32", result: "f32", m: 8, n: 8, k: 8 },
     { component: "f16", result: "f32", m: 16, n: 16, k: 16 },
   ],
-  packedDot: true,
-  maxWorkgroupInvocations: 256,
-  maxWorkgroupStorageBytes: 16384,
-  maxBindingBytes: 2 ** 27,
-  maxBufferBytes: 2 ** 28,
-  maxStorageBuffers: 8,
 };
 const target: KernelTarget = { caps, deviceClass: "gpu", precision: "f16", maxRows: 256 };
 const attributes: LinearAttributes = {

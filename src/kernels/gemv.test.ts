@@ -2,26 +2,12 @@
 
 import { describe, expect, test } from "vitest";
 import { q4_0 } from "../formats/q4_0.ts";
+import { plainCaps } from "../testing/plain_caps.ts";
 import type { Caps } from "../gpu/caps.ts";
 import type { KernelTarget } from "./kernel.ts";
 import { linear, type LinearAttributes } from "./linear.ts";
 
-const caps: Caps = {
-  vendor: "any",
-  architecture: "any",
-  description: "an adapter",
-  deviceClass: "gpu",
-  software: false,
-  f16: true,
-  subgroups: { min: 32, max: 32 },
-  subgroupMatrix: [],
-  packedDot: true,
-  maxWorkgroupInvocations: 256,
-  maxWorkgroupStorageBytes: 16384,
-  maxBindingBytes: 2 ** 27,
-  maxBufferBytes: 2 ** 28,
-  maxStorageBuffers: 8,
-};
+const caps: Caps = { ...plainCaps, subgroups: { min: 32, max: 32 } };
 
 function targetOf(deviceClass: "cpu" | "gpu", maxRows: number, precision: KernelTarget["precision"] = "f32"): KernelTarget {
   return { caps: { ...caps, deviceClass }, deviceClass, precision, maxRows };

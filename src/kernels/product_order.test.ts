@@ -1,25 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { q4_0 } from "../formats/q4_0.ts";
+import { plainCaps } from "../testing/plain_caps.ts";
 import type { Caps } from "../gpu/caps.ts";
 import type { KernelTarget } from "./kernel.ts";
 import { linear, type LinearAttributes } from "./linear.ts";
 import { productCosts, productOrder, rowTiers } from "./product_order.ts";
 
 const caps: Caps = {
-  vendor: "any",
-  architecture: "any",
-  description: "an adapter",
-  deviceClass: "gpu",
-  software: false,
-  f16: true,
+  ...plainCaps,
   subgroups: { min: 32, max: 32 },
   subgroupMatrix: [{ component: "f16", result: "f32", m: 16, n: 16, k: 16 }],
-  packedDot: true,
-  maxWorkgroupInvocations: 256,
   maxWorkgroupStorageBytes: 32768,
-  maxBindingBytes: 2 ** 27,
-  maxBufferBytes: 2 ** 28,
-  maxStorageBuffers: 8,
 };
 
 function targetOf(deviceClass: "cpu" | "gpu", maxRows: number, precision: KernelTarget["precision"] = "f32"): KernelTarget {

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { Caps } from "../gpu/caps.ts";
 import type { ShaderFile } from "../gpu/shader.ts";
 import { type TestedKernel, testedKernels } from "../testing/kernel_cases/index.ts";
+import { plainCaps } from "../testing/plain_caps.ts";
 import { shaderFiles } from "../testing/shader_files.ts";
 import type { Precision, Variant } from "./kernel.ts";
 import { modules as cpuModules } from "./shader_texts/cpu_shaders.ts";
@@ -14,20 +15,9 @@ import { modules as sharedModules } from "./shader_texts/shared_shaders.ts";
 import { openShaderFiles, shaderFilesOf } from "./shader_files.ts";
 
 const caps: Caps = {
-  vendor: "any",
-  architecture: "any",
-  description: "an adapter with everything",
-  deviceClass: "gpu",
-  software: false,
-  f16: true,
+  ...plainCaps,
   subgroups: { min: 4, max: 128 },
   subgroupMatrix: [{ component: "f16", result: "f32", m: 8, n: 8, k: 8 }],
-  packedDot: true,
-  maxWorkgroupInvocations: 256,
-  maxWorkgroupStorageBytes: 16384,
-  maxBindingBytes: 2 ** 27,
-  maxBufferBytes: 2 ** 28,
-  maxStorageBuffers: 8,
 };
 
 /** What each target gets for each case, the safe default first. */

@@ -3,25 +3,11 @@ import type { Caps } from "../gpu/caps.ts";
 import { type KernelCall, kernelCall } from "../graph/call.ts";
 import { f16 } from "../formats/float.ts";
 import { linear } from "../kernels/linear.ts";
+import { plainCaps } from "../testing/plain_caps.ts";
 import { collectClasses, type KernelClass } from "./classes.ts";
 import { defaultWorth, worthRacing } from "./worth.ts";
 
-const caps: Caps = {
-  vendor: "",
-  architecture: "",
-  description: "",
-  deviceClass: "gpu",
-  software: false,
-  f16: false,
-  subgroups: undefined,
-  subgroupMatrix: [],
-  packedDot: true,
-  maxWorkgroupInvocations: 256,
-  maxWorkgroupStorageBytes: 32768,
-  maxBindingBytes: 2 ** 30,
-  maxBufferBytes: 2 ** 30,
-  maxStorageBuffers: 8,
-};
+const caps: Caps = { ...plainCaps, maxWorkgroupStorageBytes: 32768, maxBindingBytes: 2 ** 30, maxBufferBytes: 2 ** 30 };
 
 function product(n: number, k: number): KernelCall {
   const attributes = { format: f16, k, n, bias: false, outStart: 0, outCols: n, over: "rows", out: "act" } as const;
