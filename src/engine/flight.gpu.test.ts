@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { greedySampling } from "../sampling/params.ts";
 import { delayGpu } from "../testing/delayed_gpu.ts";
+import { readRepoFile } from "../testing/files.ts";
 import { gpuOrSkip } from "../testing/gpu.ts";
 import { tinyModel } from "../testing/tiny_model.ts";
 import { watchGpu } from "../testing/watched_gpu.ts";
@@ -22,8 +23,16 @@ async function idsOf(session: Session, wanted: GenerateRequest): Promise<number[
   return ids;
 }
 
-async function withSession<T>(gpu: GPU, execution: ExecutionOptions, use: (session: Session) => Promise<T>): Promise<T> {
-  const session = await loadSession({ model: tinyModel({ contextLength: 1024 }), gpu, execution });
+/** What a session is loaded with. */
+interface Loading extends ExecutionOptions {
+  readonly model?: Uint8Array<ArrayBuffer>;
+  readonly activations?: "f16";
+  readonly deviceClass?: "gpu";
+}
+
+async function withSession<T>(gpu: GPU, loading: Loading, use: (session: Session) => Promise<T>): Promise<T> {
+  const { model = tinyModel({ contextLength: 1024 }), activations, deviceClass, ...execution } = loading;
+  const session = await loadSession({ model, gpu, execution, activations, deviceClass });
   try {
     return await use(session);
   } finally {
@@ -33,8 +42,8 @@ async function withSession<T>(gpu: GPU, execution: ExecutionOptions, use: (sessi
 
 const sampled = { ...greedySampling, temperature: 1.1, topP: 0.95, seed: 7 };
 
-const texts = (gpu: GPU, execution: ExecutionOptions): Promise<number[][]> =>
-  withSession(gpu, execution, async (session) => [
+const texts = (gpu: GPU, loading: Loading): Promise<number[][]> =>
+  withSession(gpu, loading, async (session) => [
     await idsOf(session, request(prompt, 60)),
     await idsOf(session, request([5, ...prompt], 40, { sampling: sampled })),
   ]);
@@ -57,6 +66,28 @@ describe("the same greedy and the same seeded text", () => {
       expected ??= await texts(gpu, { tokensInFlight: 1 });
       expect(expected.map((ids) => ids.length)).toEqual([60, 40]);
       expect(await texts(gpu, execution)).toEqual(expected);
+    });
+  }
+});
+
+// A trained model: halves that were rounded in another place turn a text of random weights, where all tokens are about as likely.
+describe("the same in half precision", () => {
+  const executions: readonly ExecutionOptions[] = [
+    { tokensInFlight: 2, chunkTokens: 7 },
+    { tokensInFlight: 8, chunkTokens: 1 },
+    { tokensInFlight: 4, fusion: "off" },
+    { sampler: "cpu", chunkTokens: 33 },
+  ];
+  for (const deviceClass of [undefined, "gpu"] as const) {
+    test(`on the ${deviceClass ?? "adapter's own"} program`, async (context) => {
+      const gpu = await gpuOrSkip(context);
+      const adapter = await gpu.requestAdapter();
+      if (!adapter?.features.has("shader-f16")) context.skip("this adapter has no shader-f16");
+      const model = await readRepoFile("public/models/shaderloom-tiny.gguf");
+      const half = { model, activations: "f16", ...(deviceClass && { deviceClass }) } as const;
+      const expected = await texts(gpu, { ...half, tokensInFlight: 1 });
+      expect(expected.map((ids) => ids.length)).toEqual([60, 40]);
+      for (const execution of executions) expect([execution, await texts(gpu, { ...half, ...execution })]).toEqual([execution, expected]);
     });
   }
 });
