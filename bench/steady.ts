@@ -1,7 +1,7 @@
 // The gaps between the tokens of one long answer: their spread, and whether any length of the context costs a step.
 
 import { loadSession } from "../src/engine/load.ts";
-import type { GenerateRequest } from "../src/engine/session.ts";
+import { greedySampling } from "../src/sampling/params.ts";
 import { prompt } from "./model_speed.ts";
 import { randomModel } from "./random_model.ts";
 import { median } from "./statistics.ts";
@@ -26,17 +26,6 @@ const shape = "small";
 const format = "q4_0";
 const tokens = 1100;
 const promptTokens = 8;
-const greedy: GenerateRequest["sampling"] = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  frequencyPenalty: 0,
-  presencePenalty: 0,
-  logitBias: new Map(),
-  seed: 0,
-};
 /** Positions at which pools of 512 tokens have doubled. */
 const growthPositions = [512, 1024];
 
@@ -46,7 +35,7 @@ export async function measureSteady(gpu: GPU, deviceClass?: "gpu" | "cpu"): Prom
   try {
     const { vocabSize } = session.info();
     const gapsOf = async (run: number, maxTokens: number): Promise<number[]> => {
-      const request = { promptIds: prompt(promptTokens, run, vocabSize), maxTokens, sampling: greedy, stopIds: new Set<number>() };
+      const request = { promptIds: prompt(promptTokens, run, vocabSize), maxTokens, sampling: greedySampling, stopIds: new Set<number>() };
       const gaps: number[] = [];
       let last: number | undefined;
       for await (const event of session.generate(request)) {
