@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { greedySampling } from "../sampling/params.ts";
 import { delayGpu } from "../testing/delayed_gpu.ts";
 import { readRepoFile } from "../testing/files.ts";
-import { gpuOrSkip } from "../testing/gpu.ts";
+import { gpuOrSkip, sharedGpuOrSkip } from "../testing/gpu.ts";
 import { tinyModel } from "../testing/tiny_model.ts";
 import { watchGpu } from "../testing/watched_gpu.ts";
 import type { ExecutionOptions } from "./execution.ts";
@@ -62,7 +62,7 @@ describe("the same greedy and the same seeded text", () => {
   ];
   for (const execution of executions) {
     test(JSON.stringify(execution), async (context) => {
-      const gpu = await gpuOrSkip(context);
+      const gpu = await sharedGpuOrSkip(context);
       expected ??= await texts(gpu, { tokensInFlight: 1 });
       expect(expected.map((ids) => ids.length)).toEqual([60, 40]);
       expect(await texts(gpu, execution)).toEqual(expected);
@@ -80,7 +80,7 @@ describe("the same in half precision", () => {
   ];
   for (const deviceClass of [undefined, "gpu"] as const) {
     test(`on the ${deviceClass ?? "adapter's own"} program`, async (context) => {
-      const gpu = await gpuOrSkip(context);
+      const gpu = await sharedGpuOrSkip(context);
       const adapter = await gpu.requestAdapter();
       if (!adapter?.features.has("shader-f16")) context.skip("this adapter has no shader-f16");
       const model = await readRepoFile("public/models/shaderloom-tiny.gguf");
@@ -170,7 +170,7 @@ describe("after an early end the conversation goes on as in a new session", () =
 
   for (const tokensInFlight of [1, 5, 32]) {
     test(`${tokensInFlight} in flight`, async (context) => {
-      const gpu = await gpuOrSkip(context);
+      const gpu = await sharedGpuOrSkip(context);
       known ??= await learn(gpu);
       const { ids: expected, after } = known;
       // The id may have come earlier, too.
@@ -195,7 +195,7 @@ describe("after an early end the conversation goes on as in a new session", () =
 });
 
 test("a context that ends ends every step in flight: none is submitted beyond it", async (context) => {
-  const gpu = await gpuOrSkip(context);
+  const gpu = await sharedGpuOrSkip(context);
   const session = await loadSession({ model: tinyModel(), gpu, contextLength: 64, execution: { tokensInFlight: 8 } });
   const events: GenerateEvent[] = [];
   for await (const event of session.generate(request(prompt, 500))) events.push(event);
@@ -205,7 +205,7 @@ test("a context that ends ends every step in flight: none is submitted beyond it
 });
 
 test("pools that grow while tokens are in flight keep what they hold", async (context) => {
-  const gpu = await gpuOrSkip(context);
+  const gpu = await sharedGpuOrSkip(context);
   const long = Array.from({ length: 500 }, (_, index) => (index * 31 + 3) % 256);
   const run = (tokensInFlight: number): Promise<number[]> =>
     withSession(gpu, { tokensInFlight }, async (session) => {
@@ -217,7 +217,7 @@ test("pools that grow while tokens are in flight keep what they hold", async (co
 });
 
 test("results that come late: many in flight, the same text, and one wait for all instead of one each", async (context) => {
-  const gpu = await gpuOrSkip(context);
+  const gpu = await sharedGpuOrSkip(context);
   const lateMs = 50;
   const [atOnce, late] = [gpu, delayGpu(gpu, lateMs)];
   const expected = await withSession(atOnce, {}, (session) => idsOf(session, request(prompt, 200)));
@@ -243,7 +243,7 @@ test("a device lost with tokens in flight ends with GPU.lost, at once and for go
 });
 
 test("after a stop with steps in flight the same prompt goes on, token by token", async (context) => {
-  const gpu = await gpuOrSkip(context);
+  const gpu = await sharedGpuOrSkip(context);
   await withSession(gpu, { tokensInFlight: 8 }, async (session) => {
     const expected = await idsOf(session, request(prompt, 30));
     for (const at of [0, 3, 17]) {
@@ -257,7 +257,7 @@ test("after a stop with steps in flight the same prompt goes on, token by token"
 /** The first pool that grows finds no memory, or the second. */
 for (const refused of [1, 2]) {
   test(`no memory for pool ${refused} of a longer context: what is in flight is given, then GPU.oom, and the rest goes on`, async (context) => {
-    const gpu = await gpuOrSkip(context);
+    const gpu = await sharedGpuOrSkip(context);
     const long = Array.from({ length: 490 }, (_, index) => (index * 31 + 3) % 256);
     let scopes = 0;
     const watched = await watchGpu(gpu, (device) => ({

@@ -1,11 +1,14 @@
 // Opens the GPU of the place a test runs in: the browser's, or Dawn in Node on the driver the Vitest project chose.
 // Only tests import this room; the runtime takes its GPU from the caller.
 
+import { shareDevices } from "./shared_device.ts";
+
 /** Vitest projects that run in Node set this to "" or to the reason why their driver is absent. */
 const REASON = "SHADERLOOM_GPU_SKIP";
 
 interface Keeper {
   shaderloomTestGpu?: GPU | undefined;
+  shaderloomSharedGpu?: GPU | undefined;
   process?: { env: Record<string, string | undefined> };
 }
 
@@ -49,6 +52,14 @@ async function openDawn(held: Keeper): Promise<GPU | undefined> {
 /** What a test's context offers (Vitest's `TestContext`). */
 export interface Skipper {
   skip(note?: string): never;
+}
+
+/** The GPU under test, with devices that are shared by all tests of a file and compile each text once. */
+export async function sharedGpuOrSkip(context: Skipper): Promise<GPU> {
+  const gpu = await gpuOrSkip(context);
+  const held = keeper();
+  held.shaderloomSharedGpu ??= shareDevices(gpu);
+  return held.shaderloomSharedGpu;
 }
 
 /** The GPU under test; skips the calling test, with the reason, where there is none. */
