@@ -4,80 +4,41 @@
 // Row group: low bytes of points [4 blocks of 32][row]; the u16 [super-block][row]; d as f32 [4 super-blocks][row].
 
 import { f16ToF32 } from "../base/dtype.ts";
-import { ceilDiv } from "../base/math.ts";
 import grid from "../../shaders/parts/weight/grid.wgsl?raw";
 import wgsl from "../../shaders/parts/weight/iq1_s.wgsl?raw";
 import ternary from "../../shaders/parts/weight/ternary_grid.wgsl?raw";
-import { eachSuper, superSize } from "./codebooks/blocks.ts";
+import { blockFormat, putFloat, putWord } from "./block_format.ts";
 import { iq1sGrid } from "./codebooks/iq1s.ts";
 import type { WeightFormat } from "./format.ts";
-import { blocksOf, groupsOf, planeUnits, repackViews, unitBytes, unitStride } from "./row_groups.ts";
-import { sampleBlocks } from "./sample.ts";
 
-const bytesPerBlock = 50;
 const pointsAt = 2;
 const highAt = 34;
 
-/** Where the planes begin, in units. */
-function planes(cols: number): { readonly high: number; readonly supers: number; readonly units: number } {
-  const count = cols / superSize;
-  const high = planeUnits(blocksOf(cols) / 4);
-  const supers = high + planeUnits(count);
-  return { high, supers, units: supers + planeUnits(ceilDiv(count, 4)) };
-}
-
-function rowGroupBytes(cols: number): number {
-  return planes(cols).units * unitBytes;
-}
-
-export const iq1_s: WeightFormat = {
+export const iq1_s: WeightFormat = blockFormat({
   name: "iq1_s",
   ggufType: 19,
-  blockSize: superSize,
-  bytesPerBlock,
+  blockSize: 256,
+  bytesPerBlock: 50,
   part: `${wgsl}\n${ternary}\n${grid}`,
-  packed: true,
-  halves: [0],
-  get codebook() {
-    return iq1sGrid().codebook;
-  },
-  rowGroupBytes,
-  constants: (cols) => {
-    const { high, supers, units } = planes(cols);
-    return { IQ1_S_START: iq1sGrid().codebook.length / unitBytes, IQ1_S_GROUP: units, IQ1_S_HIGH: high, IQ1_S_SUPERS: supers };
+  codebook: () => iq1sGrid().codebook,
+  planes: { points: 128, high: 256, supers: 1024 },
+  sizes: { 0: 0.02 },
+
+  pack({ from, words, floats, at }, file, block) {
+    putFloat(floats, at.supers, block, f16ToF32(from.getUint16(file, true)));
+    for (let word = 0; word < 4; word++) putWord(words, at.high, block * 4 + word, from.getUint32(file + highAt + word * 4, true));
+    for (let part = 0; part < 8; part++) putWord(words, at.points, block * 8 + part, from.getUint32(file + pointsAt + part * 4, true));
   },
 
-  repack(source, span, out) {
-    const groupBytes = rowGroupBytes(span.cols);
-    const sourceBytes = (span.rows * span.cols * bytesPerBlock) / superSize;
-    const { source: from, words } = repackViews(source, sourceBytes, out, groupsOf(span.rows) * groupBytes);
-    const floats = new Float32Array(words.buffer, words.byteOffset, words.length);
-    const { high, supers } = planes(span.cols);
-    eachSuper(span, { bytesPerBlock, groupBytes }, (file, index, at) => {
-      floats[at + supers * 4 + (index >> 2) * unitStride + (index & 3)] = f16ToF32(from.getUint16(file, true));
-      for (let word = 0; word < 4; word++) {
-        words[at + high * 4 + index * unitStride + word] = from.getUint32(file + highAt + word * 4, true);
-      }
-      for (let part = 0; part < 8; part++) {
-        words[at + (index * 2 + (part >> 2)) * unitStride + (part & 3)] = from.getUint32(file + pointsAt + part * 4, true);
-      }
-    });
-  },
-
-  dequantize(source, out) {
-    const view = new DataView(source.buffer, source.byteOffset, source.byteLength);
+  decode(from, file, out) {
     const { values } = iq1sGrid();
-    for (let block = 0; block < out.length / 32; block++) {
-      const file = (block >> 3) * bytesPerBlock;
-      const field = view.getUint16(file + highAt + (block & 7) * 2, true);
-      const step = f16ToF32(view.getUint16(file, true)) * (1 + 2 * ((field >> 12) & 7));
-      const delta = field < 0x8000 ? 0.125 : -0.125;
-      for (let index = 0; index < 32; index++) {
-        const point = source[file + pointsAt + (block & 7) * 4 + (index >> 3)] | (((field >> (3 * (index >> 3))) & 7) << 8);
-        out[block * 32 + index] = step * (values[point * 8 + (index & 7)] + delta);
-      }
+    const d = f16ToF32(from.getUint16(file, true));
+    for (let index = 0; index < 256; index++) {
+      const group = index >> 3;
+      const field = from.getUint16(file + highAt + (group >> 2) * 2, true);
+      const step = d * (1 + 2 * ((field >> 12) & 7));
+      const point = from.getUint8(file + pointsAt + group) | (((field >> (3 * (group & 3))) & 7) << 8);
+      out[index] = step * (values[point * 8 + (index & 7)] + (field < 0x8000 ? 0.125 : -0.125));
     }
   },
-
-  sample: (rng, blocks) => sampleBlocks(rng, blocks, { bytesPerBlock, sizes: { 0: 0.02 } }),
-};
+});

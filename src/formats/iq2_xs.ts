@@ -7,87 +7,59 @@
 import { f16ToF32 } from "../base/dtype.ts";
 import shared from "../../shaders/parts/weight/grid.wgsl?raw";
 import wgsl from "../../shaders/parts/weight/iq2_xs.wgsl?raw";
-import { eachSuper, superSize, writeBlock } from "./codebooks/blocks.ts";
+import { blockFormat, putFloat, putWord } from "./block_format.ts";
+import { writeBlock } from "./codebooks/blocks.ts";
 import { iq2xsGrid } from "./codebooks/iq2xs.ts";
 import { evenSigns, signWord } from "./codebooks/signs.ts";
 import type { WeightFormat } from "./format.ts";
-import { blocksOf, groupsOf, planeUnits, repackViews, unitBytes, unitStride } from "./row_groups.ts";
-import { sampleBlocks } from "./sample.ts";
 
-const bytesPerBlock = 74;
 const codesAt = 2;
 const scalesAt = 66;
 
-/** Where the plane of super-blocks begins, in units. */
-function supersAt(cols: number): number {
-  return planeUnits(blocksOf(cols) / 2);
-}
-
-function rowGroupBytes(cols: number): number {
-  return (supersAt(cols) + planeUnits(cols / superSize)) * unitBytes;
-}
-
 /** 28 sign bits of a block from its four codes. */
-function signBits(view: DataView, codes: number): number {
+function signBits(from: DataView, codes: number): number {
   let bits = 0;
-  for (let group = 0; group < 4; group++) bits |= (view.getUint16(codes + group * 2, true) >> 9) << (7 * group);
+  for (let group = 0; group < 4; group++) bits |= (from.getUint16(codes + group * 2, true) >> 9) << (7 * group);
   return bits;
 }
 
-export const iq2_xs: WeightFormat = {
+export const iq2_xs: WeightFormat = blockFormat({
   name: "iq2_xs",
   ggufType: 17,
-  blockSize: superSize,
-  bytesPerBlock,
+  blockSize: 256,
+  bytesPerBlock: 74,
   part: `${wgsl}\n${shared}`,
-  packed: true,
-  halves: [0],
-  get codebook() {
-    return iq2xsGrid().codebook;
-  },
-  rowGroupBytes,
-  constants: (cols) => ({
-    IQ2_XS_START: iq2xsGrid().codebook.length / unitBytes,
-    IQ2_XS_GROUP: rowGroupBytes(cols) / unitBytes,
-    IQ2_XS_SUPERS: supersAt(cols),
-  }),
+  codebook: () => iq2xsGrid().codebook,
+  planes: { codes: 64, supers: 256 },
+  sizes: { 0: 0.004 },
 
-  repack(source, span, out) {
-    const groupBytes = rowGroupBytes(span.cols);
-    const sourceBytes = (span.rows * span.cols * bytesPerBlock) / superSize;
-    const { source: from, words } = repackViews(source, sourceBytes, out, groupsOf(span.rows) * groupBytes);
-    const floats = new Float32Array(words.buffer, words.byteOffset, words.length);
-    const supers = supersAt(span.cols) * 4;
-    eachSuper(span, { bytesPerBlock, groupBytes }, (file, index, at) => {
-      const unitOfSuper = at + supers + index * unitStride;
-      words[unitOfSuper + 1] = from.getUint32(file + scalesAt, true);
-      words[unitOfSuper + 2] = from.getUint32(file + scalesAt + 4, true);
-      floats[unitOfSuper + 3] = f16ToF32(from.getUint16(file, true));
-      for (let part = 0; part < 8; part++) {
-        const unit = at + (index * 4 + (part >> 1)) * unitStride + (part & 1) * 2;
-        const codes = file + codesAt + part * 8;
-        for (let group = 0; group < 4; group++) {
-          const code = from.getUint16(codes + group * 2, true);
-          words[unit] |= (code & 255) << (8 * group);
-          words[unitOfSuper] |= ((code >> 8) & 1) << (4 * part + group);
-        }
-        words[unit + 1] = signWord(evenSigns(signBits(from, codes)));
+  pack({ from, words, floats, at }, file, block) {
+    let ninths = 0;
+    for (let part = 0; part < 8; part++) {
+      const codes = file + codesAt + part * 8;
+      let points = 0;
+      for (let group = 0; group < 4; group++) {
+        const code = from.getUint16(codes + group * 2, true);
+        points |= (code & 255) << (8 * group);
+        ninths |= ((code >> 8) & 1) << (4 * part + group);
       }
-    });
+      putWord(words, at.codes, block * 16 + part * 2, points);
+      putWord(words, at.codes, block * 16 + part * 2 + 1, signWord(evenSigns(signBits(from, codes))));
+    }
+    putWord(words, at.supers, block * 4, ninths);
+    putWord(words, at.supers, block * 4 + 1, from.getUint32(file + scalesAt, true));
+    putWord(words, at.supers, block * 4 + 2, from.getUint32(file + scalesAt + 4, true));
+    putFloat(floats, at.supers, block * 4 + 3, f16ToF32(from.getUint16(file, true)));
   },
 
-  dequantize(source, out) {
-    const view = new DataView(source.buffer, source.byteOffset, source.byteLength);
-    for (let block = 0; block < out.length / 32; block++) {
-      const file = (block >> 3) * bytesPerBlock;
-      const codes = file + codesAt + (block & 7) * 8;
-      const points = Array.from({ length: 4 }, (_, group) => view.getUint16(codes + group * 2, true) & 511);
-      const scales = source[file + scalesAt + (block & 7)];
-      const d = f16ToF32(view.getUint16(file, true));
+  decode(from, file, out) {
+    const d = f16ToF32(from.getUint16(file, true));
+    for (let part = 0; part < 8; part++) {
+      const codes = file + codesAt + part * 8;
+      const points = Array.from({ length: 4 }, (_, group) => from.getUint16(codes + group * 2, true) & 511);
+      const scales = from.getUint8(file + scalesAt + part);
       const steps = [d * (0.5 + (scales & 15)) * 0.25, d * (0.5 + (scales >> 4)) * 0.25] as const;
-      writeBlock(iq2xsGrid(), { points, signs: evenSigns(signBits(view, codes)), steps }, out, block * 32);
+      writeBlock(iq2xsGrid(), { points, signs: evenSigns(signBits(from, codes)), steps }, out, part * 32);
     }
   },
-
-  sample: (rng, blocks) => sampleBlocks(rng, blocks, { bytesPerBlock, sizes: { 0: 0.004 } }),
-};
+});

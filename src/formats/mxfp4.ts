@@ -4,75 +4,39 @@
 // Blocks with e below 26 count as zero: their weights are below 2^-99, and a part of the decoding would be subnormal.
 // Row group: codes [block][row] in the order of nibbles.ts, then e [16 blocks][row], a byte each.
 
-import { ceilDiv } from "../base/math.ts";
 import shared from "../../shaders/parts/weight/fp4.wgsl?raw";
 import wgsl from "../../shaders/parts/weight/mxfp4.wgsl?raw";
+import { blockFormat } from "./block_format.ts";
 import { fp4Values } from "./codebooks/values.ts";
 import type { WeightFormat } from "./format.ts";
-import { putHalves } from "./nibbles.ts";
-import { blocksOf, eachRow, groupsOf, planeUnits, repackViews, unitBytes, unitStride } from "./row_groups.ts";
-import { randomBlocks } from "./sample.ts";
-
-const blockSize = 32;
-const bytesPerBlock = 17;
+import { putHalves, takeHalves } from "./nibbles.ts";
+import { unitStride } from "./row_groups.ts";
 
 /** The least e whose scale times 2^-24 is normal, and the least whose scale times 128 is infinite: decoding takes such steps. */
 const leastExponent = 26;
 const badExponent = 249;
 
-function scalesAt(cols: number): number {
-  return planeUnits(blocksOf(cols));
-}
-
-function rowGroupBytes(cols: number): number {
-  return (scalesAt(cols) + planeUnits(ceilDiv(blocksOf(cols), 16))) * unitBytes;
-}
-
-export const mxfp4: WeightFormat = {
+export const mxfp4: WeightFormat = blockFormat({
   name: "mxfp4",
   ggufType: 39,
-  blockSize,
-  bytesPerBlock,
+  blockSize: 32,
+  bytesPerBlock: 17,
   part: `${wgsl}\n${shared}`,
-  packed: true,
-  halves: [],
-  badScale(source) {
-    for (let at = 0; at < source.length; at += bytesPerBlock) if (source[at] >= badExponent) return at / bytesPerBlock;
-    return -1;
-  },
-  rowGroupBytes,
-  constants: (cols) => ({ MXFP4_GROUP: rowGroupBytes(cols) / unitBytes, MXFP4_SCALES: scalesAt(cols) }),
-
-  repack(source, span, out) {
-    const blocks = span.cols / blockSize;
-    const rowBytes = blocks * bytesPerBlock;
-    const { source: from, words } = repackViews(source, span.rows * rowBytes, out, groupsOf(span.rows) * rowGroupBytes(span.cols));
-    const scales = scalesAt(span.cols) * 4;
-    eachRow(span, rowGroupBytes(span.cols), (row, at) => {
-      for (let block = 0; block < blocks; block++) {
-        const file = row * rowBytes + block * bytesPerBlock;
-        if (source[file] < leastExponent) continue;
-        words[at + scales + (block >> 4) * unitStride + ((block & 15) >> 2)] |= source[file] << ((block & 3) * 8);
-        putHalves(from, file + 1, words, at + block * unitStride);
-      }
-    });
+  planes: { codes: 32, scales: 512 },
+  sizes: {},
+  badScale: (source, file) => source[file] >= badExponent,
+  sampleScales(rng, bytes, file) {
+    bytes[file] = 120 + rng.below(6);
   },
 
-  dequantize(source, out) {
-    for (let block = 0; block < out.length / blockSize; block++) {
-      const file = block * bytesPerBlock;
-      const scale = 2 ** (source[file] - 128);
-      for (let index = 0; index < 16; index++) {
-        const byte = source[file + 1 + index];
-        out[block * blockSize + index] = scale * fp4Values[byte & 15];
-        out[block * blockSize + 16 + index] = scale * fp4Values[byte >> 4];
-      }
-    }
+  pack({ from, words, at }, file, block) {
+    const exponent = from.getUint8(file);
+    if (exponent < leastExponent) return;
+    words[at.scales + (block >> 4) * unitStride + ((block & 15) >> 2)] |= exponent << ((block & 3) * 8);
+    putHalves(from, file + 1, words, at.codes + block * unitStride);
   },
 
-  sample(rng, blocks) {
-    const bytes = randomBlocks(rng, blocks, bytesPerBlock);
-    for (let block = 0; block < blocks; block++) bytes[block * bytesPerBlock] = 120 + rng.below(6);
-    return bytes;
+  decode(from, file, out) {
+    takeHalves(from, file + 1, { values: fp4Values, step: 2 ** (from.getUint8(file) - 128) }, out);
   },
-};
+});

@@ -13,6 +13,21 @@ export function joinHigh(first: number, second: number): number {
   return ((first >>> 4) & low) | (second & 0xf0f0f0f0);
 }
 
+/** `step * values[q]` of codes whose byte j holds weight j in its low and weight j + `out.length / 2` in its high nibble. */
+export function takeHalves(
+  from: DataView,
+  file: number,
+  { values, step }: { readonly values: readonly number[]; readonly step: number },
+  out: Float32Array,
+): void {
+  const half = out.length / 2;
+  for (let index = 0; index < half; index++) {
+    const byte = from.getUint8(file + index);
+    out[index] = step * values[byte & 15];
+    out[half + index] = step * values[byte >> 4];
+  }
+}
+
 /** One unit from the 16 file bytes at `file`, where byte j holds weight j in its low and weight j + 16 in its high nibble. */
 export function putHalves(from: DataView, file: number, words: Uint32Array, unit: number): void {
   const a = from.getUint32(file, true);
