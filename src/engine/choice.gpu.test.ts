@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { maskWords } from "../base/layout.ts";
 import { greedySampling, type SamplingParams } from "../sampling/params.ts";
-import { gpuOrSkip } from "../testing/gpu.ts";
+import { sharedGpuOrSkip } from "../testing/gpu.ts";
 import { tinyModel, tinyVocabSize } from "../testing/tiny_model.ts";
 import { loadSession } from "./load.ts";
 import type { GenerateEvent, GenerateRequest, Session } from "./session.ts";
@@ -64,7 +64,7 @@ const samplings: ReadonlyArray<Partial<SamplingParams>> = [
 ];
 
 test("seeded texts, step by step with six in flight, are those of the CPU's sampler", async (context) => {
-  await withBoth(await gpuOrSkip(context), async (onGpu, onCpu) => {
+  await withBoth(await sharedGpuOrSkip(context), async (onGpu, onCpu) => {
     expect([onGpu, onCpu].map((session) => session.stats().tokensInFlight)).toEqual([6, 1]);
     for (const [index, sampling] of samplings.entries()) {
       for (const seed of [1, 2]) {
@@ -77,7 +77,7 @@ test("seeded texts, step by step with six in flight, are those of the CPU's samp
 });
 
 test("scores of chosen tokens are those that the CPU makes of all logits", async (context) => {
-  await withBoth(await gpuOrSkip(context), async (onGpu, onCpu) => {
+  await withBoth(await sharedGpuOrSkip(context), async (onGpu, onCpu) => {
     for (const logprobs of [0, 3, 20]) {
       const wanted = request({ sampling: { ...greedySampling, temperature: 1, seed: 5 }, maxTokens: 12, logprobs });
       const [found, expected] = [await tokensOf(onGpu, wanted), await tokensOf(onCpu, wanted)];
@@ -95,7 +95,7 @@ test("scores of chosen tokens are those that the CPU makes of all logits", async
 });
 
 test("a mask is asked for before every token, one at a time, and holds", async (context) => {
-  await withBoth(await gpuOrSkip(context), async (onGpu, onCpu) => {
+  await withBoth(await sharedGpuOrSkip(context), async (onGpu, onCpu) => {
     const texts: number[][] = [];
     for (const session of [onGpu, onCpu]) {
       const asked: number[][] = [];
@@ -118,7 +118,7 @@ test("a mask is asked for before every token, one at a time, and holds", async (
 });
 
 test("a mask that allows nothing ends with GRAMMAR.dead_end, at once or later, and leaves the conversation exact", async (context) => {
-  await withBoth(await gpuOrSkip(context), async (onGpu, onCpu) => {
+  await withBoth(await sharedGpuOrSkip(context), async (onGpu, onCpu) => {
     for (const at of [0, 3]) {
       for (const session of [onGpu, onCpu]) {
         const ids: number[] = [];
@@ -138,7 +138,7 @@ test("a mask that allows nothing ends with GRAMMAR.dead_end, at once or later, a
 });
 
 test("stop ids beyond those that the GPU knows stop, too", async (context) => {
-  await withBoth(await gpuOrSkip(context), async (onGpu, onCpu) => {
+  await withBoth(await sharedGpuOrSkip(context), async (onGpu, onCpu) => {
     const expected = await idsOf(onCpu, request());
     const unused = Array.from({ length: tinyVocabSize }, (_, id) => id).filter((id) => !expected.includes(id));
     const last = expected.find((id, index) => index > 4 && expected.indexOf(id) === index) ?? expected[0];

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { readSharedFile, sharedFileOrSkip } from "../testing/files.ts";
-import { gpuOrSkip, type Skipper } from "../testing/gpu.ts";
+import { sharedGpuOrSkip, type Skipper } from "../testing/gpu.ts";
 import { greedyIds, lastLogprobs, relativeRms } from "../testing/oracle.ts";
 import { loadSession, type LoadSessionOptions } from "./load.ts";
 
@@ -48,18 +48,18 @@ describe("a trained folder equals its float64 forward", () => {
     ["q4_0", "q4_k"],
   ] as const) {
     test(`${quantize ?? "as it is stored"}, equal to the ${reference} file`, async (context) => {
-      const gpu = await gpuOrSkip(context);
+      const gpu = await sharedGpuOrSkip(context);
       await compare(reference, { model: await filesOrSkip(context), gpu, quantize });
     });
   }
 
   test("with the GPU program", async (context) => {
-    const gpu = await gpuOrSkip(context);
+    const gpu = await sharedGpuOrSkip(context);
     await compare("q4_0", { model: await filesOrSkip(context), gpu, quantize: "q4_0", deviceClass: "gpu" }, 2);
   });
 
   test("a GGUF file of 16-bit floats is quantized in the same way", async (context) => {
-    const gpu = await gpuOrSkip(context);
+    const gpu = await sharedGpuOrSkip(context);
     await compare("q8_0", { model: await sharedFileOrSkip(context, `${folder}/tinystories-656k-f16.gguf`), gpu, quantize: "q8_0" });
   });
 });

@@ -16,7 +16,7 @@ import { allocateActivations, compileProgram } from "../graph/program.ts";
 import type { CpuKv } from "../kernels/kernel.ts";
 import { shaderFiles } from "../testing/shader_files.ts";
 import { PagedCache } from "../kv/paged_cache.ts";
-import { gpuOrSkip } from "../testing/gpu.ts";
+import { sharedGpuOrSkip } from "../testing/gpu.ts";
 import { tinyModel, type TinyModelOptions } from "../testing/tiny_model.ts";
 import { loadWeights } from "../weights/loader.ts";
 import { openGguf } from "../weights/gguf/gguf.ts";
@@ -196,7 +196,7 @@ describe("program equals interpreter", () => {
     for (const phase of ["prefill", "decode"] as const) {
       for (const deviceClass of ["cpu", "gpu"] as const) {
         test(`${architecture} ${phase} on the ${deviceClass} program`, async (context) => {
-          await compare(await gpuOrSkip(context), { architecture, ...shape }, { phase, deviceClass, precision: "f32" });
+          await compare(await sharedGpuOrSkip(context), { architecture, ...shape }, { phase, deviceClass, precision: "f32" });
         });
       }
     }
@@ -204,7 +204,7 @@ describe("program equals interpreter", () => {
   // Every type is loaded in types.gpu.test.ts; here one of each kind of layout is compared value by value.
   for (const name of ["f32", "q8_0", "q4_k", "iq2_s"]) {
     test(`${name} prefill and decode`, async (context) => {
-      const gpu = await gpuOrSkip(context);
+      const gpu = await sharedGpuOrSkip(context);
       for (const phase of ["prefill", "decode"] as const) {
         await compare(gpu, { format: name, ...shape }, { phase, deviceClass: "cpu", precision: "f32" });
       }
@@ -214,7 +214,7 @@ describe("program equals interpreter", () => {
     // The GPU program takes minutes to compile on a busy machine, so it gets one of them.
     for (const deviceClass of name === "q4_k_m" ? (["cpu", "gpu"] as const) : (["cpu"] as const)) {
       test(`a mix of types in one file, ${name}, on the ${deviceClass} program`, async (context) => {
-        const gpu = await gpuOrSkip(context);
+        const gpu = await sharedGpuOrSkip(context);
         const model = { format: (matrix: string) => mix[matrix.replace(/^blk\.\d+\./, "")] ?? "f32", ...shape, ffn: 352 };
         const file = await openGguf(bytesSource(tinyModel(model)));
         const types = new Set([...file.tensors.values()].map(({ type }) => formatByGgufType.get(type)?.name));
@@ -226,7 +226,7 @@ describe("program equals interpreter", () => {
   for (const phase of ["prefill", "decode"] as const) {
     for (const deviceClass of ["cpu", "gpu"] as const) {
       test(`tensors split by rows, ${phase} on the ${deviceClass} program`, async (context) => {
-        const gpu = await gpuOrSkip(context);
+        const gpu = await sharedGpuOrSkip(context);
         // 64 KiB bind two pages of KV and 128 rows of 256 weights: the embedding, the head, Q with its bias and the
         // feed-forward split.
         const limits = { maxBindingBytes: 64 * 1024, contextLength: 64 };
@@ -235,7 +235,7 @@ describe("program equals interpreter", () => {
       });
     }
     test(`int8 activations, ${phase}`, async (context) => {
-      const gpu = await gpuOrSkip(context);
+      const gpu = await sharedGpuOrSkip(context);
       for (const architecture of ["qwen2", "qwen3"] as const) {
         await compare(gpu, { architecture, format: "q8_0", ...shape }, { phase, deviceClass: "cpu", precision: "int8" });
       }
@@ -245,13 +245,13 @@ describe("program equals interpreter", () => {
     });
     if (phase === "decode") {
       test("products with few rows and a long K, decode", async (context) => {
-        const gpu = await gpuOrSkip(context);
+        const gpu = await sharedGpuOrSkip(context);
         const long = { architecture: "qwen2", hidden: 64, heads: 2, kvHeads: 1, ffn: 4096, layers: 1 } as const;
         for (const precision of ["f32", "int8"] as const) await compare(gpu, long, { phase, deviceClass: "gpu", precision });
       });
     }
     test(`f16 storage, ${phase}`, async (context) => {
-      const gpu = await gpuOrSkip(context);
+      const gpu = await sharedGpuOrSkip(context);
       const adapter = await gpu.requestAdapter();
       if (!adapter?.features.has("shader-f16")) context.skip("this adapter has no shader-f16");
       for (const deviceClass of ["cpu", "gpu"] as const)

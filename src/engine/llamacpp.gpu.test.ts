@@ -2,7 +2,7 @@
 // cache is f16 and it rounds activations to 8 bit before products with quantized weights, hence the bounds.
 
 import { describe, expect, test } from "vitest";
-import { gpuOrSkip } from "../testing/gpu.ts";
+import { sharedGpuOrSkip } from "../testing/gpu.ts";
 import { compareWithLlamacpp, llamacppOrSkip, type LogitsToCompare } from "../testing/llamacpp.ts";
 import { greedyIds, lastLogprobs } from "../testing/oracle.ts";
 import { peerModelOrSkip, type PeerModelName } from "../testing/peer_model.ts";
@@ -41,7 +41,7 @@ async function measure(session: Session, prompt: readonly number[], ids: number)
 describe("logits agree with llama.cpp", () => {
   for (const name of models) {
     test(`${name.shape} ${name.arch} ${name.type}`, { timeout: 240_000 }, async (context) => {
-      const gpu = await gpuOrSkip(context);
+      const gpu = await sharedGpuOrSkip(context);
       await llamacppOrSkip(context);
       const { gguf, ref } = await peerModelOrSkip(context, name);
       const session = await loadSession({ model: gguf, gpu, tuning: "off" });

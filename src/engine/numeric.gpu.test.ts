@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import type { Precision } from "../kernels/kernel.ts";
 import { greedySampling } from "../sampling/params.ts";
-import { gpuOrSkip } from "../testing/gpu.ts";
+import { sharedGpuOrSkip } from "../testing/gpu.ts";
 import { tinyModel } from "../testing/tiny_model.ts";
 import { watchGpu } from "../testing/watched_gpu.ts";
 import { bytesSource } from "../weights/byte_source.ts";
@@ -61,7 +61,7 @@ async function answer(gpu: GPU, name: string, { activations, bits }: { activatio
 for (const activations of ["f32", "f16", "int8"] as const) {
   // The GPU program's kernels are held to the same by kernels/non_numbers.gpu.test.ts; drivers without a GPU take long to compile it.
   test(activations, async (context) => {
-    const gpu = await gpuOrSkip(context);
+    const gpu = await sharedGpuOrSkip(context);
     const adapter = await gpu.requestAdapter();
     if (activations === "f16" && !adapter?.features.has("shader-f16")) context.skip("this adapter has no shader-f16");
     for (const [tensor, bits] of broken) {

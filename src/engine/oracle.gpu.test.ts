@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { readRepoFile, readSharedFile, sharedFileOrSkip } from "../testing/files.ts";
-import { gpuOrSkip } from "../testing/gpu.ts";
+import { sharedGpuOrSkip } from "../testing/gpu.ts";
 import { greedyIds, lastLogprobs, relativeRms } from "../testing/oracle.ts";
 import { peerModelOrSkip, type PeerModelName } from "../testing/peer_model.ts";
 import { loadSession } from "./load.ts";
@@ -33,7 +33,7 @@ describe("trained models equal their float64 forward", () => {
   for (const path of trained) {
     for (const deviceClass of gpuTrained.includes(path) ? deviceClasses : (["cpu"] as const)) {
       test(`${path} with the ${deviceClass} program`, async (context) => {
-        const gpu = await gpuOrSkip(context);
+        const gpu = await sharedGpuOrSkip(context);
         const gguf = await sharedFileOrSkip(context, `data/models/${path}.gguf`);
         const expected = await readSharedFile(`data/models/${path}.expected.json`);
         const { cases } = JSON.parse(new TextDecoder().decode(expected)) as { cases: ExpectedCase[] };
@@ -65,7 +65,7 @@ interface BundledCase {
 describe("the bundled model equals its float64 forward", () => {
   for (const deviceClass of deviceClasses) {
     test(`with the ${deviceClass} program`, async (context) => {
-      const gpu = await gpuOrSkip(context);
+      const gpu = await sharedGpuOrSkip(context);
       const expected = await readRepoFile("scripts/bundled_model/expected.json");
       const { cases } = JSON.parse(new TextDecoder().decode(expected)) as { cases: BundledCase[] };
       const session = await loadSession({
@@ -119,7 +119,7 @@ describe("the canonical random model equals the independent forward", () => {
   for (const name of peers) {
     for (const deviceClass of gpuTypes[name.arch] === name.type ? deviceClasses : (["cpu"] as const)) {
       test(`${name.shape} ${name.arch} ${name.type} with the ${deviceClass} program`, async (context) => {
-        const gpu = await gpuOrSkip(context);
+        const gpu = await sharedGpuOrSkip(context);
         const model = await peerModelOrSkip(context, name);
         await checkPeer(name, { gpu, deviceClass, activations: "f32", bound: 1e-4 }, model);
       });
@@ -130,7 +130,7 @@ describe("the canonical random model equals the independent forward", () => {
 describe("f16 storage stays within its bound", () => {
   for (const name of peers) {
     test(`${name.shape} ${name.arch} ${name.type} in f16`, async (context) => {
-      const gpu = await gpuOrSkip(context);
+      const gpu = await sharedGpuOrSkip(context);
       const adapter = await gpu.requestAdapter();
       if (!adapter?.features.has("shader-f16")) context.skip("this adapter has no shader-f16");
       const model = await peerModelOrSkip(context, name);

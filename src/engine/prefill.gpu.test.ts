@@ -3,7 +3,7 @@
 import { afterEach, expect, test } from "vitest";
 import { greedySampling } from "../sampling/params.ts";
 import { countGpuCalls } from "../testing/gpu_counters.ts";
-import { gpuOrSkip } from "../testing/gpu.ts";
+import { gpuOrSkip, sharedGpuOrSkip } from "../testing/gpu.ts";
 import { tinyModel } from "../testing/tiny_model.ts";
 import { overlay, watchGpu } from "../testing/watched_gpu.ts";
 import type { ExecutionOptions } from "./execution.ts";
@@ -84,7 +84,7 @@ async function watchSubmits(gpu: GPU, execution: ExecutionOptions): Promise<Watc
 }
 
 test("the text does not depend on the budget", async (context) => {
-  const gpu = await gpuOrSkip(context);
+  const gpu = await sharedGpuOrSkip(context);
   const texts: number[][] = [];
   for (const frameBudgetMs of [0, 1]) {
     const session = await loadSession({ model: model(), gpu, execution: { frameBudgetMs }, tuning: "off" });
@@ -97,7 +97,7 @@ test("the text does not depend on the budget", async (context) => {
 
 test("submits keep to the budget once something was measured, and two are outstanding", async (context) => {
   const frameBudgetMs = 20;
-  const { session, submits, most } = await watchSubmits(await gpuOrSkip(context), { frameBudgetMs, tokensInFlight: 1 });
+  const { session, submits, most } = await watchSubmits(await sharedGpuOrSkip(context), { frameBudgetMs, tokensInFlight: 1 });
   await idsOf(session, request(promptOf(600, 1), { maxTokens: 1 }));
   submits.length = 0;
   await idsOf(session, request(promptOf(600, 7), { maxTokens: 1 }));
@@ -112,14 +112,14 @@ test("submits keep to the budget once something was measured, and two are outsta
 });
 
 test("no budget: a submit for each 256 rows", async (context) => {
-  const { session, submits } = await watchSubmits(await gpuOrSkip(context), { frameBudgetMs: 0 });
+  const { session, submits } = await watchSubmits(await sharedGpuOrSkip(context), { frameBudgetMs: 0 });
   await idsOf(session, request(promptOf(600, 1), { maxTokens: 1 }));
   expect(submits).toHaveLength(3);
   session.destroy();
 });
 
 test("an abort ends between submits, and what was submitted whole is kept", async (context) => {
-  const { session, submits } = await watchSubmits(await gpuOrSkip(context), { frameBudgetMs: 1 });
+  const { session, submits } = await watchSubmits(await sharedGpuOrSkip(context), { frameBudgetMs: 1 });
   const prompt = promptOf(600, 3);
   await idsOf(session, request(promptOf(300, 9), { maxTokens: 1 }));
   const before = submits.length;
@@ -133,7 +133,7 @@ test("an abort ends between submits, and what was submitted whole is kept", asyn
   const submitted = submits.length - before;
   const expected = await idsOf(session, request(prompt));
   expect(submits.length - before - submitted).toBeGreaterThan(submitted);
-  const fresh = await loadSession({ model: model(), gpu: await gpuOrSkip(context), tuning: "off" });
+  const fresh = await loadSession({ model: model(), gpu: await sharedGpuOrSkip(context), tuning: "off" });
   expect(await idsOf(fresh, request(prompt))).toEqual(expected);
   fresh.destroy();
   session.destroy();
@@ -141,7 +141,7 @@ test("an abort ends between submits, and what was submitted whole is kept", asyn
 
 test("after an abort no other part of the same chunk is submitted", async (context) => {
   const chunkTokens = 32;
-  const watched = await watchSubmits(await gpuOrSkip(context), { chunkTokens, frameBudgetMs: 0.001 });
+  const watched = await watchSubmits(await sharedGpuOrSkip(context), { chunkTokens, frameBudgetMs: 0.001 });
   const { session, submits } = watched;
   const prompt = promptOf(chunkTokens, 3);
   const expected = await idsOf(session, request(prompt, { maxTokens: 1 }));

@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { greedySampling } from "../sampling/params.ts";
 import { countGpuCalls } from "../testing/gpu_counters.ts";
-import { gpuOrSkip } from "../testing/gpu.ts";
+import { sharedGpuOrSkip } from "../testing/gpu.ts";
 import { tinyModel } from "../testing/tiny_model.ts";
 import { errorCode } from "../testing/typed_error.ts";
 import { overlay, watchGpu } from "../testing/watched_gpu.ts";
@@ -106,7 +106,7 @@ const alone: Array<[name: string, run: (session: Session, signal: AbortSignal) =
 ];
 for (const [name, run] of alone) {
   test(`${name} begins when what a request left in flight has ended`, async (context) => {
-    const { gpu, asked, hold } = await heldBack(await gpuOrSkip(context));
+    const { gpu, asked, hold } = await heldBack(await sharedGpuOrSkip(context));
     const session = await load(gpu, { tuning: "off", execution: { tokensInFlight: 8 } });
     let given = 0;
     for await (const { kind } of session.generate({ promptIds, maxTokens: 50, sampling: greedySampling, stopIds: new Set() })) {
@@ -128,7 +128,7 @@ for (const [name, run] of alone) {
 
 describe("a profile", () => {
   test("times every dispatch of both steps, and leaves text, pages and memory as they were", async (context) => {
-    const session = await load(await gpuOrSkip(context));
+    const session = await load(await sharedGpuOrSkip(context));
     const before = await generated(session);
     const seeded = await generated(session, sampled);
     const { dispatches, gpuBytes, kvPages } = session.stats();
@@ -145,7 +145,7 @@ describe("a profile", () => {
   });
 
   test("profiles where it is told to, in any precision", async (context) => {
-    const gpu = await gpuOrSkip(context);
+    const gpu = await sharedGpuOrSkip(context);
     const half = (await gpu.requestAdapter())?.features.has("shader-f16") ?? false;
     for (const activations of ["int8", ...(half ? (["f16"] as const) : [])] as const) {
       const session = await load(gpu, { activations });
@@ -160,7 +160,7 @@ describe("a profile", () => {
   });
 
   test("takes the wall clock where there are no timestamps, and says so", async (context) => {
-    const { gpu } = await watchGpu(await gpuOrSkip(context), () => ({ features: new Set() as unknown as GPUSupportedFeatures }));
+    const { gpu } = await watchGpu(await sharedGpuOrSkip(context), () => ({ features: new Set() as unknown as GPUSupportedFeatures }));
     const session = await load(gpu);
     const before = await generated(session);
     const profile = await session.profile({ tokens: 40, promptTokens: 40 });
@@ -171,7 +171,7 @@ describe("a profile", () => {
   });
 
   test("ends when it is aborted, and the session goes on", async (context) => {
-    const session = await load(await gpuOrSkip(context));
+    const session = await load(await sharedGpuOrSkip(context));
     const before = await generated(session);
     const { gpuBytes } = session.stats();
     for (const delay of [0, 20, 150]) {
@@ -185,7 +185,7 @@ describe("a profile", () => {
   });
 
   test("costs nothing where it is not asked for", async (context) => {
-    const watched = await watchGpu(await gpuOrSkip(context));
+    const watched = await watchGpu(await sharedGpuOrSkip(context));
     const session = await load(watched.gpu, { tuning: "off" });
     const counter = countGpuCalls(watched.device());
     restore.push(() => counter.stop());

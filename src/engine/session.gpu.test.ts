@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from "vitest";
 import { greedySampling } from "../sampling/params.ts";
-import { gpuOrSkip } from "../testing/gpu.ts";
+import { gpuOrSkip, sharedGpuOrSkip } from "../testing/gpu.ts";
 import { greedyIds } from "../testing/oracle.ts";
 import { tinyModel } from "../testing/tiny_model.ts";
 import { watchGpu } from "../testing/watched_gpu.ts";
@@ -34,7 +34,7 @@ async function withSession<T>(gpu: GPU, options: { contextLength?: number }, use
 }
 
 test("the same ids follow a prompt that is new, reused, or reached after the pools grew", async (context) => {
-  const gpu = await gpuOrSkip(context);
+  const gpu = await sharedGpuOrSkip(context);
   // 600 tokens: three prefill chunks, and one growth of the pools from 512.
   const prompt = promptOf(600);
   const fresh = await withSession(gpu, { contextLength: 1024 }, (session) => greedyIds(session, prompt, 8));
@@ -51,7 +51,7 @@ test("the same ids follow a prompt that is new, reused, or reached after the poo
 });
 
 test("scores of a prompt do not depend on how it is cut, and agree with scores of generated tokens", async (context) => {
-  await withSession(await gpuOrSkip(context), {}, async (session) => {
+  await withSession(await sharedGpuOrSkip(context), {}, async (session) => {
     const prompt = promptOf(40);
     const generated = await collect(session, request(prompt, 6, { logprobs: 3 }));
     const tokens = generated.flatMap((event) => (event.kind === "token" ? [event] : []));
@@ -70,20 +70,20 @@ test("scores of a prompt do not depend on how it is cut, and agree with scores o
 });
 
 test("pages beyond what a new prompt shares are given back", async (context) => {
-  await withSession(await gpuOrSkip(context), {}, async (session) => {
+  await withSession(await sharedGpuOrSkip(context), {}, async (session) => {
     await greedyIds(session, promptOf(200), 2);
     expect(session.stats().kvPages.used).toBe(7);
     await greedyIds(session, [7, ...promptOf(20)], 2);
     expect(session.stats().kvPages.used).toBe(1);
     expect(await greedyIds(session, promptOf(200), 4)).toEqual(
-      await withSession(await gpuOrSkip(context), {}, (fresh) => greedyIds(fresh, promptOf(200), 4)),
+      await withSession(await sharedGpuOrSkip(context), {}, (fresh) => greedyIds(fresh, promptOf(200), 4)),
     );
   });
 });
 
 describe("sampling", () => {
   test("one seed gives one text, another seed another", async (context) => {
-    await withSession(await gpuOrSkip(context), {}, async (session) => {
+    await withSession(await sharedGpuOrSkip(context), {}, async (session) => {
       const ids = async (seed: number): Promise<number[]> => {
         const events = await collect(session, request(promptOf(9), 24, { sampling: { ...greedySampling, temperature: 1.2, seed } }));
         return events.flatMap((event) => (event.kind === "token" ? [event.id] : []));
@@ -95,7 +95,7 @@ describe("sampling", () => {
   });
 
   test("a bias steers greedy decoding", async (context) => {
-    await withSession(await gpuOrSkip(context), {}, async (session) => {
+    await withSession(await sharedGpuOrSkip(context), {}, async (session) => {
       const sampling = { ...greedySampling, logitBias: new Map([[65, 100]]) };
       const events = await collect(session, request(promptOf(5), 4, { sampling }));
       expect(events.flatMap((event) => (event.kind === "token" ? [event.id] : []))).toEqual([65, 65, 65, 65]);
@@ -105,7 +105,7 @@ describe("sampling", () => {
 
 describe("ends", () => {
   test("a stop id ends with stop, the token limit and a full context with length", async (context) => {
-    await withSession(await gpuOrSkip(context), { contextLength: 32 }, async (session) => {
+    await withSession(await sharedGpuOrSkip(context), { contextLength: 32 }, async (session) => {
       const [first] = await greedyIds(session, promptOf(5), 1);
       expect((await collect(session, request(promptOf(5), 9, { stopIds: new Set([first]) }))).at(-1)).toMatchObject({
         reason: "stop",
@@ -118,7 +118,7 @@ describe("ends", () => {
   });
 
   test("a prompt that does not fit, is empty or has foreign ids is refused, and the session goes on", async (context) => {
-    await withSession(await gpuOrSkip(context), { contextLength: 32 }, async (session) => {
+    await withSession(await sharedGpuOrSkip(context), { contextLength: 32 }, async (session) => {
       await expect(collect(session, request(promptOf(32), 1))).rejects.toMatchObject({
         code: "CONTEXT.full",
         detail: { have: 32, max: 32 },
@@ -130,7 +130,7 @@ describe("ends", () => {
   });
 
   test("abort before, in prefill and in decode, and leaving the loop, keep the next text right", async (context) => {
-    await withSession(await gpuOrSkip(context), {}, async (session) => {
+    await withSession(await sharedGpuOrSkip(context), {}, async (session) => {
       const expected = await greedyIds(session, promptOf(300), 6);
       await expect(collect(session, request(promptOf(300), 6, { signal: AbortSignal.abort() }))).rejects.toMatchObject({
         code: "AbortError",
@@ -181,7 +181,7 @@ describe("failures", () => {
     "prefill activations 0",
   ];
   test.for(needed)("no memory for %s: a typed error says what is needed, and everything is freed", async (label, context) => {
-    const gpu = await gpuOrSkip(context);
+    const gpu = await sharedGpuOrSkip(context);
     const made: GPUBuffer[] = [];
     const destroyed = new Set<GPUBuffer>();
     const scopes: GPUErrorFilter[] = [];
@@ -231,7 +231,7 @@ describe("failures", () => {
   });
 
   test("unloading frees all bytes and refuses later calls", async (context) => {
-    const session = await loadSession({ model: tinyModel(), gpu: await gpuOrSkip(context) });
+    const session = await loadSession({ model: tinyModel(), gpu: await sharedGpuOrSkip(context) });
     expect(session.stats().gpuBytes.total).toBeGreaterThan(0);
     session.destroy();
     session.destroy();
@@ -267,19 +267,19 @@ describe("files that cannot be loaded", () => {
   ];
   for (const [name, model, code] of cases) {
     test(name, async (context) => {
-      const gpu = await gpuOrSkip(context);
+      const gpu = await sharedGpuOrSkip(context);
       const failure = await loadSession({ model: model(), gpu }).catch((error: unknown) => error);
       expect(failure).toMatchObject({ code: typeof code === "string" ? code : expect.stringMatching(code) });
     });
   }
 
   test("a context beyond the model's", async (context) => {
-    const gpu = await gpuOrSkip(context);
+    const gpu = await sharedGpuOrSkip(context);
     await expect(loadSession({ model: good, gpu, contextLength: 257 })).rejects.toMatchObject({ code: "CONTEXT.limit" });
   });
 
   test("an aborted load", async (context) => {
-    const gpu = await gpuOrSkip(context);
+    const gpu = await sharedGpuOrSkip(context);
     await expect(loadSession({ model: good, gpu, signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "AbortError" });
     const controller = new AbortController();
     const loading = loadSession({

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { stepBytes } from "../base/layout.ts";
 import { greedySampling } from "../sampling/params.ts";
-import { gpuOrSkip } from "../testing/gpu.ts";
+import { sharedGpuOrSkip } from "../testing/gpu.ts";
 import { tinyModel } from "../testing/tiny_model.ts";
 import { overlay, watchGpu } from "../testing/watched_gpu.ts";
 import { loadSession, type LoadSessionOptions } from "./load.ts";
@@ -110,7 +110,7 @@ describe("steps behind a stop write no KV page, no state and no counter", () => 
   ];
   for (const kind of kinds) {
     test(JSON.stringify(kind), async (context) => {
-      const gpu = await gpuOrSkip(context);
+      const gpu = await sharedGpuOrSkip(context);
       const run = (tokensInFlight: number, ending: Ending): Promise<Left> =>
         leftBy(gpu, { ...kind, execution: { ...kind.execution, tokensInFlight } }, ending);
       const free = await run(1, { stopIds: [], marked: 20 });

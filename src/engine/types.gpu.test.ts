@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import type { WeightFormat } from "../formats/format.ts";
 import { type OpenDevice, openDevice } from "../gpu/device.ts";
 import { formats } from "../testing/formats.ts";
-import { gpuOrSkip, openTestGpu } from "../testing/gpu.ts";
+import { sharedGpuOrSkip, openTestGpu } from "../testing/gpu.ts";
 import { interpretedLogits } from "../testing/interpreted.ts";
 import { compareFileWithLlamacpp, llamacppOrSkip } from "../testing/llamacpp.ts";
 import { lastLogprobs, relativeRms } from "../testing/oracle.ts";
@@ -58,7 +58,7 @@ for (const [index, format] of formats.entries()) {
     const logprobs = (): Promise<Float32Array> => (found ??= modelOf(format).then((gguf) => logprobsOf(gguf, "f32")));
 
     test("log-probabilities equal the interpreter's", async (context) => {
-      await gpuOrSkip(context);
+      await sharedGpuOrSkip(context);
       const caps = opened?.caps ?? expect.fail("no device");
       const gguf = await modelOf(format);
       const expected = await interpretedLogits(gguf, promptIds, caps);
@@ -70,7 +70,7 @@ for (const [index, format] of formats.entries()) {
     });
 
     test("log-probabilities agree with llama.cpp's", async (context) => {
-      await gpuOrSkip(context);
+      await sharedGpuOrSkip(context);
       await llamacppOrSkip(context);
       const values = await logprobs();
       const logits = Array.from(values, (value) => value - values[zeroLogitToken]);

@@ -4,7 +4,7 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { createEngine } from "../index.ts";
 import type { Completion, Engine, EngineOptions, LoadProgress } from "../index.ts";
-import { gpuOrSkip } from "../testing/gpu.ts";
+import { sharedGpuOrSkip } from "../testing/gpu.ts";
 import type { Skipper } from "../testing/gpu.ts";
 import { tinyModel } from "../testing/tiny_model.ts";
 
@@ -16,7 +16,7 @@ afterAll(async () => {
 });
 
 async function optionsFor(kind: string, context: Skipper): Promise<Partial<EngineOptions>> {
-  const gpu = await gpuOrSkip(context);
+  const gpu = await sharedGpuOrSkip(context);
   return kind === "with a GPU object" ? { gpu } : { worker: kind === "in a worker" };
 }
 
