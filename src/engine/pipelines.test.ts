@@ -3,22 +3,35 @@
 import { describe, expect, test } from "vitest";
 import { assemble } from "../gpu/shader.ts";
 import { programRequest } from "../graph/program.ts";
+import { productAttributes } from "../graph/sharing.ts";
 import { callTargets } from "../graph/tiers.ts";
 import { shaderFiles } from "../testing/shader_files.ts";
-import { commonSizes, type HeaderSizes, modelHeader } from "../testing/model_header.ts";
+import { commonSizes, type HeaderSizes, mixed, mixedRecipes, modelHeader } from "../testing/model_header.ts";
 import { plainCaps } from "../testing/plain_caps.ts";
 import { draftModel } from "./model_draft.ts";
-import { chunkRows, headRows, planRunner, slots } from "./placement.ts";
+import { chunkRows, headRows, planRunner, type RunnerPlan, slots } from "./placement.ts";
 
 const common = commonSizes(4);
 const shapes: readonly HeaderSizes[] = [...common, { ...common[0], format: () => "q8_0" }];
 
-/** Keys of the variants that run, one for each distinct text. */
-async function pipelinesOf(sizes: HeaderSizes, deviceClass: "cpu" | "gpu", activations: "f32" | "f16" | "int8"): Promise<string[]> {
+interface Target {
+  readonly deviceClass: "cpu" | "gpu";
+  readonly activations: "f32" | "f16" | "int8";
+}
+
+const targets: readonly Target[] = (["gpu", "cpu"] as const).flatMap((deviceClass) => {
+  return (["f32", "f16", "int8"] as const).map((activations) => ({ deviceClass, activations }));
+});
+
+async function planOf(sizes: HeaderSizes, { deviceClass, activations }: Target): Promise<RunnerPlan> {
   const caps = { ...plainCaps, deviceClass, software: deviceClass === "cpu", subgroups: { min: 32, max: 32 }, maxBindingBytes: 2 ** 30 };
   const { model } = await draftModel(modelHeader(sizes), { caps, activations });
   if (!model) return expect.fail("the header is accepted");
-  const plan = planRunner(model, caps);
+  return planRunner(model, caps);
+}
+
+/** Keys of the variants that run, one for each distinct text. */
+function pipelinesOf(plan: RunnerPlan): string[] {
   const texts = new Map<string, string>();
   for (const [phase, maxRows, maxOutputRows] of [
     ["decode", slots, slots],
@@ -36,16 +49,54 @@ async function pipelinesOf(sizes: HeaderSizes, deviceClass: "cpu" | "gpu", activ
   return [...texts.values()];
 }
 
+/** Products of a plan that are told their shapes. */
+function sharing({ decode, prefill }: RunnerPlan): number {
+  return [...decode.calls, ...prefill.calls].filter((call) => productAttributes(call)?.shared).length;
+}
+
 describe("at most 30 pipelines", () => {
   for (const sizes of shapes) {
-    for (const deviceClass of ["gpu", "cpu"] as const) {
-      for (const activations of ["f32", "f16", "int8"] as const) {
-        const name = `${sizes.architecture} in ${sizes.format("ffn_gate", 1)} on ${deviceClass}s, activations in ${activations}`;
-        test(name, async () => {
-          const found = await pipelinesOf(sizes, deviceClass, activations);
+    for (const target of targets) {
+      const { deviceClass, activations } = target;
+      test(`${sizes.architecture} in ${sizes.format("ffn_gate", 1)} on ${deviceClass}s, activations in ${activations}`, async () => {
+        const plan = await planOf(sizes, target);
+        const found = pipelinesOf(plan);
+        expect(found.length, found.join("\n")).toBeLessThanOrEqual(30);
+        expect(sharing(plan)).toBe(0);
+      });
+    }
+  }
+});
+
+describe("types that change from layer to layer", () => {
+  for (const sizes of commonSizes(12)) {
+    for (const target of targets) {
+      const { deviceClass, activations } = target;
+      const where = `${sizes.architecture} on ${deviceClass}s, activations in ${activations}`;
+      for (const recipe of ["four", "six", "grids"] as const) {
+        test(`${recipe} are at most 30 pipelines: ${where}`, async () => {
+          const plan = await planOf({ ...sizes, format: mixed(mixedRecipes[recipe]) }, target);
+          const found = pipelinesOf(plan);
           expect(found.length, found.join("\n")).toBeLessThanOrEqual(30);
+          expect(sharing(plan)).toBeGreaterThan(0);
         });
       }
     }
   }
+
+  // Two products of each type, one for each program, and 17 pipelines beside them: all that differs by more than numbers.
+  test("eight are as few as can be", async () => {
+    for (const target of targets) {
+      const plan = await planOf({ ...commonSizes(12)[0], format: mixed(mixedRecipes.eight) }, target);
+      const found = pipelinesOf(plan);
+      expect(found.length, found.join("\n")).toBeLessThanOrEqual(33);
+      expect(found.filter((key) => key.includes("/shared/")).length).toBe(16);
+    }
+  });
+});
+
+test("what four types give up is the sum in prompts' products alone, on GPUs", async () => {
+  const plan = await planOf({ ...commonSizes(12)[0], format: mixed(mixedRecipes.four) }, { deviceClass: "gpu", activations: "f32" });
+  expect(plan.decode.fusion).toEqual(["qkv", "gate_up", "residual", "norm", "merge", "heads", "output_rows"]);
+  expect(plan.prefill.fusion).toEqual(["qkv", "gate_up"]);
 });

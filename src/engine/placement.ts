@@ -5,9 +5,10 @@ import type { BufferLedger } from "../gpu/buffers.ts";
 import type { Caps } from "../gpu/caps.ts";
 import { createReadback, type Readback } from "../gpu/readback.ts";
 import { planLayout, type WeightLayout } from "../graph/layout.ts";
-import { lower, type Lowered } from "../graph/lower.ts";
+import type { Lowered } from "../graph/lower.ts";
+import { planPrograms } from "../graph/plan.ts";
 import { type Activations, allocateActivations, type ProgramOptions } from "../graph/program.ts";
-import { limitTiers, type TierLimits } from "../graph/tiers.ts";
+import type { TierLimits } from "../graph/tiers.ts";
 import type { KernelTarget } from "../kernels/kernel.ts";
 import { PagedCache } from "../kv/paged_cache.ts";
 import { Control } from "./control.ts";
@@ -44,21 +45,11 @@ export function planRunner(model: LoadedModel, caps: Caps, fusion: ExecutionOpti
   const target: KernelTarget = { caps, deviceClass: caps.deviceClass, precision: model.activations, maxRows: 1 };
   const scoreTopK = Math.min(mostScored, model.config.vocabSize);
   const passes = fusion === "auto" ? {} : { fusion: new Set(fusion === "off" ? [] : fusion) };
+  const rows = { decode: { rows: slots, outputRows: slots }, prefill: { rows: chunkRows, outputRows: headRows } };
   const shared = { kv: model.kv, formats: model.formats, scoreTopK, ...passes };
-  const decode = lower(model.graph, { ...shared, phase: "decode", target: { ...target, maxRows: slots } });
-  const prefill = lower(model.graph, { ...shared, phase: "prefill", target: { ...target, maxRows: chunkRows } });
-  const programs = [
-    { calls: decode.calls, target: { ...target, maxRows: slots }, maxOutputRows: slots },
-    { calls: prefill.calls, target: { ...target, maxRows: chunkRows }, maxOutputRows: headRows },
-  ];
-  return {
-    target,
-    decode,
-    prefill,
-    tiers: limitTiers(programs, mostPipelines),
-    layout: planLayout([...decode.calls, ...prefill.calls], model.formats, caps.maxBindingBytes),
-    scoreTopK,
-  };
+  const { decode, prefill, tiers } = planPrograms(model.graph, { ...shared, target, rows, most: mostPipelines });
+  const layout = planLayout([...decode.calls, ...prefill.calls], model.formats, caps.maxBindingBytes);
+  return { target, decode, prefill, tiers, layout, scoreTopK };
 }
 
 /** The buffers of a loaded model, all in one ledger. */

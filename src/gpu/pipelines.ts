@@ -8,7 +8,7 @@ import { assemble, type ShaderRequest } from "./shader.ts";
 export interface Pipeline {
   readonly label: string;
   readonly pipeline: GPUComputePipeline;
-  /** Group 0: the storage bindings. */
+  /** Group 0: the operands. */
   readonly tensors: GPUBindGroupLayout;
   /** Group 1: the step state as uniform, when the shader reads it. */
   readonly step: GPUBindGroupLayout | undefined;
@@ -41,6 +41,8 @@ export function createPipelineCache(device: GPUDevice, files: ReadonlyMap<string
   };
 }
 
+const bufferTypes = { read: "read-only-storage", read_write: "storage", uniform: "uniform" } as const;
+
 async function compile(device: GPUDevice, request: ShaderRequest, shader: ReturnType<typeof assemble>): Promise<Pipeline> {
   const { label, bindings } = request;
   const visibility = 4; // GPUShaderStage.COMPUTE; the global is missing in Node
@@ -49,7 +51,7 @@ async function compile(device: GPUDevice, request: ShaderRequest, shader: Return
     entries: bindings.map(({ access }, binding) => ({
       binding,
       visibility,
-      buffer: { type: access === "read" ? "read-only-storage" : "storage" },
+      buffer: { type: bufferTypes[access] },
     })),
   });
   const step =

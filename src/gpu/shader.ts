@@ -12,13 +12,21 @@ export interface Header {
   /** `act_t` -> `f32`. */
   readonly aliases?: Readonly<Record<string, string>>;
   readonly consts: Readonly<Record<string, ConstValue>>;
+  /**
+   * Numbers that are read from the uniform binding `shape` where files name them, instead of being consts: dispatches that differ in them
+   * alone have one text. No file may need one of them in a const expression.
+   */
+  readonly shape?: Readonly<Record<string, ShapeValue>>;
 }
 
-/** One storage binding of group 0, in order. `type` is the whole WGSL type, `array<vec4<act_t>>`. */
+/** One word of the uniform `shape`. */
+export type ShapeValue = Exclude<ConstValue, boolean>;
+
+/** One binding of group 0, in order. `type` is the whole WGSL type, `array<vec4<act_t>>`; `uniform` is for `shape` alone. */
 export interface BindingDeclaration {
   readonly name: string;
   readonly type: string;
-  readonly access: "read" | "read_write";
+  readonly access: "read" | "read_write" | "uniform";
 }
 
 /** A file by its name below `shaders/`, or with its text where that is not on the list of files. */
@@ -49,6 +57,29 @@ function stepDeclaration(maxRows: number): string[] {
   ];
 }
 
+/** The struct behind `shape`, and what stands for its words in a file. */
+function shapeDeclaration(shape: Readonly<Record<string, ShapeValue>>): string {
+  const fields = Object.entries(shape).map(([name, value]) => `${name}: ${typeof value === "object" ? "f32" : "u32"}`);
+  return `struct Shape { ${fields.join(", ")} }`;
+}
+
+function withShape(text: string, shape: Header["shape"]): string {
+  if (!shape) return text;
+  return text.replaceAll(new RegExp(`\\b(?:${Object.keys(shape).join("|")})\\b`, "g"), "shape.$&");
+}
+
+/** What the binding `shape` holds for a header that has one. */
+export function shapeBytes({ shape = {} }: Header): Uint8Array<ArrayBuffer> {
+  const values = Object.values(shape);
+  const words = new Uint32Array(values.length);
+  const floats = new Float32Array(words.buffer);
+  for (const [index, value] of values.entries()) {
+    if (typeof value === "object") floats[index] = value.f32;
+    else words[index] = value;
+  }
+  return new Uint8Array(words.buffer);
+}
+
 function constLine(name: string, value: ConstValue): string {
   if (typeof value === "boolean") return `const ${name}: bool = ${value};`;
   if (typeof value === "object") return `const ${name}: f32 = ${floatLiteral(value.f32)};`;
@@ -69,7 +100,10 @@ export function assemble(request: ShaderRequest, files: ReadonlyMap<string, stri
     ...(header.enables ?? []).map((name) => `enable ${name};`),
     ...Object.entries(header.aliases ?? {}).map(([name, type]) => `alias ${name} = ${type};`),
     ...Object.entries(header.consts).map(([name, value]) => constLine(name, value)),
-    ...request.bindings.map(({ name, type, access }, index) => `@group(0) @binding(${index}) var<storage, ${access}> ${name}: ${type};`),
+    ...(header.shape ? [shapeDeclaration(header.shape)] : []),
+    ...request.bindings.map(({ name, type, access }, index) => {
+      return `@group(0) @binding(${index}) var<${access === "uniform" ? access : `storage, ${access}`}> ${name}: ${type};`;
+    }),
     ...(request.stepRows === undefined ? [] : stepDeclaration(request.stepRows)),
   ];
   const parts = [{ file: `header of ${request.label}`, text: generated.join("\n") }];
@@ -77,7 +111,7 @@ export function assemble(request: ShaderRequest, files: ReadonlyMap<string, stri
     const name = typeof file === "string" ? file : file.name;
     const text = typeof file === "string" ? files.get(file) : file.text;
     assert(text !== undefined, `no shader file ${name}`);
-    parts.push({ file: name, text });
+    parts.push({ file: name, text: withShape(text, header.shape) });
   }
   return { code: parts.map(({ text }) => text).join("\n"), locate: (line) => locate(parts, line) ?? request.label };
 }

@@ -13,6 +13,8 @@ export interface LowerOptions {
   readonly formats: ReadonlyMap<number, WeightFormat>;
   /** Passes that join calls where the target has kernels for it; default `defaultFusion`. */
   readonly fusion?: ReadonlySet<FusionName> | undefined;
+  /** Whether a gate may go into the product before it (default): else types of such products are no more pipelines. */
+  readonly pairs?: boolean | undefined;
   /** Candidates that the `score` section reports for each output row. */
   readonly scoreTopK: number;
 }

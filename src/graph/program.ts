@@ -12,6 +12,7 @@ import type { SlabRange, WeightLayout } from "./layout.ts";
 import { callTargets, rowsOver, type TierLimits } from "./tiers.ts";
 import { type MemoryPlan, type MemoryShape, planMemory } from "./memory.ts";
 import { type BoundDispatch, Recording } from "./recording.ts";
+import { allocateShapes, Shapes } from "./shapes.ts";
 
 /** A range of a GPU buffer. */
 export interface BufferRange {
@@ -91,6 +92,8 @@ export type Choose = (call: KernelCall, target: KernelTarget) => Promise<Variant
 export interface Activations {
   readonly plan: MemoryPlan;
   readonly buffers: readonly GPUBuffer[];
+  /** Of dispatches that share pipelines. */
+  readonly shapes: GPUBuffer | undefined;
 }
 
 /** Everything that a program allocates, before it is compiled: called under a memory check. */
@@ -99,7 +102,7 @@ export function allocateActivations(options: ProgramOptions): Activations {
   const buffers = plan.buffers.map(({ bytes }, index) =>
     options.ledger.create("activations", { label: `${options.label} activations ${index}`, size: bytes }),
   );
-  return { plan, buffers };
+  return { plan, buffers, shapes: allocateShapes(options) };
 }
 
 /** A flat list of dispatches. */
@@ -112,6 +115,7 @@ export class Program {
   readonly #sections: ReadonlyMap<string, Section>;
   readonly #layout: WeightLayout;
   readonly #activations: Activations;
+  readonly #shapes: Shapes;
   #step: GPUBindGroup | undefined;
   /** Of the last step: the next one mostly has its shape. */
   #recording: Recording | undefined;
@@ -124,6 +128,7 @@ export class Program {
     this.#sections = new Map(options.sections.map((section) => [section.name, section]));
     this.#layout = options.layout;
     this.#activations = activations;
+    this.#shapes = new Shapes(options.device, activations.shapes);
   }
 
   /** Bytes of activation buffers. */
@@ -156,7 +161,7 @@ export class Program {
     for (const { call, tiers } of this.#dispatches) {
       for (const [index, tier] of tiers.entries()) {
         const { pipeline } = tier;
-        const same = tiers.slice(0, index).find((other) => other.pipeline === pipeline);
+        const same = tiers.slice(0, index).find((other) => other.pipeline === pipeline && !other.variant.header.shape);
         tier.tensors = same?.tensors ?? this.#bindTier(call, tier, table);
         if (pipeline.step && !this.#step) {
           this.#step = device.createBindGroup({
@@ -196,11 +201,10 @@ export class Program {
   }
 
   #bindTier(call: KernelCall, { variant, pipeline }: Tier, table: BindTable): GPUBindGroup {
-    return this.#device.createBindGroup({
-      label: variant.key,
-      layout: pipeline.tensors,
-      entries: variant.bindings.map((binding, index) => ({ binding: index, resource: this.#resource(call, binding, table) })),
+    const entries = variant.bindings.map((operand, binding): GPUBindGroupEntry => {
+      return { binding, resource: operand.from === "shape" ? this.#shapes.bind(variant) : this.#resource(call, operand, table) };
     });
+    return this.#device.createBindGroup({ label: variant.key, layout: pipeline.tensors, entries });
   }
 
   #ranges(sections?: readonly string[]): Section[] {

@@ -48,12 +48,6 @@ function shapeOf(call: KernelCall): string {
 export function limitTiers(programs: readonly TieredProgram[], most: number): TierLimits {
   const classes = programs.flatMap((program) => classesOf(program));
   const limits = new Map<string, "fewer" | "one">();
-  const pipelines = (): number => {
-    const texts = classes.flatMap(({ call, program, texts: all }) => {
-      return callTargets(call, { ...program, tiers: limits }).map(({ maxRows }) => all.get(maxRows));
-    });
-    return new Set(texts).size;
-  };
   const weights = new Map<string, number>();
   for (const { call } of classes.filter(({ texts }) => texts.size > 1)) {
     const [{ rows, cols }] = call.weights;
@@ -66,38 +60,61 @@ export function limitTiers(programs: readonly TieredProgram[], most: number): Ti
     [inBody, "one"],
   ] as const) {
     for (const shape of some) {
-      if (pipelines() <= most) return limits;
+      if (countTexts(classes, limits) <= most) return limits;
       limits.set(shape, limit);
     }
   }
   return limits;
 }
 
+/** What calls run, so that it need not be found out twice for programs that have most calls in common. */
+export type KnownTexts = Map<KernelCall, CallClass>;
+
+/** Pipelines of programs, when all products run their defaults. */
+export function countPipelines(programs: readonly TieredProgram[], limits: TierLimits, known: KnownTexts): number {
+  return countTexts(
+    programs.flatMap((program) => classesOf(program, known)),
+    limits,
+  );
+}
+
+function countTexts(classes: readonly CallClass[], limits: TierLimits): number {
+  const texts = classes.flatMap(({ call, program, texts: all }) => {
+    return callTargets(call, { ...program, tiers: limits }).map(({ maxRows }) => all.get(maxRows));
+  });
+  return new Set(texts).size;
+}
+
 /** Calls that run the same pipelines. */
-interface CallClass {
+export interface CallClass {
+  readonly key: string;
   readonly call: KernelCall;
   readonly program: TieredProgram;
   /** What each tier runs, as text that is equal when pipelines are. */
   readonly texts: ReadonlyMap<number, string>;
 }
 
-function classesOf(program: TieredProgram): readonly CallClass[] {
-  const first = new Map<string, KernelCall>();
+function classesOf(program: TieredProgram, known: KnownTexts = new Map()): readonly CallClass[] {
+  const first = new Map<string, CallClass>();
   for (const call of program.calls) {
-    const key = `${call.kernel} ${call.visit((_kernel, attributes) => JSON.stringify(attributes, formatName))}`;
-    if (!first.has(key)) first.set(key, call);
+    const key = known.get(call)?.key ?? `${call.kernel} ${call.visit((_kernel, attributes) => JSON.stringify(attributes, formatName))}`;
+    const found = known.get(call) ?? first.get(key) ?? { key, call, program, texts: textsOf(call, program) };
+    known.set(call, found);
+    first.set(key, found);
   }
-  return [...first.values()].map((call) => {
-    const texts = callTargets(call, program).map((target) => [target.maxRows, identityOf(call.variants(target)[0])] as const);
-    return { call, program, texts: new Map(texts) };
-  });
+  return [...first.values()];
+}
+
+function textsOf(call: KernelCall, program: TieredProgram): ReadonlyMap<number, string> {
+  return new Map(callTargets(call, program).map((target) => [target.maxRows, identityOf(call.variants(target)[0])] as const));
 }
 
 function identityOf(variant: Variant | undefined): string {
   if (!variant) return "none";
   const { header, bindings, files, usesStep } = variant;
   const names = files.map((file) => (typeof file === "string" ? file : file.name));
-  return JSON.stringify([header, bindings.map(({ name, type, access }) => [name, type, access]), names, usesStep]);
+  const text = { ...header, shape: Object.keys(header.shape ?? {}) };
+  return JSON.stringify([text, bindings.map(({ name, type, access }) => [name, type, access]), names, usesStep]);
 }
 
 function formatName(_key: string, value: unknown): unknown {

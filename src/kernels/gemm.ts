@@ -5,7 +5,7 @@ import { cpuTile } from "./gemm_cpu.ts";
 import { subgroupMatrixVariants } from "./gemm_subgroup_matrix.ts";
 import { fits, type Tile, tileVariant, tileWorkgroups } from "./gemm_tile.ts";
 import type { KernelTarget, Variant } from "./kernel.ts";
-import { canPack, type LinearAttributes } from "./matrix.ts";
+import { canPack, geometryOf, type LinearAttributes } from "./matrix.ts";
 
 /** Activation rows that a product works on together: fewer take as long. */
 export function gemmTileRows(deviceClass: DeviceClass): number {
@@ -41,7 +41,7 @@ export function gemmVariants(attributes: LinearAttributes, target: KernelTarget)
     const converted = cpuTile(attributes, target, { columns: 8, packed: false });
     return canPack(attributes, target) ? [converted, cpuTile(attributes, target, { columns: 8, packed: true })] : [converted];
   }
-  const tiles = gpuTiles(attributes, target).filter((tile) => fits(tile, target.caps));
+  const tiles = gpuTiles(geometryOf(attributes), target).filter((tile) => fits(tile, target.caps));
   const variants = tiles.map((tile) => tileVariant(attributes, target, { name: "gemm", tile }));
   return [...variants, ...subgroupMatrixVariants(attributes, target)];
 }

@@ -5,7 +5,7 @@ import { rowGroupSize } from "../base/layout.ts";
 import { ceilDiv, clamp } from "../base/math.ts";
 import { cpuGroups } from "./gemv_cpu.ts";
 import type { KernelTarget, Variant } from "./kernel.ts";
-import { type LinearAttributes, productVariant } from "./matrix.ts";
+import { geometryOf, type LinearAttributes, productVariant } from "./matrix.ts";
 
 /** Activation rows that a lane multiplies a decoded block with; wider tiles do not fit a core's registers and first cache. */
 export type CpuColumns = 2 | 4 | 8;
@@ -57,7 +57,7 @@ export function cpuCost(attributes: LinearAttributes, columns: 1 | CpuColumns, r
 /** Product with a tile of some activation rows; converted weights first: SwiftShader takes 3 times as long to multiply bytes. */
 export function cpuTile(attributes: LinearAttributes, target: KernelTarget, { columns, packed }: CpuTile): Variant {
   const { over, n } = attributes;
-  const groups = groupsOf(attributes, columns, target.maxRows);
+  const groups = groupsOf(geometryOf(attributes), columns, target.maxRows);
   return productVariant(attributes, target, {
     name: columns === 8 ? "gemm" : "skinny",
     ...(columns < 8 && { details: [`${columns}`] }),

@@ -6,7 +6,7 @@ import { blockWidth, rowGroupSize } from "../base/layout.ts";
 import { ceilDiv, clamp } from "../base/math.ts";
 import { gemvCpuVariants } from "./gemv_cpu.ts";
 import type { KernelTarget, Variant } from "./kernel.ts";
-import { canPack, type LinearAttributes, productVariant } from "./matrix.ts";
+import { canPack, geometryOf, type LinearAttributes, productVariant } from "./matrix.ts";
 import { loopPart } from "./target.ts";
 
 /** Activation rows that the kernel for real GPUs takes at once. */
@@ -166,5 +166,5 @@ function takesAlong({ norm, pair, merge, activations, over, k }: LinearAttribute
 export function gemvVariants(attributes: LinearAttributes, target: KernelTarget): readonly Variant[] {
   if (!takesAlong(attributes, target)) return [];
   if (target.deviceClass === "cpu") return gemvCpuVariants(attributes, target);
-  return gpuGeometries(attributes, target).map((geometry) => gemvGpu(attributes, target, geometry));
+  return gpuGeometries(geometryOf(attributes), target).map((geometry) => gemvGpu(attributes, target, geometry));
 }

@@ -3,7 +3,7 @@
 import { rowGroupSize } from "../base/layout.ts";
 import { ceilDiv, clamp } from "../base/math.ts";
 import type { KernelTarget, Variant } from "./kernel.ts";
-import { canPack, type LinearAttributes, productVariant } from "./matrix.ts";
+import { canPack, geometryOf, type LinearAttributes, productVariant } from "./matrix.ts";
 
 /** Most row groups of a workgroup: a block of each is another page of memory, of which a core's first table holds some 64. */
 const mostGroups = 32;
@@ -33,7 +33,7 @@ function gemvCpu(attributes: LinearAttributes, target: KernelTarget, { groups, p
 
 /** The default converts: SwiftShader takes 1.2 to 1.8 times as long to multiply bytes, lavapipe 0.8 times. */
 export function gemvCpuVariants(attributes: LinearAttributes, target: KernelTarget): readonly Variant[] {
-  const groups = Math.min(cpuGroups(attributes.n), attributes.pair ? mostPairGroups : mostGroups);
+  const groups = Math.min(cpuGroups(geometryOf(attributes).n), attributes.pair ? mostPairGroups : mostGroups);
   const counts = [groups, ...[groups * 2, groups >> 1].filter((count) => count >= 1 && count !== groups)];
   const found = counts.map((count) => gemvCpu(attributes, target, { groups: count, packed: false }));
   if (!canPack(attributes, target)) return found;

@@ -37,7 +37,7 @@ export type Grid = readonly [number, number, number];
  * `inputN`/`outputN`: activations `[rows, rowStride(cols)]`; `weightN`: a range of a matrix slab; `vectorN`: f32 vector, zero
  * padded; `tableN`: a constant of the model (RoPE cosines); `kv`: the layer's pages; `pages`: the page table
  * `[slot, maxPages]` of u32; `state`: the step state as storage, only for `advance`; `sampling`, `adjust` and `mask`: how each slot's
- * next token is chosen, in the layouts of base/layout.ts.
+ * next token is chosen, in the layouts of base/layout.ts; `shape`: the numbers of the variant's `header.shape`.
  */
 export type Operand =
   | `input${number}`
@@ -48,6 +48,7 @@ export type Operand =
   | "kv"
   | "pages"
   | "state"
+  | "shape"
   | "sampling"
   | "adjust"
   | "mask";
@@ -56,7 +57,7 @@ export interface KernelBinding extends BindingDeclaration {
   readonly from: Operand;
 }
 
-/** One specialisation of a kernel. At most 8 bindings. */
+/** One specialisation of a kernel. At most 8 storage bindings. */
 export interface Variant {
   /** `gemv/q4_k/f32/cpu`: pipeline key prefix, GPU label, timing row, bench row and test title. */
   readonly key: string;

@@ -6,7 +6,7 @@ import { gemmVariants } from "./gemm.ts";
 import { gemvVariants } from "./gemv.ts";
 import { lutVariants } from "./gemv_lut.ts";
 import type { InputSpec, Kernel, KernelTarget, Variant } from "./kernel.ts";
-import { type LinearAttributes, type RangesAttributes, weightRows } from "./matrix.ts";
+import { geometryOf, type LinearAttributes, type RangesAttributes, weightRows } from "./matrix.ts";
 import { type Family, productOrder } from "./product_order.ts";
 import { quantizedSpecs } from "./codes.ts";
 import { skinnyVariants } from "./skinny.ts";
@@ -25,7 +25,7 @@ function variants(attributes: LinearAttributes, target: KernelTarget): readonly 
   if (!supports(target) || (target.precision === "int8") !== (attributes.activations === "int8")) return [];
   // What happens to activations, and a gate, is for matrix-vector products alone.
   if (attributes.norm || attributes.pair || attributes.merge) return gemvVariants(attributes, target);
-  const products = productOrder(attributes, target).flatMap((family) => families[family](attributes, target));
+  const products = productOrder(geometryOf(attributes), target).flatMap((family) => families[family](attributes, target));
   return [...products, ...lutVariants(attributes, target)];
 }
 

@@ -3,7 +3,7 @@
 import { assert } from "../base/errors.ts";
 import { blockWidth, rowStride } from "../base/layout.ts";
 import type { WeightFormat } from "../formats/format.ts";
-import type { Header, ShaderFile } from "../gpu/shader.ts";
+import type { ConstValue, Header, ShaderFile, ShapeValue } from "../gpu/shader.ts";
 import type { Activation } from "./activation.ts";
 import { type Ranges, rangesPart } from "./attention.ts";
 import type { KernelBinding, KernelTarget, Variant } from "./kernel.ts";
@@ -19,6 +19,15 @@ export interface PairAttributes {
 export interface RangesAttributes extends Ranges {
   readonly numHeads: number;
   readonly headDim: number;
+}
+
+/** Inputs and columns of the product that a geometry is chosen for. */
+export interface SharedShape {
+  readonly n: number;
+  /** Given where those that share it have different ones, too. */
+  readonly k?: number;
+  /** Whether some that share it have a bias and others none. */
+  readonly anyBias?: boolean;
 }
 
 /** Shapes of a product; see linear.ts for the formula. */
@@ -45,6 +54,14 @@ export interface LinearAttributes {
   readonly pair?: PairAttributes;
   /** x is the joined ranges of attention_decode: input0 is its partials, [rows, partialCols] in f32; k is numHeads * headDim. */
   readonly merge?: RangesAttributes;
+  /** Products that differ in their columns, and what else this says, run one pipeline: a uniform tells it their shapes. */
+  readonly shared?: SharedShape;
+}
+
+/** The product that decides how lanes share work. */
+export function geometryOf(attributes: LinearAttributes): LinearAttributes {
+  const { n, k } = { ...attributes, ...attributes.shared };
+  return { ...attributes, n, k };
 }
 
 /** Rows of the weight that a product reads. */
@@ -63,8 +80,14 @@ export function canPack(attributes: LinearAttributes, target: KernelTarget): boo
 }
 
 /** What a dispatch does beside the product, a word of the key for each. */
-function takenAlong({ norm, merge, pair, residual }: LinearAttributes): readonly string[] {
-  return [...(norm ? ["norm"] : []), ...(merge ? ["join"] : []), ...(pair ? [pair.activation] : []), ...(residual ? ["residual"] : [])];
+function takenAlong({ norm, merge, pair, residual, shared }: LinearAttributes): readonly string[] {
+  return [
+    ...(norm ? ["norm"] : []),
+    ...(merge ? ["join"] : []),
+    ...(pair ? [pair.activation] : []),
+    ...(residual ? ["residual"] : []),
+    ...(shared ? ["shared"] : []),
+  ];
 }
 
 /** `gemv/q4_k/f32/cpu`, or `gemm/q4_k/int8/64x64/f32/gpu` with quantized activations and a detail. */
@@ -96,19 +119,21 @@ function inputBindings({ activations, norm, merge }: LinearAttributes): readonly
 }
 
 /** What sums become before they are stored. */
-function epilogueFiles({ bias, residual, pair }: LinearAttributes): readonly string[] {
+function epilogueFiles({ bias, residual, pair, shared }: LinearAttributes): readonly string[] {
   return [
     "parts/epilogue/store.wgsl",
-    `parts/bias/${bias ? "vector" : "none"}.wgsl`,
+    `parts/bias/${shared?.anyBias ? "maybe" : bias ? "vector" : "none"}.wgsl`,
     `parts/residual/${residual ? "input" : "none"}.wgsl`,
     ...(pair ? ["parts/gate/pair.wgsl", `parts/activation/${pair.activation}.wgsl`] : ["parts/gate/none.wgsl"]),
   ];
 }
 
 /** What is added to sums: bias and residual, each behind the other vectors and inputs. */
-function addedBindings({ bias, norm, residual, activations }: LinearAttributes): readonly KernelBinding[] {
+function addedBindings({ bias, norm, residual, activations, shared }: LinearAttributes): readonly KernelBinding[] {
   const bindings: KernelBinding[] = [];
-  if (bias) bindings.push({ name: "bias", from: `vector${norm ? 1 : 0}`, type: "array<f32>", access: "read" });
+  // Something has to be bound where there is no bias; what is read of it is not taken.
+  const biasFrom = bias ? (`vector${norm ? 1 : 0}` as const) : "weight0";
+  if (bias || shared?.anyBias) bindings.push({ name: "bias", from: biasFrom, type: "array<f32>", access: "read" });
   const from = activations === "int8" ? ("input2" as const) : ("input1" as const);
   if (residual) bindings.push({ name: "residual", from, type: "array<act_t>", access: "read" });
   return bindings;
@@ -146,6 +171,21 @@ export interface ProductOptions {
   readonly grid: Variant["grid"];
 }
 
+/** The consts of a shared product that only its shape says, and the rest. */
+function withoutShape(consts: Header["consts"], { format, k, pair, shared }: LinearAttributes): Pick<Header, "consts" | "shape"> {
+  if (!shared) return { consts };
+  const own = ["N", "Y_STRIDE", "OUT_START", "TAIL_START", "GRID_X", "BIASED", ...(pair ? ["SECOND"] : [])];
+  const inner = ["BLOCKS", "X_STRIDE", "X_SCALES_STRIDE", "NORM_K", ...Object.keys(format.constants(k))];
+  const names = new Set(shared.k === undefined ? own : [...own, ...inner]);
+  const left: Record<string, ConstValue> = {};
+  const shape: Record<string, ShapeValue> = {};
+  for (const [name, value] of Object.entries(consts)) {
+    if (names.has(name) && typeof value !== "boolean") shape[name] = value;
+    else left[name] = value;
+  }
+  return { consts: left, shape };
+}
+
 /** A variant of `linear` from its shader file. */
 export function productVariant(attributes: LinearAttributes, target: KernelTarget, options: ProductOptions): Variant {
   const { format, k, n, outStart, outCols, over, out } = attributes;
@@ -166,14 +206,17 @@ export function productVariant(attributes: LinearAttributes, target: KernelTarge
     TAIL_START: outStart + n === outCols ? outCols : stride,
     OVER_OUTPUT_ROWS: over === "outputRows",
     Y_F16: yType === "f16",
+    ...(attributes.shared?.anyBias && { BIASED: attributes.bias ? 1 : 0 }),
     ...format.constants(k),
     ...options.consts,
   };
-  const header = makeHeader(target, consts, { y_t: yType, ...options.aliases });
+  const { consts: fixed, shape } = withoutShape(consts, attributes);
+  const header = makeHeader(target, fixed, { y_t: yType, ...options.aliases });
+  if (shape) bindings.push({ name: "shape", from: "shape", type: "Shape", access: "uniform" });
   return {
     key: productKey(attributes, target, options),
     precision: target.precision,
-    header: { ...header, enables: [...(header.enables ?? []), ...(options.enables ?? [])] },
+    header: { ...header, ...(shape && { shape }), enables: [...(header.enables ?? []), ...(options.enables ?? [])] },
     files: [options.file, ...(options.parts ?? []), ...dotFiles(attributes, options), ...epilogueFiles(attributes), ...weightFiles(format)],
     bindings,
     usesStep: true,

@@ -95,9 +95,11 @@ test("no default variant uses subgroups, so none depends on their size", () => {
 });
 
 test("no variant binds more than 8 storage buffers, or the same operand twice", () => {
-  for (const { key, bindings } of variants) {
-    expect(bindings.length, key).toBeLessThanOrEqual(8);
-    expect(new Set(bindings.map(({ from }) => from)).size, key).toBe(bindings.length);
+  for (const { key, bindings, header } of variants) {
+    expect(bindings.filter(({ access }) => access !== "uniform").length, key).toBeLessThanOrEqual(8);
+    // Weights stand in for a bias that only some of those have that share the text.
+    const own = bindings.filter(({ name, from }) => name !== "bias" || from !== "weight0" || header.shape?.["BIASED"] === undefined);
+    expect(new Set(own.map(({ from }) => from)).size, key).toBe(own.length);
   }
 });
 

@@ -4,7 +4,7 @@
 import { cpuCost, cpuTile } from "./gemm_cpu.ts";
 import { fits, type Tile, tileVariant } from "./gemm_tile.ts";
 import type { KernelTarget, Variant } from "./kernel.ts";
-import { canPack, type LinearAttributes } from "./matrix.ts";
+import { canPack, geometryOf, type LinearAttributes } from "./matrix.ts";
 
 /** Tiles of 16 or 32 activation rows, the safe default first. */
 function gpuTiles(attributes: LinearAttributes, target: KernelTarget): readonly Tile[] {
@@ -23,7 +23,8 @@ function gpuTiles(attributes: LinearAttributes, target: KernelTarget): readonly 
 export function skinnyVariants(attributes: LinearAttributes, target: KernelTarget): readonly Variant[] {
   if (target.deviceClass === "cpu") {
     const wide = ([2, 4] as const).filter((columns) => columns < 2 * target.maxRows);
-    const ranked = wide.toSorted((a, b) => cpuCost(attributes, a, target.maxRows) - cpuCost(attributes, b, target.maxRows));
+    const shape = geometryOf(attributes);
+    const ranked = wide.toSorted((a, b) => cpuCost(shape, a, target.maxRows) - cpuCost(shape, b, target.maxRows));
     return ranked.map((columns) => cpuTile(attributes, target, { columns, packed: false }));
   }
   const tiles = gpuTiles(attributes, target).filter((tile) => fits(tile, target.caps));

@@ -25,6 +25,65 @@ export function q4KM(matrix: string, layer: number): string {
   return (matrix === "attn_v" || matrix === "ffn_down") && layer % 2 === 0 ? "q6_k" : "q4_k";
 }
 
+/** Types of each matrix, taking turns over the layers; the first is a matrix's beside the layers. */
+type Recipe = Readonly<Record<string, readonly string[]>>;
+
+/** Files whose types llama.cpp was told tensor by tensor, as "dynamic" ones are: from four to eight types in the layers. */
+export const mixedRecipes: Readonly<Record<"four" | "six" | "grids" | "eight", Recipe>> = {
+  four: {
+    token_embd: ["q6_k"],
+    output: ["q6_k"],
+    attn_q: ["q4_k", "q5_k"],
+    attn_k: ["q4_k", "q4_k", "q5_k", "q5_k"],
+    attn_v: ["q5_k", "q6_k"],
+    attn_output: ["q4_k", "q4_k", "q4_k", "iq4_xs"],
+    ffn_gate: ["iq4_xs", "q4_k"],
+    ffn_up: ["iq4_xs", "iq4_xs", "q4_k", "q4_k"],
+    ffn_down: ["q4_k", "q5_k", "q6_k"],
+  },
+  six: {
+    token_embd: ["q4_k"],
+    output: ["q6_k"],
+    attn_q: ["q3_k", "q4_k"],
+    attn_k: ["q3_k", "q3_k", "q4_k", "q4_k"],
+    attn_v: ["q5_k", "q6_k"],
+    attn_output: ["q3_k", "q3_k", "q3_k", "iq4_xs"],
+    ffn_gate: ["q2_k", "q3_k"],
+    ffn_up: ["q2_k", "q2_k", "q3_k", "q3_k"],
+    ffn_down: ["q3_k", "q4_k", "q2_k"],
+  },
+  grids: {
+    token_embd: ["q4_k"],
+    output: ["q5_k"],
+    attn_q: ["iq2_s", "iq3_s"],
+    attn_k: ["iq2_s", "iq2_s", "iq4_xs", "iq4_xs"],
+    attn_v: ["q4_k", "q6_k"],
+    attn_output: ["iq3_s", "iq3_s", "iq3_s", "iq2_s"],
+    ffn_gate: ["iq2_xxs", "iq3_s"],
+    ffn_up: ["iq2_xxs", "iq2_xxs", "iq3_s", "iq3_s"],
+    ffn_down: ["iq3_s", "q4_k", "iq2_s"],
+  },
+  eight: {
+    token_embd: ["q8_0"],
+    output: ["q8_0"],
+    attn_q: ["q2_k", "q3_k", "q4_k", "q5_k", "q6_k", "iq4_xs", "q8_0", "iq3_s"],
+    attn_k: ["q3_k", "q4_k", "q5_k", "q6_k", "iq4_xs", "q8_0", "iq3_s", "q2_k"],
+    attn_v: ["q4_k", "q5_k", "q6_k", "iq4_xs", "q8_0", "iq3_s", "q2_k", "q3_k"],
+    attn_output: ["q5_k", "q6_k", "iq4_xs", "q8_0", "iq3_s", "q2_k", "q3_k", "q4_k"],
+    ffn_gate: ["q6_k", "iq4_xs", "q8_0", "iq3_s", "q2_k", "q3_k", "q4_k", "q5_k"],
+    ffn_up: ["q2_k", "q3_k", "q4_k", "q5_k", "q6_k", "iq4_xs", "q8_0", "iq3_s"],
+    ffn_down: ["q8_0", "iq3_s", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k", "iq4_xs"],
+  },
+};
+
+/** A recipe as the format of each matrix. */
+export function mixed(recipe: Recipe): HeaderSizes["format"] {
+  return (matrix, layer) => {
+    const types = recipe[matrix];
+    return types[Math.max(layer, 0) % types.length];
+  };
+}
+
 /** A Llama, a Qwen2 and a Qwen3 of about a billion weights in Q4_K_M, cut to `layers`. */
 export function commonSizes(layers: number): readonly HeaderSizes[] {
   const llama: HeaderSizes = {

@@ -25,6 +25,7 @@ function productCase(
     more.pair?.activation,
     more.merge && "ranges",
     more.activations,
+    more.shared && `shared ${Object.entries(more.shared).join(" ")}`,
   ].filter(Boolean);
   return {
     name: [`${format.name} ${rows}x${n}x${k}`, ...details].join(", "),
@@ -57,6 +58,26 @@ const fusedCases: readonly KernelCase<LinearAttributes>[] = [
   },
 ];
 
+/** Products that are told their shapes, of every family, with geometries for other shapes. */
+const sharedCases: readonly KernelCase<LinearAttributes>[] = [
+  productCase(q4_0, [1, 33, 96], { norm: { eps: 1e-6 }, bias: true, shared: { n: 1024 } }),
+  productCase(q4_0, [1, 33, 96], { norm: { eps: 1e-6 }, outStart: 40, outCols: 90, shared: { n: 1024, k: 1024, anyBias: true } }),
+  productCase(q4_0, [1, 131, 288], { residual: true, bias: true, shared: { n: 16, k: 96, anyBias: true } }),
+  productCase(q8_0, [8, 172, 96], { pair: { activation: "silu", start: 176 }, shared: { n: 64 } }),
+  {
+    ...productCase(q8_0, [1, 33, 96], {
+      merge: { numHeads: 3, headDim: 32, splits: 4, splitTokens: 16 },
+      residual: true,
+      shared: { n: 256 },
+    }),
+    pastTokens: 65,
+  },
+  productCase(q8_0, [20, 106, 64], { shared: { n: 256, k: 128 } }),
+  productCase(f32, [66, 67, 97], { residual: true, shared: { n: 4096, k: 128 } }),
+  productCase(q8_0, [66, 67, 96], { bias: true, outStart: 8, outCols: 100, activations: "int8", shared: { n: 512, k: 512 } }),
+  productCase(q4_0, [1, 131, 288], { activations: "int8", shared: { n: 512, k: 512, anyBias: true } }),
+];
+
 // Types, shapes, tiers and builds are crossed in kernels/products.gpu.test.ts; here is what that leaves out.
 export const linearCases: readonly KernelCase<LinearAttributes>[] = [
   productCase(f32, [1, 1, 1]),
@@ -71,6 +92,7 @@ export const linearCases: readonly KernelCase<LinearAttributes>[] = [
   productCase(q8_0, [66, 67, 96], { activations: "int8" }),
   productCase(q4_0, [5, 67, 288], { activations: "int8", over: "outputRows", out: "f32" }),
   ...residualCases,
+  ...sharedCases,
   ...fusedCases,
 ];
 

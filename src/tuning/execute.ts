@@ -4,6 +4,7 @@ import { assert, ShaderloomError } from "../base/errors.ts";
 import { alignUp } from "../base/math.ts";
 import { BufferLedger, readbackUsage, storageUsage, uniformUsage } from "../gpu/buffers.ts";
 import type { Pipeline } from "../gpu/pipelines.ts";
+import { shapeBytes } from "../gpu/shader.ts";
 import type { StepShape, Variant } from "../kernels/kernel.ts";
 
 /** What an operand's buffer is filled with. */
@@ -76,7 +77,7 @@ function submit(device: GPUDevice, ledger: BufferLedger, { variant, pipeline, sh
   );
   const encoder = device.createCommandEncoder({ label: variant.key });
   const buffers = variant.bindings.map(({ from }) => {
-    const operand = operands.get(from);
+    const operand = from === "shape" ? { bytes: shapeBytes(variant.header) } : operands.get(from);
     assert(operand, `${variant.key} binds ${from}, which the kernel's operands lack`);
     return fill(device, ledger, from, operand);
   });
@@ -104,7 +105,11 @@ function submit(device: GPUDevice, ledger: BufferLedger, { variant, pipeline, sh
 
 function fill(device: GPUDevice, ledger: BufferLedger, label: string, { bytes }: GpuOperand): GPUBuffer {
   const padded = bytes.byteLength % 4 === 0 ? bytes : padTo4(bytes);
-  const buffer = ledger.create("other", { label, size: Math.max(16, padded.byteLength) });
+  const buffer = ledger.create("other", {
+    label,
+    size: Math.max(16, padded.byteLength),
+    ...(label === "shape" && { usage: uniformUsage | storageUsage }),
+  });
   device.queue.writeBuffer(buffer, 0, padded);
   return buffer;
 }

@@ -7,6 +7,7 @@ import { alignUp } from "../base/math.ts";
 import { type Rng, seededRng } from "../base/rng.ts";
 import { type BufferLedger, readbackUsage, storageUsage, uniformUsage, withMemoryCheck } from "../gpu/buffers.ts";
 import type { Pipeline } from "../gpu/pipelines.ts";
+import { shapeBytes } from "../gpu/shader.ts";
 import type { WeightRange } from "../graph/call.ts";
 import { rowsOver } from "../graph/tiers.ts";
 import { type CpuTensor, operandStride, type OperandSpecs, type OutputSpec, type StepRow, type Variant } from "../kernels/kernel.ts";
@@ -78,7 +79,7 @@ export class ProductBench {
           const old = this.#buffers.get(name);
           if (old && old.size >= size) continue;
           if (old) this.#options.ledger.destroy(old);
-          const usage = name === "state" ? storageUsage | uniformUsage : storageUsage;
+          const usage = name === "state" || name === "shape" ? storageUsage | uniformUsage : storageUsage;
           this.#buffers.set(name, this.#options.ledger.create("other", { label: `tuning ${name}`, size, usage }));
         }
       },
@@ -140,9 +141,10 @@ export class ProductBench {
     }
   }
 
-  /** Bind groups over the weights of some of the class's calls. */
+  /** Bind groups over the weights of some of the class's calls; what a shape is read from is as for this variant until the next `bind`. */
   bind(cls: KernelClass, { variant, pipeline }: Compiled, layers: number = mostLayers): BindGroups {
     const { device, weights } = this.#options;
+    if (variant.header.shape) device.queue.writeBuffer(this.#buffer("shape"), 0, shapeBytes(variant.header));
     const tensors = cls.calls.slice(0, layers).map((call) =>
       device.createBindGroup({
         label: variant.key,
@@ -224,6 +226,7 @@ function operandSizes(cls: KernelClass, count: number): [string, number][] {
   });
   sizes.push(...vectors.map((length, index): [string, number] => [`vector${index}`, rowStride(length) * 4]));
   sizes.push(["output0", count * outputOf(cls).rowBytes], ["state", stateOf(cls, count).byteLength]);
+  if (productOf(cls)?.shared) sizes.push(["shape", bindAlignment]);
   return sizes.map(([name, size]) => [name, alignUp(size, bindAlignment)]);
 }
 

@@ -3,7 +3,7 @@
 
 import { abortError, throwIfAborted } from "../base/errors.ts";
 import type { PipelineCache } from "../gpu/pipelines.ts";
-import { isProduct, type KernelClass, shapeOf } from "./classes.ts";
+import { isProduct, type KernelClass, productOf, shapeOf } from "./classes.ts";
 import { openClock } from "./clock.ts";
 import { Contest, trialsOf } from "./contest.ts";
 import { checkRivals, type Heats, raceCount, raceOne } from "./heats.ts";
@@ -61,7 +61,7 @@ export async function sweep(options: TuneOptions): Promise<TuneReport> {
   const start = performance.now();
   const shelf = await openShelf().catch(() => undefined);
   const memory = await openMemory(shelf);
-  const products = classes.filter((cls) => isProduct(cls));
+  const products = classes.filter((cls) => isProduct(cls) && !productOf(cls)?.shared);
   await bench.reserve(products.map((cls) => ({ cls, count: Math.max(raceCount(cls), checkCount(cls)) })));
   const clock = await openClock(device, ledger);
   try {

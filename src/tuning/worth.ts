@@ -1,6 +1,6 @@
 // Which classes deserve a race, by their share of a step's work: a race over what takes a hundredth of the time gains nothing.
 
-import { isProduct, type KernelClass, workOf } from "./classes.ts";
+import { isProduct, type KernelClass, productOf, workOf } from "./classes.ts";
 
 /** What a race of a class is worth. */
 export interface Worth {
@@ -50,7 +50,8 @@ function worthOfTier(tier: readonly KernelClass[], maxRows: number, limits: Wort
   for (const { cls, work } of works.toSorted((a, b) => b.work - a.work)) {
     if (done >= covered * total || work < (many ? limits.macs : limits.bytes)) break;
     done += work;
-    if (cls.variants.length > 1) chosen.push({ cls, share: work / total });
+    // Where products share a pipeline, one that runs its own is one more.
+    if (cls.variants.length > 1 && !productOf(cls)?.shared) chosen.push({ cls, share: work / total });
   }
   return chosen;
 }

@@ -25,7 +25,7 @@ function joined(node: GluNode, id: () => number, { reads, options }: { reads: Re
   const kernels = glu.variants({ cols: output.cols, activation, stacked: { upStart } }, options.target);
   if (kernels.length === 0 || !hasKernels(linear, options)) return undefined;
   const pair: LinearNode = { ...linear, pair: activation, output };
-  if (options.phase === "decode" && hasKernels(pair, options)) return { gate, up, first: [pair], last: [] };
+  if (options.phase === "decode" && options.pairs !== false && hasKernels(pair, options)) return { gate, up, first: [pair], last: [] };
   return { gate, up, first: [linear], last: [unit] };
 }
 
