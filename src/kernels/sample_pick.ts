@@ -11,21 +11,30 @@ const parts = [
   "parts/sample/candidate.wgsl",
   "parts/sample/weight.wgsl",
   "parts/sample/wide.wgsl",
+  "parts/sample/bins.wgsl",
   "parts/sample/live.wgsl",
   "parts/sample/search.wgsl",
-  "parts/sample/draw.wgsl",
+  "parts/sample/passes.wgsl",
 ];
 
 /** Lanes on CPU drivers: as wide as their vectors. */
 const softwareLanes = 8;
 
+/** Bits of the digits that are searched by: a byte on GPUs, less where workgroup memory takes time to compile, and at least all tiles. */
+function binBits(cols: number, software: boolean): number {
+  return Math.max(software ? 6 : 8, Math.ceil(Math.log2(tileCount(cols))));
+}
+
 function variants({ cols }: SampleAttributes, target: KernelTarget): readonly Variant[] {
   const plain = { ...target, precision: "f32" } as const;
+  const { software } = target.caps;
+  const bits = binBits(cols, software);
+  const consts = { ...sampleConsts(cols), BIN_BITS: bits, BINS: 2 ** bits, WG: software ? softwareLanes : 256 };
   return [
     {
       key: variantKey(plain, "sample_pick"),
       precision: target.precision,
-      header: makeHeader(plain, { ...sampleConsts(cols), WG: target.caps.software ? softwareLanes : 256 }),
+      header: makeHeader(plain, consts),
       files: ["sample_pick.wgsl", ...parts, loopPart(target)],
       bindings: [
         { name: "logits", from: "input0", type: "array<vec4<u32>>", access: "read" },

@@ -1,65 +1,50 @@
-// Which tiles of a row can hold a token that is kept, and the mass of all of them.
-// Needs `tiles`. Workgroup memory: TILES + 2 words. Consts: WG, COLS, TILES. Parts: sample/candidate, sample/weight, sample/wide, loop.
+// Which tiles of a row can hold a token that is kept.
+// Needs `tiles`. Workgroup memory: TILES / 32 + 1 words. Consts: WG, TILES, BINS.
+// Parts: sample/candidate, sample/weight, sample/wide, sample/bins, sample/search, loop.
 
-/// A row that is searched.
-struct Searched {
-  row: u32,
-  flags: u32,
-  top: f32,
-  scale: f32,
-}
+const LIVE_WORDS = (TILES + 31) / 32;
 
-/// Tiles that can matter, in any order.
-var<workgroup> live: array<u32, TILES>;
-var<workgroup> live_count: atomic<u32>;
+/// Tiles that can matter: a bit for each.
+var<workgroup> live: array<atomic<u32>, LIVE_WORDS>;
 /// The K-th of the tiles' largest keys: top-k keeps nothing below it.
 var<workgroup> live_floor: atomic<u32>;
 
-/// Tokens of smaller keys are neither counted nor drawn: a bound that is found from the rest may hold for some of them, too.
-fn live_least() -> u32 {
-  return max(atomicLoad(&live_floor), CANDIDATE_LOWEST_KEY + 1);
+/// The bin of a tile: lower ones come first.
+fn live_bin(tile: u32) -> u32 {
+  return BINS - 1 - tile;
 }
 
-/// The weight of a tile's largest token where the row's is 2^31.
-fn live_weight(tile: vec4<u32>, top: f32, scale: f32) -> u32 {
-  return select(0u, weight_of(top, candidate_value(tile.x), scale), tile.x > CANDIDATE_LOWEST_KEY);
-}
-
-/// Half the sum of the tiles' masses, in the unit of weights. Uniform; every lane gets it.
-fn live_mass(what: Searched, lane: u32) -> vec2<u32> {
-  if (lane == 0) {
-    wide_set(0, vec2<u32>());
-  }
-  workgroupBarrier();
-  for (var tile = lane; tile < upto(TILES); tile += WG) {
-    let own = tiles[what.row * TILES + tile];
-    wide_add_to(0, wide_scaled(own.z, live_weight(own, what.top, what.scale)));
-  }
-  workgroupBarrier();
-  return wide_shift(wide_at(0), 1);
-}
-
-/// Lists the tiles whose largest token has at least the weight `least`, and one of the `top_k` (unless 0) largest keys. Uniform.
-fn live_find(what: Searched, top_k: u32, least: u32, lane: u32) {
+/// Bins of all tiles: the weight of the largest token, where the row's is 2^31, and the mass. Finds the floor for `top_k`, unless 0.
+fn live_weigh(what: Searched, top_k: u32, lane: u32) {
   let row = what.row;
-  if (top_k > 0 && top_k <= TILES) {
-    for (var tile = lane; tile < upto(TILES); tile += WG) {
-      let key = tiles[row * TILES + tile].x;
-      var above = 0u;
-      for (var other = 0u; other < upto(TILES); other++) {
-        above += select(0u, 1u, tiles[row * TILES + other].x >= key);
-      }
-      if (above >= top_k) {
-        atomicMax(&live_floor, key);
-      }
-    }
-  }
-  workgroupBarrier();
   for (var tile = lane; tile < upto(TILES); tile += WG) {
     let own = tiles[row * TILES + tile];
-    if (own.x >= atomicLoad(&live_floor) && live_weight(own, what.top, what.scale) >= max(least, 1)) {
-      live[atomicAdd(&live_count, 1)] = tile;
+    let weight = select(0u, weight_of(what.top, candidate_value(own.x), what.scale), own.x > CANDIDATE_LOWEST_KEY);
+    bins_set(live_bin(tile), vec3<u32>(weight, wide_scaled(own.z, weight)));
+    if (top_k > 0 && top_k <= TILES) {
+      var above = 0u;
+      for (var other = 0u; other < upto(TILES); other++) {
+        above += select(0u, 1u, tiles[row * TILES + other].x >= own.x);
+      }
+      if (above >= top_k) {
+        atomicMax(&live_floor, own.x);
+      }
     }
   }
-  workgroupBarrier();
+}
+
+/// Lists the tiles whose largest token has at least the weight `least` and the key `floor_`. Their bins are those of `live_weigh`.
+fn live_find(row: u32, floor_: u32, least: u32, lane: u32) {
+  for (var tile = lane; tile < upto(TILES); tile += WG) {
+    if (tiles[row * TILES + tile].x >= floor_ && atomicLoad(&bins_count[live_bin(tile)]) >= max(least, 1)) {
+      atomicOr(&live[tile / 32], 1u << (tile % 32));
+    }
+  }
+}
+
+/// Leaves one tile.
+fn live_take(tile: u32, lane: u32) {
+  for (var word = lane; word < upto(LIVE_WORDS); word += WG) {
+    atomicStore(&live[word], select(0u, 1u << (tile % 32), word == tile / 32));
+  }
 }

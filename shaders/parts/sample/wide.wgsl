@@ -1,10 +1,5 @@
-// Whole numbers of 64 bits as (low, high) words, and sums of them by many lanes: what overflows a low word is carried by whoever made it
-// overflow, so that a sum does not depend on the order.
-// Workgroup memory: 512 words. Consts: none.
-
-/// Sums that lanes add to, all through `wide_add_to`; scratch for reductions otherwise.
-var<workgroup> wide_low: array<atomic<u32>, 256>;
-var<workgroup> wide_high: array<atomic<u32>, 256>;
+// Whole numbers of 64 bits as (low, high) words.
+// Consts: none.
 
 fn wide_add(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
   let low = a.x + b.x;
@@ -41,21 +36,4 @@ fn wide_share(whole: vec2<u32>, part: u32) -> vec2<u32> {
 /// mass * weight / 2^20 rounded down.
 fn wide_scaled(mass: u32, weight: u32) -> vec2<u32> {
   return wide_shift(wide_mul(mass, weight), 20);
-}
-
-fn wide_add_to(index: u32, value: vec2<u32>) {
-  let before = atomicAdd(&wide_low[index], value.x);
-  let high = value.y + select(0u, 1u, before + value.x < before);
-  if (high != 0) {
-    atomicAdd(&wide_high[index], high);
-  }
-}
-
-fn wide_at(index: u32) -> vec2<u32> {
-  return vec2<u32>(atomicLoad(&wide_low[index]), atomicLoad(&wide_high[index]));
-}
-
-fn wide_set(index: u32, value: vec2<u32>) {
-  atomicStore(&wide_low[index], value.x);
-  atomicStore(&wide_high[index], value.y);
 }
