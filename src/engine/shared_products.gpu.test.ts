@@ -9,22 +9,25 @@ import { interpretedLogits } from "../testing/interpreted.ts";
 import { mixed, mixedRecipes } from "../testing/model_header.ts";
 import { lastLogprobs, relativeRms } from "../testing/oracle.ts";
 import { programLogits } from "../testing/program_logits.ts";
-import { tinyModel, type TinyModelOptions } from "../testing/tiny_model.ts";
+import { tinyModel } from "../testing/tiny_model.ts";
 import { estimateSession } from "./estimate.ts";
 import { loadSession } from "./load.ts";
 
 const format = mixed(mixedRecipes.four);
+
+/** Of a matrix by its whole name, `blk.3.attn_q`. */
+function formatOf(name: string): string {
+  const [, layer = "-1", matrix = name] = /^blk\.(\d+)\.(.*)$/.exec(name) ?? [];
+  return format(matrix, Number(layer));
+}
+
 const prompt: readonly number[] = [72, 101, 108, 108, 111, 44, 32, 119, 111, 114, 108, 100];
 const decoded: readonly number[] = [33, 72];
 
 /** Queries wider than what is read, so that rows of many lengths share a product; Qwen2 has biases, too. */
 function modelOf(architecture: "llama" | "qwen2" | "qwen3"): Uint8Array<ArrayBuffer> {
   const shape = { hidden: 256, heads: 4, kvHeads: 2, ffn: 512, layers: 4 } as const;
-  const ofMatrix: TinyModelOptions["format"] = (name) => {
-    const [, layer = "-1", matrix = name] = /^blk\.(\d+)\.(.*)$/.exec(name) ?? [];
-    return format(matrix, Number(layer));
-  };
-  return tinyModel({ architecture, ...shape, format: ofMatrix, seed: 5 });
+  return tinyModel({ architecture, ...shape, format: formatOf, seed: 5 });
 }
 
 async function expectInterpreted(context: Skipper, file: Uint8Array<ArrayBuffer>, deviceClass: "cpu" | "gpu"): Promise<void> {
