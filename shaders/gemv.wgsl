@@ -4,9 +4,9 @@
 // Lane l takes rows l % ROWS + i * SECOND, i < LANE_ROWS (1 or 2), and every PARTS-th block of K from l / ROWS on, PARTS =
 // WG / ROWS: 8 lanes load 128 contiguous bytes, 16 each, and lanes of one block load the same 16 bytes of x. A block is decoded
 // once for all activation rows. Two loads of weights are under way at once where LANE_ROWS or UNROLL is 2.
-// Workgroup memory: those of parts/lanes and parts/prologue, one barrier and the prologue's.
+// Workgroup memory: those of parts/lanes, parts/prologue and parts/best, one barrier and theirs.
 // Consts: WG, ROWS, LANE_ROWS, SECOND (from a lane's first row of w to its second), PAIRED, UNROLL, COLS, N, BLOCKS, GRID_X,
-// OVER_OUTPUT_ROWS. Parts: weight, dot, prologue, epilogue, loop, sums, lanes.
+// OVER_OUTPUT_ROWS. Parts: weight, dot, prologue, epilogue, best, loop, sums, lanes.
 
 const PARTS: u32 = WG / ROWS;
 const OWNED: u32 = select(ROWS * LANE_ROWS, ROWS, PAIRED);
@@ -74,10 +74,11 @@ fn main(group: Group, place: Place) {
         let sum = vec2<f32>(total(group, c * 2u, owned), total(group, c * 2u + 1u, owned));
         finish_pair(t + c, col, sum * factor);
       } else {
-        finish(t + c, col, total(group, c * LANE_ROWS + owned / ROWS, owned % ROWS) * factor);
+        note_best(i, finish(t + c, col, total(group, c * LANE_ROWS + owned / ROWS, owned % ROWS) * factor));
       }
     }
   }
+  close_best(lane, t, first, cols);
   if (first + OWNED >= N && lane < cols) {
     zero_tail(t + lane);
   }

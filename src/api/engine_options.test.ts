@@ -69,7 +69,7 @@ describe("engine options", () => {
     [".fusion[1]", { fusion: ["norm", "rope"] }, "one of qkv, gate_up,"],
     [".fusion[2]", { fusion: ["qkv", "norm", "qkv"] }, "each at most once"],
     [".fusion[0]", { fusion: [3] }, "one of qkv, gate_up,"],
-    [".fusion", { fusion: Array.from({ length: 99 }, () => "qkv") }, "an array of at most 7"],
+    [".fusion", { fusion: Array.from({ length: 99 }, () => "qkv") }, "an array of at most 8"],
     [".sampler", { sampler: "npu" }, 'one of "gpu", "cpu"'],
     [".tokensInFlight", { tokensInFlight: 0 }, "an integer from 1 to 32"],
     [".tokensInFlight", { tokensInFlight: 33 }, "an integer from 1 to 32"],

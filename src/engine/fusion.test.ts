@@ -4,18 +4,21 @@ import { describe, expect, test } from "vitest";
 import { fusionNames, type FusionName } from "../graph/fuse/names.ts";
 import { fusedModel, type FusedLowering, relativeRms } from "../testing/fused.ts";
 import type { TinyModelOptions } from "../testing/tiny_model.ts";
+import { choosingOf, decodeSections } from "./step_result.ts";
 
 const architectures = ["llama", "qwen2", "qwen3"] as const;
 /** Heads of 64 and rows of 172: whole blocks in the one, a row group that is not full in the other. */
 const shape = { hidden: 256, heads: 4, kvHeads: 2, ffn: 172 } as const;
 const tail = ["sample_tiles", "sample_pick", "advance"];
+/** Of a greedy step in the GPU program. */
+const picking = ["pick_best", "advance"];
 
 async function decodeKernels(options: TinyModelOptions, lowering: FusedLowering): Promise<string[]> {
   const { lower } = await fusedModel({ ...shape, ...options }, lowering.activations);
   const { calls, sections } = lower("decode", lowering);
-  // Of a request without log-probabilities.
-  const used = sections.filter(({ name }) => name !== "score");
-  return used.flatMap(({ start, end }) => calls.slice(start, end)).map(({ kernel }) => kernel);
+  // Of a greedy request without log-probabilities.
+  const used = decodeSections[choosingOf({ sections }, true)].id;
+  return sections.flatMap(({ name, start, end }) => (used.includes(name) ? calls.slice(start, end) : [])).map(({ kernel }) => kernel);
 }
 
 /** Q4_0, and Q8_0 for some. */
@@ -37,7 +40,7 @@ describe("kernels of a decode step", () => {
           ...repeated(3, layer),
           "rms_norm",
           "linear",
-          ...tail,
+          ...picking,
         ]);
       });
     }
@@ -49,7 +52,7 @@ describe("kernels of a decode step", () => {
         ...repeated(2, layer),
         "rms_norm",
         "linear",
-        ...tail,
+        ...picking,
       ]);
     });
     test(`${architecture} in int8 on CPU drivers: ten a layer`, async () => {
@@ -77,10 +80,10 @@ describe("kernels of a decode step", () => {
   }
   test("types that a file mixes take a launch for each run of one type", async () => {
     const kernels = await decodeKernels({ format: except(/attn_v|ffn_down/), ffn: 192 }, { deviceClass: "gpu" });
-    expect(kernels).toHaveLength(6 * 2 + 3 + tail.length);
+    expect(kernels).toHaveLength(6 * 2 + 3 + picking.length);
     // Two launches for the two halves, and the unit.
     const halves = await decodeKernels({ format: except(/ffn_gate/), ffn: 192 }, { deviceClass: "gpu" });
-    expect(halves).toHaveLength(7 * 2 + 3 + tail.length);
+    expect(halves).toHaveLength(7 * 2 + 3 + picking.length);
   });
   test("a stack over the binding limit is cut by its tensors, and those by rows", async () => {
     const lowering = { deviceClass: "gpu", maxBindingBytes: 150 * 1024 } as const;
@@ -104,7 +107,7 @@ describe("kernels of a prefill step", () => {
       const attention = ["rms_norm", "linear", "heads", "attention_prefill", "linear"];
       const layer = [...attention, "rms_norm", "linear", "glu", "linear"];
       expect(calls.slice(0, sections[0].end).map(({ kernel }) => kernel)).toEqual(["embed", ...repeated(2, layer)]);
-      expect(fusion).toEqual(["qkv", "gate_up", "residual"]);
+      expect(fusion).toEqual(["qkv", "gate_up", "residual", ...(deviceClass === "gpu" ? ["pick"] : [])]);
     });
   }
 });
@@ -151,4 +154,12 @@ test("every pass changes some program, so that leaving it out is a test of it", 
   const { lower } = await fusedModel(shape);
   expect(lower("decode", { deviceClass: "gpu" }).fusion).toEqual(fusionNames);
   for (const name of fusionNames) expect(lower("decode", { deviceClass: "gpu", fusion: [] }).fusion).not.toContain(name);
+});
+
+test("programs for CPU drivers leave the best of logits alone", async () => {
+  const { lower } = await fusedModel(shape);
+  for (const phase of ["decode", "prefill"] as const) {
+    const { fusion, sections } = lower(phase, { deviceClass: "cpu", fusion: ["pick"] });
+    expect([fusion, sections.map(({ name }) => name).includes("best")]).toEqual([[], false]);
+  }
 });

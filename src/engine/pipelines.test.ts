@@ -97,6 +97,6 @@ describe("types that change from layer to layer", () => {
 
 test("what four types give up is the sum in prompts' products alone, on GPUs", async () => {
   const plan = await planOf({ ...commonSizes(12)[0], format: mixed(mixedRecipes.four) }, { deviceClass: "gpu", activations: "f32" });
-  expect(plan.decode.fusion).toEqual(["qkv", "gate_up", "residual", "norm", "merge", "heads", "output_rows"]);
-  expect(plan.prefill.fusion).toEqual(["qkv", "gate_up"]);
+  expect(plan.decode.fusion).toEqual(["qkv", "gate_up", "residual", "norm", "merge", "heads", "output_rows", "pick"]);
+  expect(plan.prefill.fusion).toEqual(["qkv", "gate_up", "pick"]);
 });

@@ -19,7 +19,7 @@ import { scoredBytes } from "./step_result.ts";
 
 /** Rows of a prefill step: large enough for tiles to pay, small enough that an abort or a frame need not wait long. */
 export const chunkRows = 256;
-/** Rows of a head tile when prompts are scored; the matvec takes up to 8 columns. */
+/** Rows of a head tile when prompts are scored; the matvec takes up to 8 columns, and alone keeps the best. */
 export const headRows = 8;
 /** Sequences that decode together; one until requests are batched. */
 export const slots = 1;

@@ -5,14 +5,10 @@ import type { StepDispatch } from "../graph/program.ts";
 import type { StepRow, StepShape } from "../kernels/kernel.ts";
 import { type Load, loadOf, type PrefillPace } from "./prefill_pace.ts";
 import type { RunnerParts } from "./runner_parts.ts";
-import { choosingSections, copyResult, readResult, type StepResult, type Wanted } from "./step_result.ts";
+import { choosingOf, copyResult, prefillSections, readResult, type StepResult, type Wanted } from "./step_result.ts";
 
 /** Empty submits by which is told how late the browser tells; after the first, a timer's ticks show in full. */
 const probes = 3;
-
-function sectionsFor(wanted: Wanted | undefined): readonly string[] {
-  return wanted ? ["body", "head", ...choosingSections[wanted]] : ["body"];
-}
 
 export interface PrefillStep {
   /** Consecutive positions of one slot, whose pages are reserved. */
@@ -65,10 +61,11 @@ export class PrefillSubmits {
    * @throws {ShaderloomError} AbortError between submits, GPU.numeric, GRAMMAR.dead_end
    */
   async run({ rows, wanted, signal }: PrefillStep): Promise<StepResult> {
-    const { device, control, prefill } = this.#parts;
+    const { device, control, prefill, sampling } = this.#parts;
     control.writePrefill({ rows, outputRows: [rows.length - 1] });
     const shape = shapeOf(rows.length, rows[rows.length - 1].position + 1);
-    const dispatches = this.#dispatches(shape, sectionsFor(wanted));
+    const choosing = choosingOf(prefill.lowered, sampling.takesBest(rows[0].slot));
+    const dispatches = this.#dispatches(shape, wanted ? prefillSections[choosing][wanted] : ["body"]);
     const loads = dispatches.map(({ load }) => load);
     for (let start = 0; ;) {
       while (!this.#pace.mayFollow(this.#outstanding.map((submit) => submit.loads))) await this.#outstanding[0].done;

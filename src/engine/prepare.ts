@@ -26,6 +26,7 @@ import type { LoadReport } from "./progress.ts";
 import { Runner } from "./runner.ts";
 import type { RunnerParts } from "./runner_parts.ts";
 import type { Session, SessionStats } from "./session.ts";
+import { choosingOf, decodeSections, prefillSections } from "./step_result.ts";
 
 export interface PrepareOptions {
   readonly source: ByteSource;
@@ -131,8 +132,8 @@ function describeRunner(prepare: PrepareOptions, { plan, made, decode, prefill, 
   };
   const runner = new Runner(parts);
   const dispatches = {
-    decode: decode.dispatchCount(["body", "head", "sample", "advance"]),
-    prefill: prefill.dispatchCount(["body", "head", "sample"]),
+    decode: decode.dispatchCount(decodeSections[choosingOf(plan.decode, true)].id),
+    prefill: prefill.dispatchCount(prefillSections[choosingOf(plan.prefill, true)].id),
   };
   return {
     runner,

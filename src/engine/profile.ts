@@ -23,6 +23,7 @@ import {
 import { openStepClock, type StepClock, type TimedDispatch } from "./profile_timing.ts";
 import type { Runner } from "./runner.ts";
 import type { CompiledPhase, RunnerParts } from "./runner_parts.ts";
+import { choosingOf, decodeSections, prefillSections } from "./step_result.ts";
 
 export interface ProfileParts extends Pick<RunnerParts, "device" | "control" | "sampling" | "prefill" | "decode" | "vocabSize"> {
   readonly runner: Pick<Runner, "reserve" | "truncate">;
@@ -112,8 +113,8 @@ async function profileStep(parts: ProfileParts, { clock, limits, phase, rows }: 
   const { program, lowered } = parts[phase];
   const contextTokens = rows[rows.length - 1].position + 1;
   const shape: StepShape = { rows: rows.length, outputRows: 1, contextTokens };
-  // Scores are for requests that ask for them.
-  const sections = lowered.sections.map(({ name }) => name).filter((name) => name !== "score");
+  // Scores are for requests that ask for them, and the request is greedy.
+  const sections = (phase === "decode" ? decodeSections : prefillSections)[choosingOf(lowered, true)].id;
   const found = program.dispatches(shape, sections);
   const prepare = (): void => {
     const step = { rows, outputRows: [rows.length - 1] };

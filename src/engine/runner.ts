@@ -9,7 +9,7 @@ import { type PrefillStep, PrefillSubmits } from "./prefill_submits.ts";
 import type { RowScore } from "./row_score.ts";
 import type { RunnerParts } from "./runner_parts.ts";
 import type { SlotRequest } from "./sampling_state.ts";
-import { choosingSections, copyResult, readResult, type StepResult, type Wanted } from "./step_result.ts";
+import { choosingOf, copyResult, decodeSections, readResult, type StepResult, type Wanted } from "./step_result.ts";
 
 /** A decode step of one slot. */
 export interface DecodeStep {
@@ -32,13 +32,6 @@ export interface RunnerCounters {
 export function consecutiveRows(ids: readonly number[], position: number, slot: number): StepRow[] {
   return ids.map((token, index) => ({ token, position: position + index, slot }));
 }
-
-/** Sections of a decode step; a choice on the CPU leaves nothing to advance by. */
-const decodeSections: Readonly<Record<Wanted, readonly string[]>> = {
-  id: ["body", "head", ...choosingSections.id, "advance"],
-  scored: ["body", "head", ...choosingSections.scored, "advance"],
-  logits: ["body", "head"],
-};
 
 export class Runner {
   readonly #parts: RunnerParts;
@@ -121,12 +114,13 @@ export class Runner {
 
   /** Submits a decode step, whose page is reserved, behind those in flight. */
   submitDecode({ slot, position, token, wanted }: DecodeStep): Promise<StepResult> {
-    const { device, control, decode, scoreTopK } = this.#parts;
+    const { device, control, decode, sampling, scoreTopK } = this.#parts;
     const start = performance.now();
     control.writeDecode(token === undefined ? undefined : { rows: [{ token, position, slot }], outputRows: [0] });
     const encoder = device.createCommandEncoder({ label: "decode" });
     const pass = encoder.beginComputePass();
-    decode.program.encode(pass, { rows: 1, outputRows: 1, contextTokens: position + 1 }, decodeSections[wanted]);
+    const sections = decodeSections[choosingOf(decode.lowered, sampling.takesBest(slot))][wanted];
+    decode.program.encode(pass, { rows: 1, outputRows: 1, contextTokens: position + 1 }, sections);
     pass.end();
     const readback = copyResult(encoder, this.#parts, { phase: decode, wanted });
     const commands = encoder.finish();

@@ -69,6 +69,13 @@ export class SamplingState {
     this.#queue.writeBuffer(this.sampling.buffer, 4 * (slot * samplingWords + samplingField.flags), words, samplingField.flags, 1);
   }
 
+  /** Whether a slot's token is the one of the largest raw logit. */
+  takesBest(slot: number): boolean {
+    const words = this.#words[slot];
+    const { temperature, topK, flags } = samplingField;
+    return (2 * words[temperature] === 0 || words[topK] === 1) && words[flags] === 0;
+  }
+
   #write(slot: number): void {
     this.#queue.writeBuffer(this.sampling.buffer, 4 * slot * samplingWords, this.#words[slot]);
   }

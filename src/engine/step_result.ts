@@ -3,6 +3,7 @@
 import { assert } from "../base/errors.ts";
 import { chosenFlag, chosenWords, noToken } from "../base/layout.ts";
 import type { ReadbackSlot } from "../gpu/readback.ts";
+import type { Lowered } from "../graph/lower.ts";
 import { deadEndError, numericError } from "../sampling/errors.ts";
 import { readScore, type RowScore, usedScoreWords } from "./row_score.ts";
 import type { CompiledPhase, RunnerParts } from "./runner_parts.ts";
@@ -19,12 +20,29 @@ export interface StepResult {
   readonly logits?: Float32Array;
 }
 
-/** What a program runs after its head. */
-export const choosingSections: Readonly<Record<Wanted, readonly string[]>> = {
-  id: ["sample"],
-  scored: ["sample", "score"],
-  logits: [],
+/** The section that chooses a token: of all logits, or, for a slot that takes the likeliest, of what the head kept of them. */
+type Choosing = "sample" | "best";
+
+/** Sections of a step from which something is wanted. */
+export type WantedSections = Readonly<Record<Choosing, Readonly<Record<Wanted, readonly string[]>>>>;
+
+function wantedSections(choosing: Choosing, last: readonly string[]): WantedSections[Choosing] {
+  const logits = ["body", "head"];
+  return { id: [...logits, choosing, ...last], scored: [...logits, choosing, "score", ...last], logits };
+}
+
+export const prefillSections: WantedSections = { sample: wantedSections("sample", []), best: wantedSections("best", []) };
+
+/** A choice on the CPU leaves nothing to advance by. */
+export const decodeSections: WantedSections = {
+  sample: wantedSections("sample", ["advance"]),
+  best: wantedSections("best", ["advance"]),
 };
+
+/** How a program chooses for a slot, which may take the likeliest token. */
+export function choosingOf({ sections }: Pick<Lowered, "sections">, takesBest: boolean): Choosing {
+  return takesBest && sections.some(({ name }) => name === "best") ? "best" : "sample";
+}
 
 /** Bytes of a chosen token with its score: no padding, so that they fit the slots that tokens in flight take. */
 export function scoredBytes(topK: number): number {

@@ -55,6 +55,8 @@ export interface LinearNode {
   readonly residual?: Value;
   /** y = activation(first weight's product) * second weight's product. */
   readonly pair?: Activation;
+  /** Where the largest of every eight columns goes. */
+  readonly best?: Value;
   readonly output: Value;
 }
 

@@ -7,6 +7,7 @@ import { advance } from "../kernels/advance.ts";
 import { embed } from "../kernels/embed.ts";
 import { gatherRows } from "../kernels/gather_rows.ts";
 import { glu } from "../kernels/glu.ts";
+import { pickBest } from "../kernels/pick_best.ts";
 import { rmsNorm } from "../kernels/rms_norm.ts";
 import { rope } from "../kernels/rope.ts";
 import { samplePick } from "../kernels/sample_pick.ts";
@@ -17,6 +18,7 @@ import { kernelCall, type KernelCall } from "./call.ts";
 import { createCodes } from "./codes.ts";
 import { fuse } from "./fuse/index.ts";
 import type { FusionName } from "./fuse/names.ts";
+import { nextIds } from "./fuse/pass.ts";
 import type { Graph, Node, Value } from "./ir.ts";
 import { splitRows } from "./layout.ts";
 import { lowerAttention, type Lowering } from "./lower_attention.ts";
@@ -24,7 +26,10 @@ import { lowerLinear } from "./lower_linear.ts";
 import type { LowerOptions, ValueSource } from "./lowering.ts";
 import type { Section } from "./program.ts";
 
-/** A graph as kernel calls, cut into sections: `body`, `head` (logits), `sample`, `score`, and in decode `advance`. */
+/**
+ * A graph as kernel calls, cut into sections: `body`, `head` (logits), `sample`, `score`, and in decode `advance`. After the pass `pick` also
+ * `best`, which does for greedy rows whose logits nothing changes what `sample` does for all.
+ */
 export interface Lowered {
   readonly calls: readonly KernelCall[];
   readonly sections: readonly Section[];
@@ -41,8 +46,8 @@ export interface Lowered {
 
 export function lower(unfused: Graph, options: LowerOptions): Lowered {
   const { graph, applied } = fuse(unfused, options);
-  let nextId = 1 + Math.max(...graph.nodes.map((node) => node.output.id));
-  const values: ValueSource = { make: (name, like) => ({ id: nextId++, name, ...like }) };
+  const nextId = nextIds(graph);
+  const values: ValueSource = { make: (name, like) => ({ id: nextId(), name, ...like }) };
   const codes = createCodes(graph, options, values);
   const calls: KernelCall[] = [];
   const sections: Section[] = [];
@@ -58,6 +63,9 @@ export function lower(unfused: Graph, options: LowerOptions): Lowered {
   section("head", () => graph.nodes.slice(graph.headStart).forEach(emit));
   const { logits } = graph;
   const { chosen, calls: choosing } = lowerSample(logits, values);
+  const best = bestOfHead(graph);
+  if (best)
+    section("best", () => calls.push(kernelCall(pickBest, { cols: logits.cols }, { inputs: [logits, best], outputs: [chosen] }, "best")));
   section("sample", () => calls.push(...choosing));
   const k = options.scoreTopK;
   const scores = values.make("scores", { rows: "outputRows", cols: 2 * k + 4, type: "f32" });
@@ -83,6 +91,12 @@ function lowerSample(logits: Value, values: ValueSource): { readonly chosen: Val
       kernelCall(samplePick, { cols }, { inputs: [logits, ...outputs], outputs: [chosen] }),
     ],
   };
+}
+
+/** What the head keeps of its logits. */
+function bestOfHead({ nodes, logits }: Graph): Value | undefined {
+  const head = nodes.find(({ output }) => output.id === logits.id);
+  return head?.op === "linear" ? head.best : undefined;
 }
 
 function hiddenOf({ nodes, headStart }: Graph): Value {

@@ -9,13 +9,14 @@ import type { LowerOptions } from "./lowering.ts";
 import { productsOf } from "./products.ts";
 
 export function lowerLinear(node: LinearNode, options: LowerOptions, codes: Codes): KernelCall[] {
-  const { input, residual, output } = node;
+  const { input, residual, best, output } = node;
   const calls: KernelCall[] = [];
   const inputs = [...codes.read(input, calls), ...(residual ? [residual] : [])];
+  const outputs = [output, ...(best ? [best] : [])];
   const products = productsOf(node, options);
   assert(products.length > 0, `${output.name} is a stack that no product computes`);
   for (const { attributes, range, vectors } of products) {
-    calls.push(kernelCall(linear, attributes, { inputs, outputs: [output], weights: [range], vectors }));
+    calls.push(kernelCall(linear, attributes, { inputs, outputs, weights: [range], vectors }));
   }
   return calls;
 }

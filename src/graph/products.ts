@@ -70,9 +70,9 @@ function runsOf(weights: readonly LinearWeight[], { formats }: LowerOptions): re
 
 /** What all products of a node have in common. */
 function shared(
-  { input, norm, merge, residual, pair, output }: LinearNode,
+  { input, norm, merge, residual, pair, best, output }: LinearNode,
   { target }: LowerOptions,
-): Pick<LinearAttributes, "over" | "out" | "activations" | "norm" | "merge" | "residual"> {
+): Pick<LinearAttributes, "over" | "out" | "activations" | "norm" | "merge" | "residual" | "best"> {
   assert(output.type !== "u32", "a linear makes numbers");
   assert(!pair || output.rows === input.rows, "a gated unit keeps its rows");
   return {
@@ -82,6 +82,7 @@ function shared(
     ...(norm && { norm: { eps: norm.eps } }),
     ...(merge && { merge }),
     ...(residual && { residual: true }),
+    ...(best && { best: true }),
   };
 }
 

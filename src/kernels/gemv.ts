@@ -41,7 +41,7 @@ function detailsOf({ subgroup, rows, laneRows, lanes, unroll }: Required<Geometr
 function gemvGpu(attributes: LinearAttributes, target: KernelTarget, some: Geometry): Variant {
   const geometry = { laneRows: 1, unroll: 1, subgroup: false, packed: true, ...some } as const;
   const { lanes, rows, laneRows, unroll, subgroup } = geometry;
-  const { over, n, pair, norm, merge } = attributes;
+  const { over, n, pair, norm, merge, best } = attributes;
   const cols = Math.min(target.maxRows, gemvColumns);
   const workgroups = ceilDiv(n, pair ? rows : rows * laneRows);
   const gridX = Math.min(workgroups, maxGrid);
@@ -59,6 +59,7 @@ function gemvGpu(attributes: LinearAttributes, target: KernelTarget, some: Geome
       `parts/sums/${registers}.wgsl`,
       `parts/lanes/${subgroup ? "subgroup" : "workgroup"}.wgsl`,
       `parts/prologue/${merge ? "ranges" : norm ? "norm" : "none"}.wgsl`,
+      `parts/best/${best ? "eights" : "none"}.wgsl`,
     ],
     enables: subgroup ? ["subgroups"] : [],
     consts: {
@@ -95,7 +96,9 @@ const enough = 256;
  * Weight rows of a workgroup: fewer than a group's 8 where there are too few of them to fill a GPU and lanes go over K several times, as each
  * round of loads waits some 0.7 us for memory. Two rows are 32 contiguous bytes, a sector of a GPU's caches.
  */
-function rowsFor({ n, k }: LinearAttributes, most: number): 8 | 4 | 2 {
+function rowsFor({ n, k, best }: LinearAttributes, most: number): 8 | 4 | 2 {
+  // The best of eight columns are a workgroup's own.
+  if (best) return rowGroupSize;
   const suffice = (rows: number): boolean => n / rows >= enough || ceilDiv(k, blockWidth) * rows <= most;
   return suffice(rowGroupSize) ? rowGroupSize : suffice(4) ? 4 : 2;
 }
@@ -152,7 +155,8 @@ function gpuGeometries(attributes: LinearAttributes, target: KernelTarget): read
 const mostShares = 1024;
 
 /** Whether a matrix-vector product can take along what a product is to. */
-function takesAlong({ norm, pair, merge, activations, over, k }: LinearAttributes, target: KernelTarget): boolean {
+function takesAlong({ norm, pair, merge, best, activations, over, k }: LinearAttributes, target: KernelTarget): boolean {
+  if (best && (pair || target.maxRows > gemvColumns || target.deviceClass === "cpu")) return false;
   if (norm === undefined && pair === undefined && merge === undefined) return true;
   if (activations === "int8" || target.maxRows > gemvColumns || (norm && merge)) return false;
   if (target.deviceClass === "cpu") return norm === undefined && merge === undefined;

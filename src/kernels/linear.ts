@@ -2,11 +2,12 @@
 // product_order.ts foretells.
 
 import { rowStride } from "../base/layout.ts";
+import { ceilDiv } from "../base/math.ts";
 import { gemmVariants } from "./gemm.ts";
 import { gemvVariants } from "./gemv.ts";
 import { lutVariants } from "./gemv_lut.ts";
-import type { InputSpec, Kernel, KernelTarget, Variant } from "./kernel.ts";
-import { geometryOf, type LinearAttributes, type RangesAttributes, weightRows } from "./matrix.ts";
+import type { InputSpec, Kernel, KernelTarget, OutputSpec, Variant } from "./kernel.ts";
+import { bestOf, geometryOf, type LinearAttributes, type RangesAttributes, weightRows } from "./matrix.ts";
 import { type Family, productOrder } from "./product_order.ts";
 import { quantizedSpecs } from "./codes.ts";
 import { skinnyVariants } from "./skinny.ts";
@@ -23,8 +24,8 @@ const families: Readonly<Record<Family, (attributes: LinearAttributes, target: K
 
 function variants(attributes: LinearAttributes, target: KernelTarget): readonly Variant[] {
   if (!supports(target) || (target.precision === "int8") !== (attributes.activations === "int8")) return [];
-  // What happens to activations, and a gate, is for matrix-vector products alone.
-  if (attributes.norm || attributes.pair || attributes.merge) return gemvVariants(attributes, target);
+  // What happens to activations, a gate, and the best are for matrix-vector products alone.
+  if (attributes.norm || attributes.pair || attributes.merge || attributes.best) return gemvVariants(attributes, target);
   const products = productOrder(geometryOf(attributes), target).flatMap((family) => families[family](attributes, target));
   return [...products, ...lutVariants(attributes, target)];
 }
@@ -75,11 +76,14 @@ function moreMacs({ n, k, norm, residual, pair, merge }: LinearAttributes): numb
 /**
  * y[t, outStart + i] = sum_k x[t, k] w[i, k] (+ bias[i]), i < n; x [rows, k], weight [n, k], y [rows, outCols].
  * The part that ends at outCols also zeroes the padding of y. With int8 activations the inputs are the outputs of `quantize`.
- * What else one dispatch may do is said at LinearAttributes: before it `norm` or `merge`, after it `pair` and `residual`.
+ * What else one dispatch may do is said at LinearAttributes: before it `norm` or `merge`, after it `pair`, `residual` and `best`.
  */
 export const linear: Kernel<LinearAttributes> = {
   name: "linear",
-  outputs: ({ over, outCols, out }) => [{ rows: over, cols: outCols, type: out }],
+  outputs: ({ over, outCols, out, best }) => {
+    const kept: readonly OutputSpec[] = best ? [{ rows: over, cols: ceilDiv(outCols, bestOf), type: "f32" }] : [];
+    return [{ rows: over, cols: outCols, type: out }, ...kept];
+  },
   variants,
   operands: (attributes) => ({
     inputs: inputSpecs(attributes),

@@ -2,6 +2,7 @@
 
 import { assert } from "../base/errors.ts";
 import { blockWidth, rowStride } from "../base/layout.ts";
+import { ceilDiv } from "../base/math.ts";
 import type { WeightFormat } from "../formats/format.ts";
 import type { ConstValue, Header, ShaderFile, ShapeValue } from "../gpu/shader.ts";
 import type { Activation } from "./activation.ts";
@@ -54,6 +55,11 @@ export interface LinearAttributes {
   readonly pair?: PairAttributes;
   /** x is the joined ranges of attention_decode: input0 is its partials, [rows, partialCols] in f32; k is numHeads * headDim. */
   readonly merge?: RangesAttributes;
+  /**
+   * A second output, [rows, ceil(outCols / 8)] in f32: the largest of every eight columns, of which NaN makes positive infinity. `out` is f32 and
+   * `outStart` a multiple of 8.
+   */
+  readonly best?: boolean;
   /** Products that differ in their columns, and what else this says, run one pipeline: a uniform tells it their shapes. */
   readonly shared?: SharedShape;
 }
@@ -63,6 +69,9 @@ export function geometryOf(attributes: LinearAttributes): LinearAttributes {
   const { n, k } = { ...attributes, ...attributes.shared };
   return { ...attributes, n, k };
 }
+
+/** Columns of which one number is kept where a product keeps the best. */
+export const bestOf = 8;
 
 /** Rows of the weight that a product reads. */
 export function weightRows({ n, pair }: LinearAttributes): number {
@@ -80,12 +89,13 @@ export function canPack(attributes: LinearAttributes, target: KernelTarget): boo
 }
 
 /** What a dispatch does beside the product, a word of the key for each. */
-function takenAlong({ norm, merge, pair, residual, shared }: LinearAttributes): readonly string[] {
+function takenAlong({ norm, merge, pair, residual, best, shared }: LinearAttributes): readonly string[] {
   return [
     ...(norm ? ["norm"] : []),
     ...(merge ? ["join"] : []),
     ...(pair ? [pair.activation] : []),
     ...(residual ? ["residual"] : []),
+    ...(best ? ["best"] : []),
     ...(shared ? ["shared"] : []),
   ];
 }
@@ -152,6 +162,14 @@ function inputConsts({ k, activations, norm, merge }: LinearAttributes): Header[
   return { X_STRIDE: stride / 16, X_SCALES_STRIDE: rowStride(stride / blockWidth) };
 }
 
+/** Consts of the second output. */
+function bestConsts({ n, outStart, outCols, out, best }: LinearAttributes): Header["consts"] {
+  if (!best) return {};
+  assert(out === "f32" && outStart % bestOf === 0, "the best are of f32 columns, eight by eight");
+  const stride = rowStride(ceilDiv(outCols, bestOf));
+  return { BEST_STRIDE: stride, BEST_TAIL: outStart + n === outCols ? ceilDiv(outCols, bestOf) : stride };
+}
+
 /** What variants of a product differ in. */
 export interface ProductOptions {
   readonly name: string;
@@ -197,6 +215,7 @@ export function productVariant(attributes: LinearAttributes, target: KernelTarge
     { name: "w", from: "weight0", type: "array<vec4<u32>>", access: "read" },
   ];
   bindings.push(...addedBindings(attributes), { name: "y", from: "output0", type: "array<y_t>", access: "read_write" });
+  if (attributes.best) bindings.push({ name: "best", from: "output1", type: "array<u32>", access: "read_write" });
   const consts = {
     N: n,
     BLOCKS: rowStride(k) / blockWidth,
@@ -207,6 +226,7 @@ export function productVariant(attributes: LinearAttributes, target: KernelTarge
     OVER_OUTPUT_ROWS: over === "outputRows",
     Y_F16: yType === "f16",
     ...(attributes.shared?.anyBias && { BIASED: attributes.bias ? 1 : 0 }),
+    ...bestConsts(attributes),
     ...format.constants(k),
     ...options.consts,
   };

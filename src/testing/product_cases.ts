@@ -24,6 +24,7 @@ function productCase(
     more.norm && "norm",
     more.pair?.activation,
     more.merge && "ranges",
+    more.best && "best",
     more.activations,
     more.shared && `shared ${Object.entries(more.shared).join(" ")}`,
   ].filter(Boolean);
@@ -78,6 +79,15 @@ const sharedCases: readonly KernelCase<LinearAttributes>[] = [
   productCase(q4_0, [1, 131, 288], { activations: "int8", shared: { n: 512, k: 512, anyBias: true } }),
 ];
 
+/** The best of every eight columns beside them: of a last few, of a part of a split head, of several rows. */
+const bestCases: readonly KernelCase<LinearAttributes>[] = [
+  productCase(f32, [1, 1, 1], { best: true, out: "f32" }),
+  productCase(q4_0, [8, 131, 96], { best: true, out: "f32", bias: true }),
+  productCase(q8_0, [3, 48, 64], { best: true, out: "f32", outStart: 24, outCols: 130 }),
+  { ...productCase(q8_0, [3, 1031, 64], { best: true, out: "f32", over: "outputRows" }), rows: 5 },
+  productCase(q8_0, [1, 131, 288], { best: true, out: "f32", activations: "int8" }),
+];
+
 // Types, shapes, tiers and builds are crossed in kernels/products.gpu.test.ts; here is what that leaves out.
 export const linearCases: readonly KernelCase<LinearAttributes>[] = [
   productCase(f32, [1, 1, 1]),
@@ -94,6 +104,7 @@ export const linearCases: readonly KernelCase<LinearAttributes>[] = [
   ...residualCases,
   ...sharedCases,
   ...fusedCases,
+  ...bestCases,
 ];
 
 export const embedCases: readonly KernelCase<EmbedAttributes>[] = [

@@ -10,7 +10,15 @@ import type { Pipeline } from "../gpu/pipelines.ts";
 import { shapeBytes } from "../gpu/shader.ts";
 import type { WeightRange } from "../graph/call.ts";
 import { rowsOver } from "../graph/tiers.ts";
-import { type CpuTensor, operandStride, type OperandSpecs, type OutputSpec, type StepRow, type Variant } from "../kernels/kernel.ts";
+import {
+  type CpuTensor,
+  type KernelTarget,
+  operandStride,
+  type OperandSpecs,
+  type OutputSpec,
+  type StepRow,
+  type Variant,
+} from "../kernels/kernel.ts";
 import { type KernelClass, productOf, shapeOf } from "./classes.ts";
 import { lost, scoped } from "./execute.ts";
 import { elementType, makeInput, packRows, packStep } from "./operands.ts";
@@ -49,6 +57,8 @@ export interface WrittenRow {
   readonly row: number;
   /** As many as a row of the output has, padding included. */
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The same of the best of eight columns, where the product keeps them. */
+  readonly best: Uint8Array<ArrayBuffer> | undefined;
 }
 
 export class ProductBench {
@@ -115,27 +125,37 @@ export class ProductBench {
    */
   async run(cls: KernelClass, compiled: Compiled, at: { readonly count: number; readonly rows: readonly number[] }): Promise<WrittenRow[]> {
     const { device, ledger } = this.#options;
-    const { rowBytes } = outputOf(cls);
-    const output = this.#buffer("output0");
+    const rowBytes = [outputOf(cls), bestOutputOf(cls)].flatMap((output) => (output ? [output.rowBytes] : []));
+    const allBytes = rowBytes.reduce((sum, bytes) => sum + bytes, 0);
+    const outputs = rowBytes.map((bytes, index) => ({ buffer: this.#buffer(`output${index}`), bytes, at: index * rowBytes[0] }));
     let readback: GPUBuffer | undefined;
     try {
       await scoped(device, compiled.variant.key, () => {
-        readback = ledger.create("other", { label: "tuning readback", size: at.rows.length * rowBytes, usage: readbackUsage });
-        const nothing = new Uint8Array(rowBytes).fill(0xff);
-        for (const row of at.rows) device.queue.writeBuffer(output, row * rowBytes, nothing);
+        readback = ledger.create("other", { label: "tuning readback", size: at.rows.length * allBytes, usage: readbackUsage });
+        for (const { buffer, bytes } of outputs) {
+          const nothing = new Uint8Array(bytes).fill(0xff);
+          for (const row of at.rows) device.queue.writeBuffer(buffer, row * bytes, nothing);
+        }
         const encoder = device.createCommandEncoder({ label: compiled.variant.key });
         const pass = encoder.beginComputePass();
         this.encode(pass, cls, { compiled, groups: this.bind(cls, compiled, 1), count: at.count, repeats: 1 });
         pass.end();
         for (const [index, row] of at.rows.entries()) {
-          encoder.copyBufferToBuffer(output, row * rowBytes, readback, index * rowBytes, rowBytes);
+          for (const { buffer, bytes, at: offset } of outputs) {
+            encoder.copyBufferToBuffer(buffer, row * bytes, readback, index * allBytes + offset, bytes);
+          }
         }
         device.queue.submit([encoder.finish()]);
       });
       assert(readback, "a submitted check is read back");
       await readback.mapAsync(1).catch(lost); // GPUMapMode.READ
       const all = new Uint8Array(readback.getMappedRange().slice(0));
-      return at.rows.map((row, index) => ({ row, bytes: all.slice(index * rowBytes, (index + 1) * rowBytes) }));
+      return at.rows.map((row, index) => {
+        const [bytes, best] = outputs.map(({ at: offset, bytes: size }) => {
+          return all.slice(index * allBytes + offset, index * allBytes + offset + size);
+        });
+        return { row, bytes, best };
+      });
     } finally {
       if (readback) ledger.destroy(readback);
     }
@@ -207,13 +227,24 @@ function specsOf({ calls }: KernelClass): OperandSpecs {
   return calls[0].visit((kernel, attributes) => kernel.operands(attributes));
 }
 
-/** The one output of a product. */
-export function outputOf({ calls, target }: KernelClass): {
+interface BenchOutput {
   readonly spec: OutputSpec;
   readonly stride: number;
   readonly rowBytes: number;
-} {
-  const [spec] = calls[0].outputSpecs;
+}
+
+/** The output of a product. */
+export function outputOf({ calls, target }: KernelClass): BenchOutput {
+  return benchOutput(calls[0].outputSpecs[0], target);
+}
+
+/** What it keeps beside it: the best of eight columns. */
+export function bestOutputOf({ calls, target }: KernelClass): BenchOutput | undefined {
+  const [, spec] = calls[0].outputSpecs;
+  return spec && benchOutput(spec, target);
+}
+
+function benchOutput(spec: OutputSpec, target: KernelTarget): BenchOutput {
   const stride = operandStride(spec);
   return { spec, stride, rowBytes: stride * (elementType(spec.type, target) === "f16" ? 2 : 4) };
 }
@@ -225,6 +256,8 @@ function operandSizes(cls: KernelClass, count: number): [string, number][] {
     return [`input${index}`, count * operandStride(spec) * bytes];
   });
   sizes.push(...vectors.map((length, index): [string, number] => [`vector${index}`, rowStride(length) * 4]));
+  const best = bestOutputOf(cls);
+  if (best) sizes.push(["output1", count * best.rowBytes]);
   sizes.push(["output0", count * outputOf(cls).rowBytes], ["state", stateOf(cls, count).byteLength]);
   if (productOf(cls)?.shared) sizes.push(["shape", bindAlignment]);
   return sizes.map(([name, size]) => [name, alignUp(size, bindAlignment)]);

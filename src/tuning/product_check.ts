@@ -4,6 +4,7 @@
 import { f16ToF32 } from "../base/dtype.ts";
 import { ShaderloomError } from "../base/errors.ts";
 import type { CpuTensor, Kernel, KernelTarget } from "../kernels/kernel.ts";
+import { bestOf } from "../kernels/matrix.ts";
 import { referenceOf } from "../kernels/references/index.ts";
 import { type KernelClass, productOf } from "./classes.ts";
 import { elementType } from "./operands.ts";
@@ -128,12 +129,25 @@ function keptColumns({ rows, cols, data }: CpuTensor, columns: Int32Array, count
   return { rows, cols: count, data: kept };
 }
 
+/** The first of eight columns whose best is not the largest of what the product wrote itself. */
+function wrongBest(values: Float32Array, best: Float32Array, columns: Int32Array): number | undefined {
+  for (let col = 0; col < columns.length; col += bestOf) {
+    if (columns[col] === leftAlone) continue;
+    const own = values.subarray(col, Math.min(col + bestOf, columns.length));
+    // A number that is none is found by itself.
+    if (own.every((value) => Number.isFinite(value)) && Math.max(...own) !== best[col / bestOf]) return col;
+  }
+  return undefined;
+}
+
 function judge(found: readonly WrittenRow[], { cls, values, columns }: Wanted): Verdict {
   const { spec, stride } = outputOf(cls);
   const half = elementType(spec.type, cls.target) === "f16";
   const ownTail = columns[columns.length - 1] !== leftAlone;
   let [error, norm] = [0, 0];
-  for (const { row, bytes } of found) {
+  for (const { row, bytes, best } of found) {
+    const misled = best && wrongBest(new Float32Array(bytes.buffer), new Float32Array(best.buffer), columns);
+    if (misled !== undefined) return { kind: "wrong", reason: `the best of row ${row} from column ${misled} on is none of its columns` };
     const floats = half ? Float32Array.from(new Uint16Array(bytes.buffer), f16ToF32) : new Float32Array(bytes.buffer);
     const at = (row % differentRows) * values.cols;
     for (let col = 0; col < stride; col++) {

@@ -11,6 +11,7 @@ import { type FusionName, fusionNames } from "./names.ts";
 import { norm } from "./norm.ts";
 import { outputRows } from "./output_rows.ts";
 import type { Pass } from "./pass.ts";
+import { pick } from "./pick.ts";
 import { qkv } from "./qkv.ts";
 import { residual } from "./residual.ts";
 
@@ -22,6 +23,7 @@ const passes: Readonly<Record<FusionName, Pass>> = {
   merge,
   heads,
   output_rows: outputRows,
+  pick,
 };
 
 /**
@@ -30,8 +32,8 @@ const passes: Readonly<Record<FusionName, Pass>> = {
  */
 export function defaultFusion(phase: LowerOptions["phase"], { deviceClass }: Pick<KernelTarget, "deviceClass">): ReadonlySet<FusionName> {
   const always: readonly FusionName[] = ["qkv", "gate_up", "residual"];
-  if (phase === "prefill") return new Set(always);
-  return new Set(deviceClass === "cpu" ? [...always, "output_rows"] : fusionNames);
+  if (deviceClass === "gpu") return new Set(phase === "prefill" ? [...always, "pick"] : fusionNames);
+  return new Set(phase === "prefill" ? always : [...always, "output_rows"]);
 }
 
 /** A graph after the passes that are asked for, and those that changed it. */

@@ -57,6 +57,7 @@ export function replaceNodes(graph: Graph, replaced: ReadonlyMap<Node, readonly 
 
 /** Numbers for new values of a graph. */
 export function nextIds({ nodes }: Graph): () => number {
-  let next = 1 + Math.max(...nodes.map(({ output }) => output.id));
+  const made = nodes.flatMap((node) => [node.output.id, ...(node.op === "linear" && node.best ? [node.best.id] : [])]);
+  let next = 1 + Math.max(...made);
   return () => next++;
 }

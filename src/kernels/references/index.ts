@@ -8,7 +8,7 @@ import { headsReference, kvStoreReference, ropeReference } from "./heads.ts";
 import { linearReference } from "./linear.ts";
 import { peakReference } from "./peak.ts";
 import { addReference, embedReference, gatherRowsReference, gluReference, quantizeReference, rmsNormReference } from "./rows.ts";
-import { samplePickReference, sampleTilesReference } from "./sample.ts";
+import { pickBestReference, samplePickReference, sampleTilesReference } from "./sample.ts";
 import { advanceReference, topKReference } from "./steps.ts";
 
 /** By the names of kernels, which say what the attributes are. */
@@ -25,6 +25,7 @@ const references: Readonly<Record<string, Reference<never>>> = {
   kv_store: kvStoreReference,
   linear: linearReference,
   peak: peakReference,
+  pick_best: pickBestReference,
   quantize: quantizeReference,
   rms_norm: rmsNormReference,
   rope: ropeReference,

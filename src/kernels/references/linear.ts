@@ -1,11 +1,13 @@
 // What `linear` should give: the product, whatever happens to activations before it and to sums after it, in float64.
 
 import { assert } from "../../base/errors.ts";
+import { ceilDiv } from "../../base/math.ts";
 import { activate } from "./activate.ts";
 import { activeRanges } from "../attention.ts";
 import { dequantizeRows } from "./codes.ts";
 import type { CpuArgs, CpuTensor } from "../kernel.ts";
-import type { LinearAttributes, RangesAttributes } from "../matrix.ts";
+import { bestOf, type LinearAttributes, type RangesAttributes } from "../matrix.ts";
+import { bestLogit } from "./logits.ts";
 
 /** Joined ranges, [rows, numHeads * headDim]. */
 function joined(ranges: RangesAttributes, { inputs: [partials], rows }: CpuArgs): CpuTensor {
@@ -47,7 +49,7 @@ function activations({ norm, merge, activations: type, k }: LinearAttributes, ar
   return norm ? normalized(x, args.vectors[0], norm.eps) : x;
 }
 
-/** The output of `linear`; NaN marks the columns that other parts of a split tensor write. */
+/** The outputs of `linear`; NaN marks the columns that other parts of a split tensor write. */
 export function linearReference(attributes: LinearAttributes, args: CpuArgs): readonly CpuTensor[] {
   const { n, k, outStart, outCols, bias, norm, pair, residual } = attributes;
   const x = activations(attributes, args);
@@ -68,5 +70,19 @@ export function linearReference(attributes: LinearAttributes, args: CpuArgs): re
       data[at] = value + (added?.data[at] ?? 0);
     }
   }
-  return [{ rows: x.rows, cols: outCols, data }];
+  const y = { rows: x.rows, cols: outCols, data };
+  return attributes.best ? [y, bestOfEights(y, attributes)] : [y];
+}
+
+/** The largest of every eight columns that a part makes. */
+function bestOfEights({ rows, cols, data }: CpuTensor, { n, outStart }: LinearAttributes): CpuTensor {
+  const eights = ceilDiv(cols, bestOf);
+  const best = new Float32Array(rows * eights).fill(Number.NaN);
+  for (let row = 0; row < rows; row++) {
+    for (let col = outStart; col < outStart + n; col += bestOf) {
+      const values = data.subarray(row * cols + col, row * cols + Math.min(col + bestOf, outStart + n));
+      best[row * eights + col / bestOf] = bestLogit(values);
+    }
+  }
+  return { rows, cols: eights, data: best };
 }

@@ -16,3 +16,8 @@ export function logitRow(logits: CpuTensor, row: number): Float32Array {
 export function brokenRow(row: Float32Array): boolean {
   return row.some((value) => Number.isNaN(value) || value === Number.POSITIVE_INFINITY) || row.every((value) => !Number.isFinite(value));
 }
+
+/** The largest, positive infinity where one is no number. */
+export function bestLogit(values: Float32Array): number {
+  return values.reduce((most, value) => (Number.isNaN(value) ? Number.POSITIVE_INFINITY : Math.max(most, value)), Number.NEGATIVE_INFINITY);
+}

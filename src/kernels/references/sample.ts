@@ -3,11 +3,11 @@
 import { adjustWords, chosenFlag, chosenWords, noToken, samplingField, samplingFlag } from "../../base/layout.ts";
 import { randomUnit } from "../../base/rng.ts";
 import { drawToken } from "../../sampling/draw.ts";
-import { lowestLogit, tilesOf } from "../../sampling/weights.ts";
+import { lowestLogit, mostLogit, tilesOf } from "../../sampling/weights.ts";
 import type { CpuArgs, CpuTensor } from "../kernel.ts";
 import { type SampleAttributes, tileCount } from "../sample_rows.ts";
 import { tileFlag, tileWords } from "../sample_tiles.ts";
-import { bitsOf, logitRow } from "./logits.ts";
+import { bestLogit, bitsOf, brokenRow, logitRow } from "./logits.ts";
 import { candidateRow, samplingOf, slotRule, slotWords } from "./sample_rows.ts";
 
 /** A logit as a word that compares as the floats do; the zeros are equal. */
@@ -72,6 +72,28 @@ export function samplePickReference(_: SampleAttributes, args: CpuArgs): readonl
   for (let row = 0; row < logits.rows; row++) {
     const { slot } = args.rows[args.outputRows[row]];
     bitsOf(data).set(pickRow(logitRow(logits, row), slot, samplingOf(args)), row * chosenWords);
+  }
+  return [{ rows: logits.rows, cols: chosenWords, data }];
+}
+
+/** What a greedy slot that changes no logit is given; others are taken for one. */
+export function pickBestReference(_: SampleAttributes, args: CpuArgs): readonly CpuTensor[] {
+  const [logits] = args.inputs;
+  const data = new Float32Array(logits.rows * chosenWords);
+  for (let row = 0; row < logits.rows; row++) {
+    const { slot } = args.rows[args.outputRows[row]];
+    const words = slotWords(samplingOf(args), slot);
+    const { counter, stopIds } = slotRule(words);
+    const raw = logitRow(logits, row);
+    const chosen = bitsOf(data).subarray(row * chosenWords, (row + 1) * chosenWords);
+    if (brokenRow(raw)) {
+      chosen.set([noToken + chosenFlag.numeric, 0, chosenFlag.numeric, counter]);
+      continue;
+    }
+    const candidates = raw.map((value) => (Number.isFinite(value) ? Math.max(-mostLogit, Math.min(mostLogit, value)) : lowestLogit));
+    const id = candidates.indexOf(bestLogit(candidates));
+    words[samplingField.counter]++;
+    chosen.set([id, bitsOf(raw)[id], stopIds.includes(id) ? chosenFlag.stop : chosenFlag.ok, counter]);
   }
   return [{ rows: logits.rows, cols: chosenWords, data }];
 }

@@ -13,6 +13,7 @@ import type { Kernel, KernelCase } from "../../kernels/kernel.ts";
 import { kvStore } from "../../kernels/kv_store.ts";
 import { linear } from "../../kernels/linear.ts";
 import { peak } from "../../kernels/peak.ts";
+import { pickBest } from "../../kernels/pick_best.ts";
 import { quantize } from "../../kernels/quantize.ts";
 import { rmsNorm } from "../../kernels/rms_norm.ts";
 import { rope } from "../../kernels/rope.ts";
@@ -64,6 +65,7 @@ export const testedKernels: readonly ListedKernel[] = [
   listed(kvStore, kvStoreCases),
   listed(linear, linearCases),
   listed(peak, peakCases),
+  listed(pickBest, sampleCases),
   listed(quantize, quantizeCases),
   listed(rmsNorm, rmsNormCases),
   listed(rope, ropeCases),
