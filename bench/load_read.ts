@@ -30,7 +30,7 @@ const readsInFlight = 4;
 export async function planModel(source: ByteSource, { caps }: OpenDevice): Promise<PlannedModel> {
   const file = await openGguf(source);
   const model = await buildModel(file, source, { caps });
-  const { plan } = planRunner(model, caps).layout;
+  const { plan } = (await planRunner(model, caps)).layout;
   const reads = planReads(plan, { tensors: file.tensors, formats: formatByGgufType, chunkBytes, pieceBytes: chunkBytes });
   const needed = reads.map(({ offset }) => Math.floor(offset / chunkBytes));
   const all = [...Array(Math.ceil(source.size / chunkBytes)).keys()];

@@ -50,7 +50,7 @@ export async function estimateSession(options: EstimateSessionOptions): Promise<
   const { caps, problem } = await capsOf(gpu, options);
   const draft = await draftModel(facts.file, { ...options, caps });
   const problems = problem ? [problem, ...draft.problems] : draft.problems;
-  const plan = draft.model && planRunner(draft.model, caps, options.execution?.fusion);
+  const plan = draft.model && (await planRunner(draft.model, caps, options.execution?.fusion));
   const judged = { facts, draft, plan, need: plan && draft.model ? measureNeed(plan, draft.model) : nothing };
   if (problem || !plan) return compose({ ...judged, problems, probe: undefined, trial: undefined });
   try {

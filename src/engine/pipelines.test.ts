@@ -3,8 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { assemble } from "../gpu/shader.ts";
 import { programRequest } from "../graph/program.ts";
-import { productAttributes } from "../graph/sharing.ts";
-import { callTargets } from "../graph/tiers.ts";
+import { callTargets, productAttributes } from "../graph/tiers.ts";
 import { shaderFiles } from "../testing/shader_files.ts";
 import { commonSizes, type HeaderSizes, mixed, mixedRecipes, modelHeader } from "../testing/model_header.ts";
 import { plainCaps } from "../testing/plain_caps.ts";

@@ -6,7 +6,7 @@ import type { Caps } from "../gpu/caps.ts";
 import { createReadback, type Readback } from "../gpu/readback.ts";
 import { planLayout, type WeightLayout } from "../graph/layout.ts";
 import type { Lowered } from "../graph/lower.ts";
-import { planPrograms } from "../graph/plan.ts";
+import { lowerPrograms } from "../graph/programs.ts";
 import { type Activations, allocateActivations, type ProgramOptions } from "../graph/program.ts";
 import type { TierLimits } from "../graph/tiers.ts";
 import type { KernelTarget } from "../kernels/kernel.ts";
@@ -41,13 +41,13 @@ export interface RunnerPlan {
   readonly scoreTopK: number;
 }
 
-export function planRunner(model: LoadedModel, caps: Caps, fusion: ExecutionOptions["fusion"] = "auto"): RunnerPlan {
+export async function planRunner(model: LoadedModel, caps: Caps, fusion: ExecutionOptions["fusion"] = "auto"): Promise<RunnerPlan> {
   const target: KernelTarget = { caps, deviceClass: caps.deviceClass, precision: model.activations, maxRows: 1 };
   const scoreTopK = Math.min(mostScored, model.config.vocabSize);
   const passes = fusion === "auto" ? {} : { fusion: new Set(fusion === "off" ? [] : fusion) };
   const rows = { decode: { rows: slots, outputRows: slots }, prefill: { rows: chunkRows, outputRows: headRows } };
   const shared = { kv: model.kv, formats: model.formats, scoreTopK, ...passes };
-  const { decode, prefill, tiers } = planPrograms(model.graph, { ...shared, target, rows, most: mostPipelines });
+  const { decode, prefill, tiers } = await lowerPrograms(model.graph, { ...shared, target, rows, most: mostPipelines });
   const layout = planLayout([...decode.calls, ...prefill.calls], model.formats, caps.maxBindingBytes);
   return { target, decode, prefill, tiers, layout, scoreTopK };
 }

@@ -66,7 +66,7 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
   const { model, opened, ledger, report } = prepare;
   const { device, caps } = opened;
   report.phase("compile");
-  const plan = planRunner(model, caps, prepare.execution.fusion);
+  const plan = await planRunner(model, caps, prepare.execution.fusion);
   const { layout } = plan;
   const made = await withMemoryCheck(
     device,

@@ -13,14 +13,11 @@ export interface Header {
   readonly aliases?: Readonly<Record<string, string>>;
   readonly consts: Readonly<Record<string, ConstValue>>;
   /**
-   * Numbers that are read from the uniform binding `shape` where files name them, instead of being consts: dispatches that differ in them
-   * alone have one text. No file may need one of them in a const expression.
+   * Names of whole numbers that are no consts, but read from the uniform binding `shape` where files name them: dispatches that differ in
+   * them alone have one text. No file may need one of them in a const expression.
    */
-  readonly shape?: Readonly<Record<string, ShapeValue>>;
+  readonly shape?: readonly string[];
 }
-
-/** One word of the uniform `shape`. */
-export type ShapeValue = Exclude<ConstValue, boolean>;
 
 /** One binding of group 0, in order. `type` is the whole WGSL type, `array<vec4<act_t>>`; `uniform` is for `shape` alone. */
 export interface BindingDeclaration {
@@ -57,27 +54,10 @@ function stepDeclaration(maxRows: number): string[] {
   ];
 }
 
-/** The struct behind `shape`, and what stands for its words in a file. */
-function shapeDeclaration(shape: Readonly<Record<string, ShapeValue>>): string {
-  const fields = Object.entries(shape).map(([name, value]) => `${name}: ${typeof value === "object" ? "f32" : "u32"}`);
-  return `struct Shape { ${fields.join(", ")} }`;
-}
-
+/** A file with words of the uniform where it names them. */
 function withShape(text: string, shape: Header["shape"]): string {
   if (!shape) return text;
-  return text.replaceAll(new RegExp(`\\b(?:${Object.keys(shape).join("|")})\\b`, "g"), "shape.$&");
-}
-
-/** What the binding `shape` holds for a header that has one. */
-export function shapeBytes({ shape = {} }: Header): Uint8Array<ArrayBuffer> {
-  const values = Object.values(shape);
-  const words = new Uint32Array(values.length);
-  const floats = new Float32Array(words.buffer);
-  for (const [index, value] of values.entries()) {
-    if (typeof value === "object") floats[index] = value.f32;
-    else words[index] = value;
-  }
-  return new Uint8Array(words.buffer);
+  return text.replaceAll(new RegExp(`\\b(?:${shape.join("|")})\\b`, "g"), "shape.$&");
 }
 
 function constLine(name: string, value: ConstValue): string {
@@ -100,7 +80,7 @@ export function assemble(request: ShaderRequest, files: ReadonlyMap<string, stri
     ...(header.enables ?? []).map((name) => `enable ${name};`),
     ...Object.entries(header.aliases ?? {}).map(([name, type]) => `alias ${name} = ${type};`),
     ...Object.entries(header.consts).map(([name, value]) => constLine(name, value)),
-    ...(header.shape ? [shapeDeclaration(header.shape)] : []),
+    ...(header.shape ? [`struct Shape { ${header.shape.map((name) => `${name}: u32`).join(", ")} }`] : []),
     ...request.bindings.map(({ name, type, access }, index) => {
       return `@group(0) @binding(${index}) var<${access === "uniform" ? access : `storage, ${access}`}> ${name}: ${type};`;
     }),

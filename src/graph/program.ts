@@ -161,7 +161,7 @@ export class Program {
     for (const { call, tiers } of this.#dispatches) {
       for (const [index, tier] of tiers.entries()) {
         const { pipeline } = tier;
-        const same = tiers.slice(0, index).find((other) => other.pipeline === pipeline && !other.variant.header.shape);
+        const same = tiers.slice(0, index).find((other) => other.pipeline === pipeline && !other.variant.shape);
         tier.tensors = same?.tensors ?? this.#bindTier(call, tier, table);
         if (pipeline.step && !this.#step) {
           this.#step = device.createBindGroup({

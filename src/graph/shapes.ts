@@ -4,10 +4,8 @@
 import { assert } from "../base/errors.ts";
 import { bindAlignment } from "../base/layout.ts";
 import { type BufferLedger, uniformUsage } from "../gpu/buffers.ts";
-import { shapeBytes } from "../gpu/shader.ts";
 import type { Variant } from "../kernels/kernel.ts";
-import { productAttributes } from "./sharing.ts";
-import { callTargets, type TieredProgram, type TierLimits } from "./tiers.ts";
+import { callTargets, productAttributes, type TieredProgram, type TierLimits } from "./tiers.ts";
 
 /** Room for the shapes of all dispatches of a program; undefined when none has any. */
 export function allocateShapes(
@@ -31,16 +29,15 @@ export class Shapes {
   }
 
   /** What the binding `shape` of a variant is. */
-  bind({ key, header }: Variant): GPUBufferBinding {
-    const bytes = shapeBytes(header);
+  bind({ key, shape }: Variant): GPUBufferBinding {
     const buffer = this.#buffer;
-    assert(buffer && bytes.length <= bindAlignment, `there is no room for the shape of ${key}`);
-    let offset = this.#places.get(bytes.join());
-    if (offset === undefined) {
-      offset = this.#places.size * bindAlignment;
-      this.#places.set(bytes.join(), offset);
-      this.#device.queue.writeBuffer(buffer, offset, bytes);
+    assert(buffer && shape, `there is no room for the shape of ${key}`);
+    const known = this.#places.get(shape.join());
+    const offset = known ?? this.#places.size * bindAlignment;
+    if (known === undefined) {
+      this.#places.set(shape.join(), offset);
+      this.#device.queue.writeBuffer(buffer, offset, shape);
     }
-    return { buffer, offset, size: bytes.length };
+    return { buffer, offset, size: shape.byteLength };
   }
 }

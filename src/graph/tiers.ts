@@ -1,8 +1,9 @@
-// For which numbers of rows products are compiled (decision 24), so that a model has no more pipelines than it may: where a file mixes types
-// every product and tier is one more, and browsers take long for each. Products with few weights give way first.
+// For which numbers of rows products are compiled (decision 24), and how many pipelines programs have: where a file mixes types every product
+// and tier is one more. fewer_pipelines.ts decides what is given up then.
 
 import { rowTiers } from "../kernels/product_order.ts";
 import type { KernelTarget, Variant } from "../kernels/kernel.ts";
+import type { LinearAttributes } from "../kernels/matrix.ts";
 import type { KernelCall } from "./call.ts";
 
 /** Products that have fewer tiers than they could, by `shapeOf`: without the one that costs least to miss, or without any but the last. */
@@ -18,6 +19,15 @@ export interface TieredProgram {
 /** Rows that a call's grids and tiers are about. */
 export function rowsOver({ inputs, outputs }: KernelCall): "rows" | "outputRows" {
   return (outputs[0] ?? inputs[0])?.rows ?? "rows";
+}
+
+/** Attributes of a product; undefined for other calls. */
+export function productAttributes(call: KernelCall): LinearAttributes | undefined {
+  return call.visit((_kernel, attributes) => (isLinear(attributes) ? attributes : undefined));
+}
+
+function isLinear<A>(attributes: A): attributes is A & LinearAttributes {
+  return typeof attributes === "object" && attributes !== null && "outStart" in attributes;
 }
 
 /** The targets that a call of a program is compiled for, fewest rows first. */
@@ -44,27 +54,9 @@ function shapeOf(call: KernelCall): string {
   return `${ggufType} ${rows}x${cols} ${rowsOver(call)}`;
 }
 
-/** Limits with which programs have at most `most` pipelines, if that can be. */
-export function limitTiers(programs: readonly TieredProgram[], most: number): TierLimits {
-  const classes = programs.flatMap((program) => classesOf(program));
-  const limits = new Map<string, "fewer" | "one">();
-  const weights = new Map<string, number>();
-  for (const { call } of classes.filter(({ texts }) => texts.size > 1)) {
-    const [{ rows, cols }] = call.weights;
-    weights.set(shapeOf(call), rows * cols);
-  }
-  const shapes = [...weights].toSorted(([, a], [, b]) => a - b).map(([shape]) => shape);
-  const inBody = shapes.filter((shape) => !shape.endsWith("outputRows"));
-  for (const [some, limit] of [
-    [shapes, "fewer"],
-    [inBody, "one"],
-  ] as const) {
-    for (const shape of some) {
-      if (countTexts(classes, limits) <= most) return limits;
-      limits.set(shape, limit);
-    }
-  }
-  return limits;
+/** By what a call's tiers are limited; undefined for one that has a single tier anyway. */
+export function tieredShape(call: KernelCall, program: TieredProgram): string | undefined {
+  return callTargets(call, program).length > 1 ? shapeOf(call) : undefined;
 }
 
 /** What calls run, so that it need not be found out twice for programs that have most calls in common. */
@@ -72,13 +64,7 @@ export type KnownTexts = Map<KernelCall, CallClass>;
 
 /** Pipelines of programs, when all products run their defaults. */
 export function countPipelines(programs: readonly TieredProgram[], limits: TierLimits, known: KnownTexts): number {
-  return countTexts(
-    programs.flatMap((program) => classesOf(program, known)),
-    limits,
-  );
-}
-
-function countTexts(classes: readonly CallClass[], limits: TierLimits): number {
+  const classes = programs.flatMap((program) => classesOf(program, known));
   const texts = classes.flatMap(({ call, program, texts: all }) => {
     return callTargets(call, { ...program, tiers: limits }).map(({ maxRows }) => all.get(maxRows));
   });
@@ -86,7 +72,7 @@ function countTexts(classes: readonly CallClass[], limits: TierLimits): number {
 }
 
 /** Calls that run the same pipelines. */
-export interface CallClass {
+interface CallClass {
   readonly key: string;
   readonly call: KernelCall;
   readonly program: TieredProgram;
@@ -94,7 +80,7 @@ export interface CallClass {
   readonly texts: ReadonlyMap<number, string>;
 }
 
-function classesOf(program: TieredProgram, known: KnownTexts = new Map()): readonly CallClass[] {
+function classesOf(program: TieredProgram, known: KnownTexts): readonly CallClass[] {
   const first = new Map<string, CallClass>();
   for (const call of program.calls) {
     const key = known.get(call)?.key ?? `${call.kernel} ${call.visit((_kernel, attributes) => JSON.stringify(attributes, formatName))}`;
@@ -113,8 +99,7 @@ function identityOf(variant: Variant | undefined): string {
   if (!variant) return "none";
   const { header, bindings, files, usesStep } = variant;
   const names = files.map((file) => (typeof file === "string" ? file : file.name));
-  const text = { ...header, shape: Object.keys(header.shape ?? {}) };
-  return JSON.stringify([text, bindings.map(({ name, type, access }) => [name, type, access]), names, usesStep]);
+  return JSON.stringify([header, bindings.map(({ name, type, access }) => [name, type, access]), names, usesStep]);
 }
 
 function formatName(_key: string, value: unknown): unknown {

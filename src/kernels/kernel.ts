@@ -37,7 +37,7 @@ export type Grid = readonly [number, number, number];
  * `inputN`/`outputN`: activations `[rows, rowStride(cols)]`; `weightN`: a range of a matrix slab; `vectorN`: f32 vector, zero
  * padded; `tableN`: a constant of the model (RoPE cosines); `kv`: the layer's pages; `pages`: the page table
  * `[slot, maxPages]` of u32; `state`: the step state as storage, only for `advance`; `sampling`, `adjust` and `mask`: how each slot's
- * next token is chosen, in the layouts of base/layout.ts; `shape`: the numbers of the variant's `header.shape`.
+ * next token is chosen, in the layouts of base/layout.ts; `shape`: the variant's `shape`.
  */
 export type Operand =
   | `input${number}`
@@ -65,6 +65,8 @@ export interface Variant {
   readonly header: Header;
   readonly files: readonly ShaderFile[];
   readonly bindings: readonly KernelBinding[];
+  /** What the binding `shape` holds, where there is one: a word for each of `header.shape`. */
+  readonly shape?: Uint32Array<ArrayBuffer>;
   /** Whether the shader reads the step state (`step`). Its room is `target.maxRows`. */
   readonly usesStep: boolean;
   grid(step: StepShape): Grid;

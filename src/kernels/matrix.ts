@@ -4,7 +4,7 @@ import { assert } from "../base/errors.ts";
 import { blockWidth, rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import type { WeightFormat } from "../formats/format.ts";
-import type { ConstValue, Header, ShaderFile, ShapeValue } from "../gpu/shader.ts";
+import type { Header, ShaderFile } from "../gpu/shader.ts";
 import type { Activation } from "./activation.ts";
 import { type Ranges, rangesPart } from "./attention.ts";
 import type { KernelBinding, KernelTarget, Variant } from "./kernel.ts";
@@ -157,7 +157,7 @@ function inputConsts({ k, activations, norm, merge }: LinearAttributes): Header[
     const consts = { HEADS: numHeads, D4: headDim / 4, SPLITS: splits, SPLIT_TOKENS: splitTokens };
     return { ...consts, PARTIAL_STRIDE: rowStride(numHeads * splits * (headDim + 4)) / 4 };
   }
-  if (norm) return { X_STRIDE: stride / 4, NORM_K: { f32: k }, NORM_EPS: { f32: norm.eps } };
+  if (norm) return { X_STRIDE: stride / 4, NORM_K: k, NORM_EPS: { f32: norm.eps } };
   if (activations !== "int8") return { X_STRIDE: stride / 4 };
   return { X_STRIDE: stride / 16, X_SCALES_STRIDE: rowStride(stride / blockWidth) };
 }
@@ -189,19 +189,11 @@ export interface ProductOptions {
   readonly grid: Variant["grid"];
 }
 
-/** The consts of a shared product that only its shape says, and the rest. */
-function withoutShape(consts: Header["consts"], { format, k, pair, shared }: LinearAttributes): Pick<Header, "consts" | "shape"> {
-  if (!shared) return { consts };
+/** Consts that are words of a shared product's shape instead. */
+function shapeNames({ format, k, pair, shared }: LinearAttributes): readonly string[] {
+  if (!shared) return [];
   const own = ["N", "Y_STRIDE", "OUT_START", "TAIL_START", "GRID_X", "BIASED", ...(pair ? ["SECOND"] : [])];
-  const inner = ["BLOCKS", "X_STRIDE", "X_SCALES_STRIDE", "NORM_K", ...Object.keys(format.constants(k))];
-  const names = new Set(shared.k === undefined ? own : [...own, ...inner]);
-  const left: Record<string, ConstValue> = {};
-  const shape: Record<string, ShapeValue> = {};
-  for (const [name, value] of Object.entries(consts)) {
-    if (names.has(name) && typeof value !== "boolean") shape[name] = value;
-    else left[name] = value;
-  }
-  return { consts: left, shape };
+  return shared.k === undefined ? own : [...own, "BLOCKS", "X_STRIDE", "X_SCALES_STRIDE", "NORM_K", ...Object.keys(format.constants(k))];
 }
 
 /** A variant of `linear` from its shader file. */
@@ -230,15 +222,21 @@ export function productVariant(attributes: LinearAttributes, target: KernelTarge
     ...format.constants(k),
     ...options.consts,
   };
-  const { consts: fixed, shape } = withoutShape(consts, attributes);
-  const header = makeHeader(target, fixed, { y_t: yType, ...options.aliases });
-  if (shape) bindings.push({ name: "shape", from: "shape", type: "Shape", access: "uniform" });
+  const shaped = new Set(shapeNames(attributes));
+  const [shape, fixed] = [true, false].map((is) => Object.entries(consts).filter(([name]) => shaped.has(name) === is));
+  const header = makeHeader(target, Object.fromEntries(fixed), { y_t: yType, ...options.aliases });
+  if (shape.length > 0) bindings.push({ name: "shape", from: "shape", type: "Shape", access: "uniform" });
   return {
     key: productKey(attributes, target, options),
     precision: target.precision,
-    header: { ...header, ...(shape && { shape }), enables: [...(header.enables ?? []), ...(options.enables ?? [])] },
+    header: {
+      ...header,
+      ...(shape.length > 0 && { shape: shape.map(([name]) => name) }),
+      enables: [...(header.enables ?? []), ...(options.enables ?? [])],
+    },
     files: [options.file, ...(options.parts ?? []), ...dotFiles(attributes, options), ...epilogueFiles(attributes), ...weightFiles(format)],
     bindings,
+    ...(shape.length > 0 && { shape: Uint32Array.from(shape, ([, value]) => Number(value)) }),
     usesStep: true,
     grid: options.grid,
   };

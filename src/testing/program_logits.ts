@@ -42,7 +42,7 @@ export async function programLogits(
   try {
     const source = bytesSource(file);
     const model = await buildModel(await openGguf(source), source, { caps, activations });
-    const plan = planRunner(model, caps, fusion);
+    const plan = await planRunner(model, caps, fusion);
     const slabs = new Map(plan.layout.plan.slabs.map(({ name, bytes }) => [name, ledger.create("weights", { label: name, size: bytes })]));
     const slab = (name: string): GPUBuffer => found(slabs.get(name), name);
     const upload = (name: string, at: number, bytes: Uint8Array<ArrayBuffer>): void => device.queue.writeBuffer(slab(name), at, bytes);

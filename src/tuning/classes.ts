@@ -3,7 +3,7 @@
 
 import type { KernelCall } from "../graph/call.ts";
 import { type ProgramOptions, programRequest } from "../graph/program.ts";
-import { callTargets, rowsOver } from "../graph/tiers.ts";
+import { callTargets, productAttributes, rowsOver } from "../graph/tiers.ts";
 import type { ShaderRequest } from "../gpu/shader.ts";
 import type { KernelTarget, KernelWork, StepShape, Variant } from "../kernels/kernel.ts";
 import type { LinearAttributes } from "../kernels/matrix.ts";
@@ -69,11 +69,7 @@ export function isProduct({ kernel }: Pick<KernelClass, "kernel">): boolean {
 
 /** The attributes of a class of products; undefined for other classes. */
 export function productOf({ calls }: Pick<KernelClass, "calls">): LinearAttributes | undefined {
-  return calls[0].visit((_kernel, attributes) => (isLinear(attributes) ? attributes : undefined));
-}
-
-function isLinear<A>(attributes: A): attributes is A & LinearAttributes {
-  return typeof attributes === "object" && attributes !== null && "outStart" in attributes;
+  return productAttributes(calls[0]);
 }
 
 /** What a class's pipeline is asked for with. */

@@ -4,7 +4,6 @@ import { assert, ShaderloomError } from "../base/errors.ts";
 import { alignUp } from "../base/math.ts";
 import { BufferLedger, readbackUsage, storageUsage, uniformUsage } from "../gpu/buffers.ts";
 import type { Pipeline } from "../gpu/pipelines.ts";
-import { shapeBytes } from "../gpu/shader.ts";
 import type { StepShape, Variant } from "../kernels/kernel.ts";
 
 /** What an operand's buffer is filled with. */
@@ -77,7 +76,7 @@ function submit(device: GPUDevice, ledger: BufferLedger, { variant, pipeline, sh
   );
   const encoder = device.createCommandEncoder({ label: variant.key });
   const buffers = variant.bindings.map(({ from }) => {
-    const operand = from === "shape" ? { bytes: shapeBytes(variant.header) } : operands.get(from);
+    const operand = from === "shape" ? { bytes: new Uint8Array(variant.shape?.buffer ?? []) } : operands.get(from);
     assert(operand, `${variant.key} binds ${from}, which the kernel's operands lack`);
     return fill(device, ledger, from, operand);
   });

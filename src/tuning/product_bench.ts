@@ -7,7 +7,6 @@ import { alignUp } from "../base/math.ts";
 import { type Rng, seededRng } from "../base/rng.ts";
 import { type BufferLedger, readbackUsage, storageUsage, uniformUsage, withMemoryCheck } from "../gpu/buffers.ts";
 import type { Pipeline } from "../gpu/pipelines.ts";
-import { shapeBytes } from "../gpu/shader.ts";
 import type { WeightRange } from "../graph/call.ts";
 import { rowsOver } from "../graph/tiers.ts";
 import {
@@ -164,7 +163,7 @@ export class ProductBench {
   /** Bind groups over the weights of some of the class's calls; what a shape is read from is as for this variant until the next `bind`. */
   bind(cls: KernelClass, { variant, pipeline }: Compiled, layers: number = mostLayers): BindGroups {
     const { device, weights } = this.#options;
-    if (variant.header.shape) device.queue.writeBuffer(this.#buffer("shape"), 0, shapeBytes(variant.header));
+    if (variant.shape) device.queue.writeBuffer(this.#buffer("shape"), 0, variant.shape);
     const tensors = cls.calls.slice(0, layers).map((call) =>
       device.createBindGroup({
         label: variant.key,

@@ -3,7 +3,7 @@
 // Lanes NORM_LANES * c on have row t + c; rows past the last repeat it. No barrier before the product.
 // Workgroup memory: WG + WG / 8 f32, and a barrier after the product's.
 // Bindings: x array<vec4<act_t>>. Consts: WG, X_STRIDE (vec4 per row of x), NORM_COLS (COLS, or the next power of two), NORM_K
-// (elements of a row, f32), NORM_EPS. Parts: loop. Paper: arXiv:1910.07467.
+// (elements of a row), NORM_EPS. Parts: loop. Paper: arXiv:1910.07467.
 
 const NORM_LANES: u32 = WG / NORM_COLS;
 /// Sums of a row after settle, of eight lanes each.
@@ -39,5 +39,5 @@ fn factor_of(c: u32) -> f32 {
   for (var i = 0u; i < upto(NORM_LEFT); i++) {
     sum += norm_eights[c * NORM_LEFT + i];
   }
-  return inverseSqrt(sum / NORM_K + NORM_EPS);
+  return inverseSqrt(sum / f32(NORM_K) + NORM_EPS);
 }
