@@ -63,8 +63,9 @@ const cases = [
   { architecture: "qwen3" as const, activations: "int8" as const, format: "q8_0" },
 ];
 
-for (const { activations, ...model } of cases) {
-  test(`${model.architecture} in ${activations}: the same tokens, a dispatch fewer`, async (context) => {
+// A browser, where drivers without a GPU compile for minutes, runs the first.
+for (const { activations, ...model } of typeof window === "undefined" ? cases : cases.slice(0, 1)) {
+  test(`${model.architecture} in ${activations}: the same tokens, a dispatch fewer`, { timeout: 240_000 }, async (context) => {
     const gpu = await sharedGpuOrSkip(context);
     const adapter = await gpu.requestAdapter();
     if (activations === "f16" && !adapter?.features.has("shader-f16")) context.skip("this adapter has no shader-f16");

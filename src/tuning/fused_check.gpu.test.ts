@@ -37,6 +37,7 @@ const shapes: Readonly<Record<string, LinearAttributes>> = {
   "stack with norm, bias and residual": { ...plain, n: rows, outCols: rows, bias: true, norm: { eps: 1e-5 }, residual: true },
   pair: { ...plain, n: 44, outCols: 44, norm: { eps: 1e-5 }, pair: { activation: "silu", start } },
   join: { ...plain, n: rows, outCols: rows, merge: ranges, residual: true },
+  best: { ...plain, n: rows, outCols: rows, out: "f32", best: true },
 };
 
 /** Changes of shaders that a check has to find: the file, a part of it, what takes its place, and in which shape. */
@@ -44,6 +45,7 @@ const mistakes: readonly (readonly [shape: string, file: string, part: RegExp, i
   ["stack with norm, bias and residual", "parts/prologue/norm.wgsl", /\+ NORM_EPS/, "+ 0.01"],
   ["stack with norm, bias and residual", "parts/residual/input.wgsl", /residual\[at\]/, "residual[at ^ 1u]"],
   ["join", "parts/prologue/ranges.wgsl", /let used = .*;/, "let used = 1u;"],
+  ["best", "parts/best/eights.wgsl", /n < 8u/, "n < 4u"],
 ];
 
 interface Weights {
