@@ -5,9 +5,9 @@ import type { ModelStore } from "../store/model_store.ts";
 import { openModelFile } from "../weights/gguf/model_file.ts";
 import type { OpenShard } from "../weights/gguf/split.ts";
 import type { QuantizeType } from "../weights/quantize_rule.ts";
-import { folderPlaces } from "../weights/safetensors/places.ts";
+import type { FolderPlaces } from "../weights/safetensors/places.ts";
 import type { ModelHeader } from "../weights/tensor_info.ts";
-import type { ModelLocation } from "../weights/source.ts";
+import type { FileLocation, ModelLocation } from "../weights/source.ts";
 import type { OpenedModel } from "./opened_model.ts";
 
 export interface OpenModelOptions {
@@ -27,7 +27,7 @@ const storedScheme = "stored:";
 export async function openModel(location: ModelLocation, options: OpenModelOptions): Promise<OpenedModel> {
   const { open, signal, quantize } = options;
   const limits = signal ? { signal } : {};
-  const places = folderPlaces(location, await storedNames(location, options.models));
+  const places = await placesOf(location, options.models);
   if (places === undefined) {
     const model = await openModelFile(location, open, limits);
     return { ...model, file: await asQuantized(model.file, quantize), weightFiles: model.sources.length };
@@ -41,6 +41,21 @@ export async function openModel(location: ModelLocation, options: OpenModelOptio
   };
   const model = await openHuggingFace(places, { open, ...limits, ...(trusted ? { storedNames: names } : {}) });
   return { ...model, file: await asQuantized(model.file, quantize) };
+}
+
+/** Where the files of a folder are; undefined when the location is none. A chunk of its own: what has the name of a GGUF file needs it not. */
+async function placesOf(location: ModelLocation, models: ModelStore | undefined): Promise<FolderPlaces | undefined> {
+  if ([location].flat().every((one) => isGguf(one))) return undefined;
+  const { folderPlaces } = await import("../weights/safetensors/places.ts");
+  return folderPlaces(location, await storedNames(location, models));
+}
+
+/** Whether a location is bytes, or says by its name that it is a GGUF file. */
+function isGguf(location: FileLocation): boolean {
+  if (location instanceof ArrayBuffer || location instanceof Uint8Array) return true;
+  const name = location instanceof Blob ? ("name" in location ? location.name : ".gguf") : String(location);
+  // Behind these a query, a fragment or a revision may say anything.
+  return /\.gguf$/i.test(name.split(/[?#@]/, 1)[0]);
 }
 
 async function asQuantized(file: ModelHeader, wanted: QuantizeType | undefined): Promise<ModelHeader> {

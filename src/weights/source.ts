@@ -62,7 +62,7 @@ export async function openSource(location: FileLocation, options: OpenSourceOpti
   if (location instanceof Uint8Array) return checked(bytesSource(location), sha256);
   const remote: RemoteOptions = { ...options, pool, diagnostics };
   if (typeof location === "string" && location.startsWith(storedScheme)) {
-    return openStored(location.slice(storedScheme.length), options, remote);
+    return openInStore(location.slice(storedScheme.length), options, remote);
   }
   const url = typeof location === "string" && isHubPath(location) ? resolveHubPath(location, hub) : parseAddress(location);
   return openAddress(url, options.peek === true, { ...remote, store });
@@ -86,34 +86,18 @@ async function openAddress(url: URL, peek: boolean, remote: RemoteOptions): Prom
   return openHttpSource(url, { ...remote, onNetworkBytes, headers: hubHeaders(url, hub) });
 }
 
-/** A model by its id: a file of this computer that is remembered, or what was downloaded or imported. */
-async function openStored(id: string, options: OpenSourceOptions, remote: RemoteOptions): Promise<ByteSource> {
-  const { store, file: index = 0, peek = false, sha256 } = options;
+async function openInStore(id: string, options: OpenSourceOptions, remote: RemoteOptions): Promise<ByteSource> {
+  const { store, file = 0, peek = false, sha256 } = options;
   if (store === undefined) throw noStore();
-  const files = await store.models.filesOf(id);
-  if (files.length === 0) return checked(openBlobSource(await store.models.fileOf(id)), sha256);
-  const manifest = files[index];
-  if (manifest === undefined) throw missingFile(files[0]?.name ?? id, index);
-  // Where the address is known whole, what is damaged or missing can be fetched.
-  const fetchable = /^https?:[^?]*$/.test(manifest.url);
-  if (fetchable) return openAddress(new URL(manifest.url), peek, { ...remote, store: { ...store, mode: "use" }, id: manifest.id });
-  const { url, revision, name, bytes, model } = manifest;
-  const { openStoredSource } = await import("./remote.ts");
-  const hold = peek ? undefined : await store.models.holdModel(model);
-  try {
-    const description = { url, revision, name, bytes, sha256: manifest.sha256, ...(model === manifest.id ? {} : { model }) };
-    const file = await store.models.open(description, remote.diagnostics);
-    if (file.manifest.state === "complete")
-      return await checked(
-        openStoredSource(file, () => hold?.release()),
-        sha256,
-      );
-    const message = `Not all of ${name} is stored. Import the file again, or load it from its address.`;
-    throw new ShaderloomError("STORE.partial", message, { detail: { name, storedBytes: file.storedBytes, bytes } });
-  } catch (thrown) {
-    hold?.release();
-    throw thrown;
-  }
+  const { openStored } = await import("./stored_source.ts");
+  return openStored(id, {
+    models: store.models,
+    diagnostics: remote.diagnostics,
+    file,
+    peek,
+    openAddress: (url, own) => openAddress(url, peek, { ...remote, store: { ...store, mode: "use" }, id: own }),
+    checked: (source) => checked(source, sha256),
+  });
 }
 
 function parseAddress(location: string | URL): URL {
@@ -141,9 +125,4 @@ function badHash(): ShaderloomError {
 
 function noStore(): ShaderloomError {
   return new ShaderloomError("STORE.unavailable", "There is no model store here. Give the model's address or its file instead.");
-}
-
-function missingFile(name: string, index: number): ShaderloomError {
-  const message = `File ${index + 1} of the model of ${name} is not stored. Load the model from its address.`;
-  return new ShaderloomError("SOURCE.missing", message, { detail: { name, index } });
 }
