@@ -45,15 +45,25 @@ const likenesses: readonly Likeness[] = [
   { inputs: false, bias: false },
 ];
 
-/** Passes that are given up, each in addition to those before it, what costs least first. */
-const sacrifices: readonly Sacrifice[] = ["prefill residual", "decode pairs", "decode norm", "decode merge", "decode residual"];
+/**
+ * Passes that are given up, each line in addition to those before it, what costs least first: a dispatch of a prompt's layers, one of a token,
+ * then of a token's layers.
+ */
+const sacrifices: readonly (readonly Sacrifice[])[] = [
+  ["prefill residual"],
+  ["decode pick", "prefill pick"],
+  ["decode pairs"],
+  ["decode norm"],
+  ["decode merge"],
+  ["decode residual"],
+];
 
 /** The first result with few enough pipelines, or the one with fewest. */
 export function fewerPipelines<P extends TieredProgram>(plain: readonly P[], tools: FewerTools<P>): Fewer<P> {
   let best = withSharing(plain, tools);
   const furthest = tools.fixed ? 0 : sacrifices.length;
   for (let count = 1; count <= furthest && best.pipelines > tools.most; count++) {
-    const next = withSharing(tools.lowered(new Set(sacrifices.slice(0, count))), tools);
+    const next = withSharing(tools.lowered(new Set(sacrifices.slice(0, count).flat())), tools);
     if (next.pipelines < best.pipelines) best = next;
   }
   return best;

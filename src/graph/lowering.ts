@@ -15,6 +15,8 @@ export interface LowerOptions {
   readonly fusion?: ReadonlySet<FusionName> | undefined;
   /** Whether a gate may go into the product before it (default): else types of such products are no more pipelines. */
   readonly pairs?: boolean | undefined;
+  /** What the target was asked about products and answered, for other graphs of the same layers. */
+  readonly answers?: Map<string, boolean> | undefined;
   /** Candidates that the `score` section reports for each output row. */
   readonly scoreTopK: number;
 }

@@ -11,6 +11,7 @@ import { type StackPart, stackStarts, type VectorRange, type WeightRange } from 
 import type { LinearNode, LinearWeight } from "./ir.ts";
 import { placedBytes, splitRows } from "./layout.ts";
 import type { LowerOptions } from "./lowering.ts";
+import { formatName } from "./tiers.ts";
 
 export interface Product {
   readonly attributes: LinearAttributes;
@@ -50,11 +51,16 @@ export function productsOf(node: LinearNode, options: LowerOptions): readonly Pr
 
 /** Whether the target has kernels for all products of a node, for any number of rows. */
 export function hasKernels(node: LinearNode, options: LowerOptions): boolean {
-  const { target } = options;
+  const { target, answers = new Map<string, boolean>() } = options;
   const products = productsOf(node, options);
   if (products.length === 0 || (node.pair && products.length > 1)) return false;
   const targets = rowTiers(target).map((maxRows) => ({ ...target, maxRows }));
-  return products.every(({ attributes }) => targets.every((tier) => linear.variants(attributes, tier).length > 0));
+  return products.every(({ attributes }) => {
+    const question = `${target.maxRows} ${JSON.stringify(attributes, formatName)}`;
+    const answer = answers.get(question) ?? targets.every((tier) => linear.variants(attributes, tier).length > 0);
+    answers.set(question, answer);
+    return answer;
+  });
 }
 
 function runsOf(weights: readonly LinearWeight[], { formats }: LowerOptions): readonly Run[] {

@@ -26,10 +26,17 @@ export interface Programs {
 
 /** The programs that give up least of those with at most `most` pipelines, or the ones with the fewest that can be. */
 export async function lowerPrograms(graph: Graph, options: ProgramsOptions): Promise<Programs> {
-  const known: KnownTexts = new Map();
+  const known: KnownTexts = { keys: new Map(), texts: new Map() };
+  const answers = new Map<string, boolean>();
+  const made = new Map<string, LoweredProgram>();
   const count = (programs: readonly TieredProgram[], tiers: TierLimits): number => countPipelines(programs, tiers, known);
   const lowered = (without: ReadonlySet<string>): LoweredProgram[] => {
-    return (["decode", "prefill"] as const).map((phase) => lowerOne(graph, options, { phase, without }));
+    return (["decode", "prefill"] as const).map((phase) => {
+      const gone = [...without].filter((name) => name.startsWith(phase)).join();
+      const found = made.get(`${phase} ${gone}`) ?? lowerOne(graph, { ...options, answers }, { phase, without });
+      made.set(`${phase} ${gone}`, found);
+      return found;
+    });
   };
   const plain = lowered(new Set());
   const few = count(plain, new Map()) <= options.most;

@@ -60,35 +60,33 @@ export function tieredShape(call: KernelCall, program: TieredProgram): string | 
 }
 
 /** What calls run, so that it need not be found out twice for programs that have most calls in common. */
-export type KnownTexts = Map<KernelCall, CallClass>;
+export interface KnownTexts {
+  readonly keys: Map<KernelCall, string>;
+  /** Of the calls with a key: what each tier runs, as text that is equal when pipelines are. */
+  readonly texts: Map<string, ReadonlyMap<number, string>>;
+}
 
 /** Pipelines of programs, when all products run their defaults. */
 export function countPipelines(programs: readonly TieredProgram[], limits: TierLimits, known: KnownTexts): number {
-  const classes = programs.flatMap((program) => classesOf(program, known));
-  const texts = classes.flatMap(({ call, program, texts: all }) => {
-    return callTargets(call, { ...program, tiers: limits }).map(({ maxRows }) => all.get(maxRows));
+  const found = programs.flatMap((program) => {
+    const first = new Map(program.calls.map((call) => [keyOf(call, program, known), call]));
+    return [...first].flatMap(([key, call]) => {
+      const texts = known.texts.get(key) ?? textsOf(call, program);
+      known.texts.set(key, texts);
+      return callTargets(call, { ...program, tiers: limits }).map(({ maxRows }) => texts.get(maxRows));
+    });
   });
-  return new Set(texts).size;
+  return new Set(found).size;
 }
 
-/** Calls that run the same pipelines. */
-interface CallClass {
-  readonly key: string;
-  readonly call: KernelCall;
-  readonly program: TieredProgram;
-  /** What each tier runs, as text that is equal when pipelines are. */
-  readonly texts: ReadonlyMap<number, string>;
-}
-
-function classesOf(program: TieredProgram, known: KnownTexts): readonly CallClass[] {
-  const first = new Map<string, CallClass>();
-  for (const call of program.calls) {
-    const key = known.get(call)?.key ?? `${call.kernel} ${call.visit((_kernel, attributes) => JSON.stringify(attributes, formatName))}`;
-    const found = known.get(call) ?? first.get(key) ?? { key, call, program, texts: textsOf(call, program) };
-    known.set(call, found);
-    first.set(key, found);
-  }
-  return [...first.values()];
+/** Calls of one key run the same pipelines. */
+function keyOf(call: KernelCall, { target }: TieredProgram, { keys }: KnownTexts): string {
+  const known = keys.get(call);
+  if (known !== undefined) return known;
+  const attributes = call.visit((_kernel, given) => JSON.stringify(given, formatName));
+  const key = `${target.maxRows} ${rowsOver(call)} ${call.kernel} ${attributes}`;
+  keys.set(call, key);
+  return key;
 }
 
 function textsOf(call: KernelCall, program: TieredProgram): ReadonlyMap<number, string> {
@@ -102,6 +100,7 @@ function identityOf(variant: Variant | undefined): string {
   return JSON.stringify([header, bindings.map(({ name, type, access }) => [name, type, access]), names, usesStep]);
 }
 
-function formatName(_key: string, value: unknown): unknown {
+/** Stands in for a format in JSON. */
+export function formatName(_key: string, value: unknown): unknown {
   return typeof value === "object" && value !== null && "dequantize" in value && "name" in value ? value.name : value;
 }
