@@ -59,7 +59,7 @@ fn search_four(what: Searched, digit: Digit, into: Into, i: u32, top: f32) {
   let candidate = candidates(what.row, i, what.flags);
   let keys = candidate_keys(candidate, i);
   let ranks = search_ranks(i);
-  let here = ((keys & vec4<u32>(digit.mask.x)) == vec4<u32>(digit.prefix.x))
+  var here = ((keys & vec4<u32>(digit.mask.x)) == vec4<u32>(digit.prefix.x))
     & ((ranks & vec4<u32>(digit.mask.y)) == vec4<u32>(digit.prefix.y))
     & ((keys > vec4<u32>(digit.least.x)) | ((keys == vec4<u32>(digit.least.x)) & (ranks >= vec4<u32>(digit.least.y))));
   if (!any(here)) {
@@ -68,22 +68,26 @@ fn search_four(what: Searched, digit: Digit, into: Into, i: u32, top: f32) {
   let bins = (select(keys, ranks, digit.of_id) >> vec4<u32>(digit.shift)) & vec4<u32>(BINS - 1);
   var own = vec4<u32>();
   var high = 0u;
+  var count = 4u;
   if (into.mass) {
     own = weights(top, bitcast<vec4<f32>>(candidate), what.scale);
     own = select(vec4<u32>(), own, here & (own >= vec4<u32>(into.weight)));
   }
   if (into.fours) {
     let sum = wide_add(wide_add(vec2<u32>(own.x, 0), vec2<u32>(own.y, 0)), wide_add(vec2<u32>(own.z, 0), vec2<u32>(own.w, 0)));
-    own = vec4<u32>(sum.x, 0, 0, 0);
+    own.x = sum.x;
     high = sum.y;
+    here.x = true;
+    count = 1;
   }
-  for (var c = 0u; c < upto(4); c++) {
-    if (into.count && here[c]) {
-      atomicAdd(&bins_count[bins[c]], 1);
-    }
-    let mass = vec2<u32>(own[c], select(0u, high, c == 0));
-    if (any(mass != vec2<u32>())) {
-      bins_add_mass(bins[c], mass);
+  for (var c = 0u; c < upto(count); c++) {
+    if (here[c]) {
+      if (into.count) {
+        atomicAdd(&bins_count[bins[c]], 1);
+      }
+      if ((own[c] | high) != 0) {
+        bins_add_mass(bins[c], vec2<u32>(own[c], high));
+      }
     }
   }
 }
