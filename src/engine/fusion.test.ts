@@ -156,6 +156,18 @@ test("every pass changes some program, so that leaving it out is a test of it", 
   for (const name of fusionNames) expect(lower("decode", { deviceClass: "gpu", fusion: [] }).fusion).not.toContain(name);
 });
 
+test("every part of a head that is split by rows keeps its best, and one kernel looks at them all", async () => {
+  const { lower } = await fusedModel({ ...shape, architecture: "qwen2", ffn: 256 });
+  const { calls } = lower("decode", { deviceClass: "gpu", maxBindingBytes: 150 * 1024 });
+  const heads = calls.filter(({ outputs }) => outputs[0]?.name === "logits");
+  expect(heads.map(({ weights: [{ rowStart, rows }] }) => `${rowStart}+${rows}`)).toEqual(["0+128", "128+128", "256+7"]);
+  const [{ outputs }] = heads;
+  expect(outputs.map(({ name, cols }) => `${name} ${cols}`)).toEqual(["logits 263", "best 33"]);
+  for (const head of heads) expect(head.outputs).toEqual(outputs);
+  const pickers = calls.filter(({ kernel }) => kernel === "pick_best");
+  expect(pickers.map(({ inputs }) => inputs)).toEqual([outputs]);
+});
+
 test("programs for CPU drivers leave the best of logits alone", async () => {
   const { lower } = await fusedModel(shape);
   for (const phase of ["decode", "prefill"] as const) {
