@@ -60,18 +60,19 @@ const sacrifices: readonly (readonly Sacrifice[])[] = [
 
 /** The first result with few enough pipelines, or the one with fewest. */
 export function fewerPipelines<P extends TieredProgram>(plain: readonly P[], tools: FewerTools<P>): Fewer<P> {
-  let best = withSharing(plain, tools);
+  // Passes change few shapes: what was found for all of them holds.
+  const tiers = limitTiers(plain, tools);
+  let best = withSharing(plain, tiers, tools);
   const furthest = tools.fixed ? 0 : sacrifices.length;
   for (let count = 1; count <= furthest && best.pipelines > tools.most; count++) {
-    const next = withSharing(tools.lowered(new Set(sacrifices.slice(0, count).flat())), tools);
+    const next = withSharing(tools.lowered(new Set(sacrifices.slice(0, count).flat())), tiers, tools);
     if (next.pipelines < best.pipelines) best = next;
   }
   return best;
 }
 
 /** Programs with as many products sharing as it takes: the most alike first, of those the ones with few weights. */
-function withSharing<P extends TieredProgram>(given: readonly P[], tools: FewerTools<P>): Fewer<P> {
-  const tiers = limitTiers(given, tools);
+function withSharing<P extends TieredProgram>(given: readonly P[], tiers: TierLimits, tools: FewerTools<P>): Fewer<P> {
   let programs = given;
   for (const likeness of likenesses) {
     const groups = programs.flatMap(({ calls }, index) => groupsOf(calls, likeness, tools).map((group) => ({ group, index })));
