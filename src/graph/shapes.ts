@@ -1,5 +1,5 @@
 // Where the shapes of dispatches that share a pipeline lie: small uniforms of one buffer per program, each written once. Which dispatches
-// share is for sharing.ts to say.
+// share is for fewer_pipelines.ts to say.
 
 import { assert } from "../base/errors.ts";
 import { bindAlignment } from "../base/layout.ts";
