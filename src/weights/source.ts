@@ -56,7 +56,7 @@ const storedScheme = "stored:";
 export async function openSource(location: FileLocation, options: OpenSourceOptions = {}): Promise<ByteSource> {
   throwIfAborted(options.signal);
   const { sha256, hub, store, pool = new DownloadPool(), diagnostics = noDiagnostics() } = options;
-  if (sha256 !== undefined && !/^[0-9a-f]{64}$/.test(sha256)) throw badHash();
+  if (sha256 !== undefined) (await import("./download/whole_hash.ts")).assertHash(sha256);
   if (location instanceof Blob) return checked(openBlobSource(location), sha256);
   if (location instanceof ArrayBuffer) return checked(bytesSource(new Uint8Array(location)), sha256);
   if (location instanceof Uint8Array) return checked(bytesSource(location), sha256);
@@ -88,14 +88,13 @@ async function openAddress(url: URL, peek: boolean, remote: RemoteOptions): Prom
 
 async function openInStore(id: string, options: OpenSourceOptions, remote: RemoteOptions): Promise<ByteSource> {
   const { store, file = 0, peek = false, sha256 } = options;
-  if (store === undefined) throw noStore();
   const { openStored } = await import("./stored_source.ts");
   return openStored(id, {
-    models: store.models,
+    models: store?.models,
     diagnostics: remote.diagnostics,
     file,
     peek,
-    openAddress: (url, own) => openAddress(url, peek, { ...remote, store: { ...store, mode: "use" }, id: own }),
+    openAddress: (url, own) => openAddress(url, peek, { ...remote, store: store && { ...store, mode: "use" }, id: own }),
     checked: (source) => checked(source, sha256),
   });
 }
@@ -117,12 +116,4 @@ function parseAddress(location: string | URL): URL {
 
 function badLocation(problem: string): ShaderloomError {
   return new ShaderloomError("SOURCE.location", `${problem}. Give a full https address, an hf: path, or pick a local file.`);
-}
-
-function badHash(): ShaderloomError {
-  return new ShaderloomError("REQUEST.sha256", "sha256 is not 64 hex digits in lower case. Copy it again, or leave it out.");
-}
-
-function noStore(): ShaderloomError {
-  return new ShaderloomError("STORE.unavailable", "There is no model store here. Give the model's address or its file instead.");
 }

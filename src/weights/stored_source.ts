@@ -8,7 +8,7 @@ import { openBlobSource } from "./blob_source.ts";
 import type { ByteSource } from "./byte_source.ts";
 
 export interface StoredOptions {
-  readonly models: ModelStore;
+  readonly models: ModelStore | undefined;
   readonly diagnostics: StoreDiagnostics;
   /** Which of the model's files. */
   readonly file: number;
@@ -22,6 +22,7 @@ export interface StoredOptions {
 /** @throws {ShaderloomError} SOURCE.missing, STORE.*; what `openAddress` throws */
 export async function openStored(id: string, options: StoredOptions): Promise<ByteSource> {
   const { models, diagnostics, file: index, peek, openAddress, checked } = options;
+  if (models === undefined) throw noStore();
   const files = await models.filesOf(id);
   if (files.length === 0) return checked(openBlobSource(await models.fileOf(id)));
   const manifest = files[index];
@@ -41,6 +42,10 @@ export async function openStored(id: string, options: StoredOptions): Promise<By
     hold?.release();
     throw thrown;
   }
+}
+
+function noStore(): ShaderloomError {
+  return new ShaderloomError("STORE.unavailable", "There is no model store here. Give the model's address or its file instead.");
 }
 
 function missingFile(name: string, index: number): ShaderloomError {

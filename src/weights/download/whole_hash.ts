@@ -1,7 +1,7 @@
 // The sha256 of a whole file: from chunks as they pass when they pass in order, where what did not is read again by whoever ends it; or from
 // a source that is here already.
 
-import { throwIfAborted } from "../../base/errors.ts";
+import { ShaderloomError, throwIfAborted } from "../../base/errors.ts";
 import { sha256Stream } from "../../store/hash.ts";
 import type { Sha256Stream } from "../../store/hash.ts";
 import type { ByteSource } from "../byte_source.ts";
@@ -18,6 +18,12 @@ export interface WholeHash {
   offer(index: number, bytes: Uint8Array): boolean;
   /** Whether the chunks, all of which were taken, are what was promised. Ends it. */
   matches(): boolean;
+}
+
+/** @throws {ShaderloomError} REQUEST.sha256 for what is no hash */
+export function assertHash(sha256: string): void {
+  if (/^[0-9a-f]{64}$/.test(sha256)) return;
+  throw new ShaderloomError("REQUEST.sha256", "sha256 is not 64 hex digits in lower case. Copy it again, or leave it out.");
 }
 
 /** @throws {ShaderloomError} ENV.wasm */
