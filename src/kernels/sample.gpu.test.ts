@@ -19,9 +19,11 @@ afterAll(() => opened?.destroy());
 /** Long enough for drivers that compile slowly on busy machines. */
 const timeout = 600_000;
 
-async function makeSampler(vocabSize: number, rows: number, deviceClass: DeviceClass): Promise<GpuSampler> {
+/** @param kind  `hardware`: as GPUs have it, with their lanes and digits */
+async function makeSampler(vocabSize: number, rows: number, kind: DeviceClass | "hardware"): Promise<GpuSampler> {
   if (!opened) throw new Error("no GPU");
-  return createGpuSampler(opened.device, { vocabSize, rows, caps: opened.caps, deviceClass });
+  const caps = kind === "hardware" ? { ...opened.caps, software: false } : opened.caps;
+  return createGpuSampler(opened.device, { vocabSize, rows, caps, deviceClass: kind === "cpu" ? "cpu" : "gpu" });
 }
 
 interface Row {
@@ -91,16 +93,21 @@ function randomMask(size: number, seed: number): Uint32Array<ArrayBuffer> {
   return words;
 }
 
-function declareCross(deviceClass: DeviceClass): void {
+/** Options, penalties and masks by logits. */
+function crossedRows(size: number): { readonly rows: readonly Row[]; readonly draws: number } {
   const kinds = [...hardLogits(1, 1).keys()];
+  const large = size > 1000;
+  const plain = crossed(size, large ? kinds.slice(0, 4) : kinds, optionSets);
+  const changed = crossed(size, large ? ["normal"] : kinds.filter((kind) => kind !== "denormals"), penaltySets(size));
+  const masked = crossed(size, ["normal", "ties"], optionSets).map((row, index) => ({ ...row, allowed: randomMask(size, index) }));
+  return { rows: [...plain, ...changed, ...masked], draws: large ? 2 : 6 };
+}
+
+function declareCross(deviceClass: DeviceClass): void {
   test.for([1, 7, 1000, 32000])(`ids are the CPU sampler's for %i tokens, ${deviceClass}`, { timeout }, async (size) => {
-    const large = size > 1000;
-    const plain = crossed(size, large ? kinds.slice(0, 4) : kinds, optionSets);
-    const changed = crossed(size, large ? ["normal"] : kinds.filter((kind) => kind !== "denormals"), penaltySets(size));
-    const masked = crossed(size, ["normal", "ties"], optionSets).map((row, index) => ({ ...row, allowed: randomMask(size, index) }));
-    const rows = [...plain, ...changed, ...masked];
+    const { rows, draws } = crossedRows(size);
     const sampler = await makeSampler(size, rows.length, deviceClass);
-    expect(await differences(sampler, rows, large ? 2 : 6)).toEqual([]);
+    expect(await differences(sampler, rows, draws)).toEqual([]);
     sampler.destroy();
   });
   test(`ids are the CPU sampler's for 151936 tokens, ${deviceClass}`, { timeout }, async () => {
@@ -109,6 +116,16 @@ function declareCross(deviceClass: DeviceClass): void {
     const rows = crossed(151_936, ["normal", "a few that stand out"], sets);
     const sampler = await makeSampler(151_936, rows.length, deviceClass);
     expect(await differences(sampler, rows, 2)).toEqual([]);
+    sampler.destroy();
+  });
+}
+
+/** Software adapters have a shorter text; browsers on them are spared this one. */
+function declareHardware(): void {
+  test.skipIf(typeof window !== "undefined")("ids are the CPU sampler's in the text that GPUs have (in Node)", { timeout }, async () => {
+    const { rows, draws } = crossedRows(1000);
+    const sampler = await makeSampler(1000, rows.length, "hardware");
+    expect(await differences(sampler, rows, draws)).toEqual([]);
     sampler.destroy();
   });
 }
@@ -219,6 +236,7 @@ describe("sampling", () => {
   else {
     declareState();
     for (const deviceClass of ["cpu", "gpu"] as const) declareCross(deviceClass);
+    declareHardware();
     declareDistribution();
   }
 });
