@@ -48,6 +48,12 @@ function pipelinesOf(plan: RunnerPlan): string[] {
   return [...texts.values()];
 }
 
+/** Dispatches of a greedy step. */
+function dispatchesOf({ decode: { calls, sections } }: RunnerPlan): number {
+  const unused = new Set(["score", sections.some(({ name }) => name === "best") ? "sample" : "best"]);
+  return calls.length - sections.filter(({ name }) => unused.has(name)).reduce((sum, { start, end }) => sum + end - start, 0);
+}
+
 /** Products of a plan that are told their shapes. */
 function sharing({ decode, prefill }: RunnerPlan): number {
   return [...decode.calls, ...prefill.calls].filter((call) => productAttributes(call)?.shared).length;
@@ -83,6 +89,22 @@ describe("types that change from layer to layer", () => {
       }
     }
   }
+
+  // With all passes six types would have 125 on GPUs, and 37 pipelines.
+  test.each([
+    ["four", { gpu: [30, 122], cpu: [30, 194] }],
+    ["six", { gpu: [30, 190], cpu: [30, 230] }],
+    ["grids", { gpu: [30, 201], cpu: [30, 234] }],
+    ["seven", { gpu: [30, 230], cpu: [31, 246] }],
+    ["eight", { gpu: [32, 230], cpu: [33, 246] }],
+  ] as const)("%s: what 16 layers have of pipelines, and of dispatches for a token", async (recipe, expected) => {
+    for (const deviceClass of ["gpu", "cpu"] as const) {
+      const plan = await planOf({ ...commonSizes(16)[0], format: mixed(mixedRecipes[recipe]) }, { deviceClass, activations: "f32" });
+      const [pipelines, dispatches] = expected[deviceClass];
+      expect(pipelinesOf(plan).length).toBeLessThanOrEqual(pipelines);
+      expect(dispatchesOf(plan)).toBeLessThanOrEqual(dispatches);
+    }
+  });
 
   // Two products of each type, one for each program, and 17 pipelines beside them: all that differs by more than numbers.
   test("eight are as few as can be", async () => {

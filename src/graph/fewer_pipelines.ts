@@ -58,15 +58,24 @@ const sacrifices: readonly (readonly Sacrifice[])[] = [
   ["decode residual"],
 ];
 
-/** The first result with few enough pipelines, or the one with fewest. */
+/** A result with few enough pipelines, or one with fewest. */
 export function fewerPipelines<P extends TieredProgram>(plain: readonly P[], tools: FewerTools<P>): Fewer<P> {
   // Passes change few shapes: what was found for all of them holds.
   const tiers = limitTiers(plain, tools);
-  let best = withSharing(plain, tiers, tools);
+  const without = (given: readonly (readonly Sacrifice[])[]): Fewer<P> =>
+    withSharing(given.length === 0 ? plain : tools.lowered(new Set(given.flat())), tiers, tools);
+  let given: readonly (readonly Sacrifice[])[] = [];
+  let best = without(given);
   const furthest = tools.fixed ? 0 : sacrifices.length;
   for (let count = 1; count <= furthest && best.pipelines > tools.most; count++) {
-    const next = withSharing(tools.lowered(new Set(sacrifices.slice(0, count).flat())), tiers, tools);
-    if (next.pipelines < best.pipelines) best = next;
+    const next = without(sacrifices.slice(0, count));
+    if (next.pipelines < best.pipelines) [best, given] = [next, sacrifices.slice(0, count)];
+  }
+  // Some brought nothing once others followed: taken back, what costs most first. The last one did.
+  for (const sacrifice of given.slice(0, -1).toReversed()) {
+    const fewer = given.filter((one) => one !== sacrifice);
+    const next = without(fewer);
+    if (next.pipelines <= Math.max(best.pipelines, tools.most)) [best, given] = [next, fewer];
   }
   return best;
 }

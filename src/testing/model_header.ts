@@ -29,7 +29,7 @@ export function q4KM(matrix: string, layer: number): string {
 type Recipe = Readonly<Record<string, readonly string[]>>;
 
 /** Files whose types llama.cpp was told tensor by tensor, as "dynamic" ones are: from four to eight types in the layers. */
-export const mixedRecipes: Readonly<Record<"four" | "six" | "grids" | "eight", Recipe>> = {
+export const mixedRecipes: Readonly<Record<"four" | "six" | "grids" | "seven" | "eight", Recipe>> = {
   four: {
     token_embd: ["q6_k"],
     output: ["q6_k"],
@@ -62,6 +62,17 @@ export const mixedRecipes: Readonly<Record<"four" | "six" | "grids" | "eight", R
     ffn_gate: ["iq2_xxs", "iq3_s"],
     ffn_up: ["iq2_xxs", "iq2_xxs", "iq3_s", "iq3_s"],
     ffn_down: ["iq3_s", "q4_k", "iq2_s"],
+  },
+  seven: {
+    token_embd: ["q8_0"],
+    output: ["q8_0"],
+    attn_q: ["q5_k", "q8_0", "q3_k", "q4_k", "q6_k", "iq4_nl", "q5_0"],
+    attn_k: ["q8_0", "q3_k", "q4_k", "q6_k", "iq4_nl", "q5_0", "q5_k"],
+    attn_v: ["q3_k", "q4_k", "q6_k", "iq4_nl", "q5_0", "q5_k", "q8_0"],
+    attn_output: ["q4_k", "q6_k", "iq4_nl", "q5_0", "q5_k", "q8_0", "q3_k"],
+    ffn_gate: ["q6_k", "iq4_nl", "q5_0", "q5_k", "q8_0", "q3_k", "q4_k"],
+    ffn_up: ["iq4_nl", "q5_0", "q5_k", "q8_0", "q3_k", "q4_k", "q6_k"],
+    ffn_down: ["q5_0", "q5_k", "q8_0", "q3_k", "q4_k", "q6_k", "iq4_nl"],
   },
   eight: {
     token_embd: ["q8_0"],
