@@ -152,6 +152,9 @@ export function maskWords(vocabSize: number): number {
 /** Tokens whose largest logit and mass the sampler knows together. */
 export const sampleTileTokens = 1024;
 
+/** Tokens of a vocabulary up to which all sums of the sampler fit their words, and what it keeps of each tile fits workgroup memory. */
+export const mostTokens = 524_288;
+
 /** Words of an output row of `sample_pick`: id, bits of the raw logit, flag, counter of the draw. */
 export const chosenWords = 4;
 /** Flags of a chosen token. `numeric`: NaN, positive infinity or nothing finite; `deadEnd`: a mask that allows nothing finite. */

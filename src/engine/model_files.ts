@@ -54,6 +54,8 @@ async function placesOf(location: ModelLocation, models: ModelStore | undefined)
 function isGguf(location: FileLocation): boolean {
   if (location instanceof ArrayBuffer || location instanceof Uint8Array) return true;
   const name = location instanceof Blob ? ("name" in location ? location.name : ".gguf") : String(location);
+  // A repository may have such a name, too: only a path in it is a file.
+  if (name.startsWith("hf:") && name.split("/").length < 3) return false;
   // Behind these a query, a fragment or a revision may say anything.
   return /\.gguf$/i.test(name.split(/[?#@]/, 1)[0]);
 }

@@ -73,7 +73,7 @@ export class SamplingState {
   takesBest(slot: number): boolean {
     const words = this.#words[slot];
     const { temperature, topK, flags } = samplingField;
-    return (2 * words[temperature] === 0 || words[topK] === 1) && words[flags] === 0;
+    return ((words[temperature] & 0x7fffffff) === 0 || words[topK] === 1) && words[flags] === 0;
   }
 
   #write(slot: number): void {

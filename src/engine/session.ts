@@ -128,7 +128,7 @@ export interface SessionStats {
   readonly dispatches: { readonly decode: number; readonly prefill: number };
   /** Names of the fusions in each program. */
   readonly fusion: { readonly decode: readonly string[]; readonly prefill: readonly string[] };
-  /** Distinct pipelines: at most 30 where the layers' matrices have up to six types and no race chose otherwise, some two for each type more. */
+  /** Distinct pipelines: at most 30 where the layers' matrices have up to six types and neither a race nor a choice of passes says otherwise, some two for each type more. */
   readonly pipelines: number;
   /** Which variants run, what was dropped and what was measured. */
   readonly kernels: KernelReport;

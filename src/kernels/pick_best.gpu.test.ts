@@ -107,8 +107,13 @@ function cases(size: number): ReadonlyMap<string, Float32Array> {
 if (!opened) test("the best of a head", (context) => context.skip(skipReason()));
 else {
   const { device, caps } = opened;
-  const target: KernelTarget = { caps, deviceClass: "gpu", precision: "f32", maxRows: 1 };
-  test.for([1, 3, 8, 1000, 33_003])("is the sampler's token, of %i", async (size) => {
+  const own: KernelTarget = { caps, deviceClass: "gpu", precision: "f32", maxRows: 1 };
+  /** As GPUs have it, with their lanes. */
+  const hardware: KernelTarget = { ...own, caps: { ...caps, software: false } };
+  test.for([
+    ...[1, 3, 8, 1000, 33_003].map((size) => ({ size, target: own, text: "" })),
+    ...[7, 4099].map((size) => ({ size, target: hardware, text: ", in the text that GPUs have" })),
+  ])("is the sampler's token, of $size$text", async ({ size, target }) => {
     const flags = new Set<number>();
     for (const [name, logits] of cases(size)) {
       const best = wanted(summed(logits), packSampling(greedySampling, { stopIds: [], counter: 5 }))[0][0];

@@ -1,16 +1,13 @@
 // What sample_tiles and sample_pick share: how long rows may be, and how they are cut.
 
 import { assert } from "../base/errors.ts";
-import { maskWords, rowStride, sampleTileTokens, samplingWords } from "../base/layout.ts";
+import { maskWords, mostTokens, rowStride, sampleTileTokens, samplingWords } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 
 export interface SampleAttributes {
   /** Vocabulary size. */
   readonly cols: number;
 }
-
-/** Tokens up to which all sums fit their words, and what is kept of each tile fits workgroup memory. */
-const mostTokens = 2 ** 19;
 
 export function tileCount(cols: number): number {
   return ceilDiv(cols, sampleTileTokens);

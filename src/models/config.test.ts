@@ -65,6 +65,12 @@ describe("refused with MODEL.config, naming the key", () => {
   }
 });
 
+test("a vocabulary is refused where the sampler ends", () => {
+  expect(readConfig(metadata(), "llama", 524_288).vocabSize).toBe(524_288);
+  const refused = expect.objectContaining({ code: "MODEL.config", message: expect.stringContaining("524288") });
+  expect(() => readConfig(metadata(), "llama", 524_289)).toThrow(refused);
+});
+
 describe("RoPE scaling", () => {
   test("linear, also as old files say it", () => {
     const linear = { "llama.rope.scaling.type": "linear", "llama.rope.scaling.factor": 4 };

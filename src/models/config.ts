@@ -2,6 +2,7 @@
 // allocated. Fields are Hugging Face's config.json names in the house's spelling.
 
 import { ShaderloomError } from "../base/errors.ts";
+import { mostTokens } from "../base/layout.ts";
 import type { Metadata } from "../base/metadata.ts";
 import type { RopeScaling } from "./rope_table.ts";
 
@@ -68,8 +69,16 @@ export function metadataReader(metadata: Metadata, architecture: string): Metada
 }
 
 /** Largest sizes that any published dense model comes near; above them a file is hostile or broken. */
-const caps = { numLayers: 1024, hiddenSize: 65536, intermediateSize: 1 << 20, numHeads: 1024, headDim: 512, contextLength: 1 << 27 };
-const cappedSizes = ["numLayers", "hiddenSize", "intermediateSize", "numHeads", "headDim", "contextLength"] as const;
+const caps = {
+  vocabSize: mostTokens,
+  numLayers: 1024,
+  hiddenSize: 65536,
+  intermediateSize: 1 << 20,
+  numHeads: 1024,
+  headDim: 512,
+  contextLength: 1 << 27,
+};
+const cappedSizes = ["vocabSize", "numLayers", "hiddenSize", "intermediateSize", "numHeads", "headDim", "contextLength"] as const;
 
 /**
  * Reads the keys that llama-family files share.

@@ -73,7 +73,14 @@ export async function programLogits(
       ).end;
       const maxRows = phase === "prefill" ? chunkRows : 1;
       const rest = { keep: [logits], target: { ...plan.target, maxRows }, maxRows, maxOutputRows: 1, stepRows: chunkRows };
-      const shared = { device, ledger, label: phase, layout: plan.layout, activationBytes: activations === "f16" ? 2 : 4 };
+      const shared = {
+        device,
+        ledger,
+        label: phase,
+        layout: plan.layout,
+        tiers: plan.tiers,
+        activationBytes: activations === "f16" ? 2 : 4,
+      };
       const options = { ...shared, ...rest, calls: calls.slice(0, end), sections: sections.filter((section) => section.end <= end) };
       const program = await compileProgram(options, { pipelines, activations: allocateActivations(options) });
       const state = phase === "prefill" ? control.prefillState : control.decodeState;
