@@ -111,9 +111,9 @@ else {
   /** As GPUs have it, with their lanes. */
   const hardware: KernelTarget = { ...own, caps: { ...caps, software: false } };
   test.for([
-    ...[1, 3, 8, 1000, 33_003].map((size) => ({ size, target: own, text: "" })),
-    ...[7, 4099].map((size) => ({ size, target: hardware, text: ", in the text that GPUs have" })),
-  ])("is the sampler's token, of $size$text", async ({ size, target }) => {
+    ...[1, 3, 8, 1000, 33_003].map((size) => ({ size, target: own, text: "as this adapter has it" })),
+    ...[7, 4099].map((size) => ({ size, target: hardware, text: "as GPUs have it" })),
+  ])("is the sampler's token of $size, $text", async ({ size, target }) => {
     const flags = new Set<number>();
     for (const [name, logits] of cases(size)) {
       const best = wanted(summed(logits), packSampling(greedySampling, { stopIds: [], counter: 5 }))[0][0];
