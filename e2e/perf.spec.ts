@@ -1,5 +1,6 @@
-// Speed as ratios inside one run, the only figures that hold on a shared machine: our matrix products against plain ones in the same page, decode's bytes over time against the adapter's own copying, warm loads against the Cache API. Absolutes are recorded and
-// judged by nobody; memory is.
+// Speed as ratios inside one run, the only figures that hold on a shared machine: our matrix products against plain ones in the same page, the
+// decode loop against one that plans nothing and awaits each token, decode's bytes over time against the adapter's own copying, warm loads
+// against the Cache API. Absolutes are recorded and judged by nobody; memory is.
 
 import { writeFileSync } from "node:fs";
 import { loadavg } from "node:os";

@@ -72,3 +72,16 @@ test("an estimate of a folder knows what its weights become", async () => {
   expect(stored.gpu.weights).toBeGreaterThan(eight.gpu.weights);
   expect(eight.gpu.weights).toBeGreaterThan(four.gpu.weights);
 });
+
+test.each([
+  ["hf:owner/model.gguf", "a repository that has such a name", /config\.json/],
+  ["hf:owner/repo/model.gguf", "a file", /model\.gguf$/],
+])("%s is %s", async (location, _what, first) => {
+  const asked: string[] = [];
+  const open = (one: unknown): never => {
+    asked.push(String(one));
+    throw new Error("enough");
+  };
+  await expect(openModel(location, { open })).rejects.toThrow();
+  expect(asked[0]).toMatch(first);
+});
