@@ -144,6 +144,7 @@ export function compose({ facts, draft, plan, need, problems, probe, trial }: Ju
     suggestion: plan
       ? suggest({ gpu: need, contextLength, fileBytes, givenBytes: trial?.givenBytes, decodeTokensPerSecond, acceptedContext })
       : null,
+    streamed: null,
     probe: probe ?? null,
   };
 }

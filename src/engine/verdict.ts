@@ -77,6 +77,22 @@ export interface MemoryTrial {
   readonly givenBytes: number;
 }
 
+/** How a model that does not fit whole would run with weights streamed from this device's storage. */
+export interface StreamedEstimate {
+  /** What to give as `memoryBudget`: most of the memory that there is. */
+  readonly memoryBudget: number;
+  /** Least budget with which it runs at all. */
+  readonly leastBytes: number;
+  readonly residentLayers: number;
+  readonly streamedLayers: number;
+  /** Weight bytes that are read for each token, and for each chunk of a prompt. */
+  readonly bytesPerToken: number;
+  readonly decodeTokensPerSecond: number;
+  readonly prefillTokensPerSecond: number;
+  /** Storage for the repacked copy of the layers, beside the model's own. */
+  readonly imageBytes: number;
+}
+
 /** What a model takes and gives on this machine, from its header alone. */
 export interface Estimate {
   readonly name: string;
@@ -117,6 +133,8 @@ export interface Estimate {
     readonly contextLength?: number;
     readonly fileBytes?: number;
   } | null;
+  /** Null when it fits whole, when it would not run streamed either, and where nothing could be measured. */
+  readonly streamed: StreamedEstimate | null;
   /** What the speeds rest on; null where there is no GPU or nothing to run on it. */
   readonly probe: AdapterProbe | null;
 }
