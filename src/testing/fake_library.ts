@@ -122,6 +122,7 @@ export function fakeEstimate(part: Partial<Estimate> = {}): Estimate {
     storage: { neededBytes: 386.4e6, availableBytes: 8.4e10, persisted: false, storedBytes: 0 },
     problems: [],
     suggestion: null,
+    streamed: null,
     probe: fakeProbe,
     ...part,
   };
