@@ -23,6 +23,12 @@ describe("engine options", () => {
     ["contextLength", 1.5],
     ["contextLength", Number.NaN],
     ["contextLength", "4096"],
+    ["memoryBudget", 0],
+    ["memoryBudget", -1],
+    ["memoryBudget", 1.5],
+    ["memoryBudget", Number.NaN],
+    ["memoryBudget", Infinity],
+    ["memoryBudget", "1GB"],
     ["activations", "f64"],
     ["deviceClass", "tpu"],
     ["tuning", true],
@@ -63,7 +69,7 @@ describe("engine options", () => {
   });
   test.each([
     ["", "fast", "an object of fields"],
-    [".speed", { speed: 1 }, "the fields are fusion, sampler, tokensInFlight, chunkTokens, frameBudgetMs"],
+    [".speed", { speed: 1 }, "the fields are fusion, sampler, tokensInFlight, chunkTokens, frameBudgetMs, residentLayers, prefetchLayers"],
     [".fusion", { fusion: "on" }, '"auto", "off" or a list of qkv,'],
     [".fusion", { fusion: null }, '"auto", "off" or a list'],
     [".fusion[1]", { fusion: ["norm", "rope"] }, "one of qkv, gate_up,"],
@@ -80,6 +86,12 @@ describe("engine options", () => {
     [".frameBudgetMs", { frameBudgetMs: -1 }, "a number from 0 to 1000"],
     [".frameBudgetMs", { frameBudgetMs: Number.NaN }, "a number from 0 to 1000"],
     [".frameBudgetMs", { frameBudgetMs: Infinity }, "a number from 0 to 1000"],
+    [".residentLayers", { residentLayers: -1 }, "an integer from 0 to 1024"],
+    [".residentLayers", { residentLayers: 1025 }, "an integer from 0 to 1024"],
+    [".residentLayers", { residentLayers: 0.5 }, "an integer from 0 to 1024"],
+    [".prefetchLayers", { prefetchLayers: 0 }, "a number from 0.1 to 8"],
+    [".prefetchLayers", { prefetchLayers: 9 }, "a number from 0.1 to 8"],
+    [".prefetchLayers", { prefetchLayers: Number.NaN }, "a number from 0.1 to 8"],
   ])("execution%s refuses %o and names field and range", (path, execution, range) => {
     const error = refusal(() => check({ execution }));
     expect(error.code).toBe("REQUEST.execution");
@@ -95,6 +107,12 @@ describe("engine options", () => {
       model: "a.gguf",
       execution: { fusion: "off" },
     });
+  });
+  test("a memory budget and the knobs of streaming pass, for an estimate too", () => {
+    const options = { model: "a.gguf", memoryBudget: 1, execution: { residentLayers: 0, prefetchLayers: 0.1 } };
+    expect(check(options)).toEqual(options);
+    expect(checkEstimateOptions({ ...options, memoryBudget: 2 ** 35 })).toEqual({ ...options, memoryBudget: 2 ** 35 });
+    expect(check({ execution: { residentLayers: 1024, prefetchLayers: 8 } })).toBeDefined();
   });
   test("no options at all", () => {
     expect(refusal(() => checkEngineOptions(undefined as never)).code).toBe("REQUEST.request");
@@ -130,6 +148,7 @@ describe("options of estimate and probe", () => {
     ["probe", 5],
     ["model", 5],
     ["onProgress", (): void => undefined],
+    ["memoryBudget", 0],
     ["store", { mode: "never" }],
     ["quantize", 8],
     ["checkWeights", true],

@@ -10,6 +10,7 @@ const OPTION_NAMES = [
   "model",
   "worker",
   "contextLength",
+  "memoryBudget",
   "onProgress",
   "signal",
   "gpu",
@@ -28,6 +29,7 @@ const ESTIMATE_NAMES = [
   "model",
   "worker",
   "contextLength",
+  "memoryBudget",
   "signal",
   "gpu",
   "activations",
@@ -41,7 +43,11 @@ const ESTIMATE_NAMES = [
 
 const MAX_FILES = 1024;
 
-const MAX_CONTEXT = 1 << 24;
+/** Options that count something. */
+const MOST = [
+  ["contextLength", 1 << 24],
+  ["memoryBudget", Number.MAX_SAFE_INTEGER],
+] as const;
 const MAX_ADDRESS_LENGTH = 1 << 16;
 
 /** An address, a file or bytes; of a split model a list of them. */
@@ -142,8 +148,9 @@ function checkModelOptions(fields: Fields): void {
       fields.get("model"),
     );
   }
-  if (fields.get("contextLength") !== undefined)
-    checkNumber(fields.get("contextLength"), "contextLength", { min: 1, max: MAX_CONTEXT, integer: true });
+  for (const [name, max] of MOST) {
+    if (fields.get(name) !== undefined) checkNumber(fields.get(name), name, { min: 1, max, integer: true });
+  }
   if (fields.get("hub") !== undefined) checkHub(fields.get("hub"));
   if (fields.get("store") !== undefined) checkStore(fields.get("store"));
   checkChoice(fields, "quantize", ["q8_0", "q4_0", "q4_k"]);

@@ -16,6 +16,12 @@ export interface EngineOptions {
   readonly worker?: boolean;
   /** Most tokens of prompt and answer together; default min(the model's, 4096). */
   readonly contextLength?: number;
+  /**
+   * Most bytes of GPU memory, keys and values of the whole context included. A model that needs more is streamed: its layers are stored once more
+   * in the form that the GPU has them, and those that do not fit are read again for every token. Less than what works at all is refused with
+   * GPU.budget, which says the least. Left out, nothing is streamed.
+   */
+  readonly memoryBudget?: number;
   readonly onProgress?: (progress: LoadProgress) => void;
   /** Aborts the load. */
   readonly signal?: AbortSignal;
@@ -50,7 +56,7 @@ export interface EngineOptions {
 /** Options of `estimate`. */
 export interface EstimateOptions extends Pick<
   EngineOptions,
-  "model" | "contextLength" | "activations" | "deviceClass" | "hub" | "gpu" | "store" | "signal" | "quantize" | "execution"
+  "model" | "contextLength" | "memoryBudget" | "activations" | "deviceClass" | "hub" | "gpu" | "store" | "signal" | "quantize" | "execution"
 > {
   /** A probe of before, to skip measuring. */
   readonly probe?: AdapterProbe;

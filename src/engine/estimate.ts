@@ -20,6 +20,8 @@ import type { AdapterProbe, Estimate, GpuNeed, MemoryTrial } from "./verdict.ts"
 
 export interface EstimateSessionOptions extends FactsOptions {
   readonly contextLength?: number | undefined;
+  /** The verdict is for that many bytes of GPU memory, should there be as much. */
+  readonly memoryBudget?: number | undefined;
   readonly activations?: "f32" | "f16" | "int8" | undefined;
   readonly deviceClass?: "gpu" | "cpu" | undefined;
   /** As for the load: which calls are joined tells what activations take. */

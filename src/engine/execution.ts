@@ -21,6 +21,10 @@ export interface ExecutionOptions {
   readonly frameBudgetMs?: number | undefined;
   /** Where tokens are chosen (default `gpu`); `cpu` reads all logits of each token back. The same seed gives the same text in both. */
   readonly sampler?: "gpu" | "cpu" | undefined;
+  /** Of a streamed model: layers that stay on the GPU, as far as the memory budget has room for them; left out, chosen by measurement. */
+  readonly residentLayers?: number | undefined;
+  /** Of a streamed model: layers read ahead of what the GPU computes, 0.1 to 8; left out, chosen by measurement. */
+  readonly prefetchLayers?: number | undefined;
 }
 
 /** The numbers of `ExecutionOptions`: both ends belong to a range. */
@@ -28,4 +32,6 @@ export const executionRanges = {
   tokensInFlight: { min: 1, max: 32, integer: true },
   chunkTokens: { min: 1, max: 256, integer: true },
   frameBudgetMs: { min: 0, max: 1000, integer: false },
+  residentLayers: { min: 0, max: 1024, integer: true },
+  prefetchLayers: { min: 0.1, max: 8, integer: false },
 } as const;

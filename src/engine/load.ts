@@ -28,6 +28,8 @@ import { holdStored, type LoadStorage, openLoadStorage, sessionStorage } from ".
 export interface LoadSessionOptions {
   readonly model: ModelLocation;
   readonly contextLength?: number | undefined;
+  /** Most bytes of GPU memory; a model that needs more is streamed. */
+  readonly memoryBudget?: number | undefined;
   readonly activations?: "f32" | "f16" | "int8" | undefined;
   readonly deviceClass?: "gpu" | "cpu" | undefined;
   readonly hub?: HubOptions | undefined;
