@@ -1,0 +1,127 @@
+// A store as slow as its test says, that fails when told to: for what is read again and again while a model runs. Counts what it gave.
+
+import type { ChunkStore } from "../store/chunk_store.ts";
+import { createModelStore, type ModelStoreParts } from "../store/create_model_store.ts";
+import { openLocks } from "../store/locks.ts";
+import { memoryStore } from "../store/memory.ts";
+import type { ModelStore } from "../store/model_store.ts";
+import { createProcessLocks } from "../store/process_locks.ts";
+import type { StoreHalves } from "./faulty_store.ts";
+
+/** A read, before it is carried out. */
+export interface DiskRead {
+  /** From 1. */
+  readonly number: number;
+  readonly file: string;
+  readonly index: number;
+}
+
+export type DiskTrouble =
+  /** The chunk is not there. */
+  | "missing"
+  /** One bit of it is another. */
+  | "flipped"
+  /** No answer comes, ever. */
+  | "silent"
+  /** The store fails with this. */
+  | Error;
+
+/** What a throttled store's reads are like. A test may change both while the store is used. */
+export interface Disk {
+  /** Of reads, all together; undefined: as fast as the store underneath. */
+  bytesPerSecond: number | undefined;
+  trouble: ((read: DiskRead) => DiskTrouble | undefined) | undefined;
+}
+
+export interface DiskCounts {
+  readonly reads: number;
+  readonly bytesRead: number;
+  readonly puts: number;
+  readonly bytesPut: number;
+}
+
+/**
+ * What a pause may save up: a reader whose timer wakes late loses nothing, and over any time t no more than rate * (t + slack) comes, of
+ * which a few seconds make nothing.
+ */
+const slackMs = 8;
+
+/** A token bucket by time. @returns a function that waits until a read of that many bytes, begun now, would be done */
+function createPace(disk: Disk): (bytes: number) => () => Promise<void> {
+  let freeAt = 0;
+  return (bytes) => {
+    const { bytesPerSecond } = disk;
+    if (bytesPerSecond === undefined) return () => Promise.resolve();
+    freeAt = Math.max(freeAt, performance.now() - slackMs) + (bytes * 1000) / bytesPerSecond;
+    const due = freeAt;
+    return async () => {
+      for (let left = due - performance.now(); left > 0; left = due - performance.now()) {
+        await new Promise((resolve) => void setTimeout(resolve, left));
+      }
+    };
+  };
+}
+
+export interface ThrottledStore {
+  readonly store: ModelStore;
+  readonly disk: Disk;
+  /** So far. */
+  readonly counts: () => DiskCounts;
+  /** Forgets everything that is stored while the store stays open, as when a person clears a site's data. */
+  readonly clear: () => Promise<void>;
+}
+
+/** @param halves  the store underneath; a new one in memory unless given */
+export function openThrottledStore(
+  disk: Partial<Disk> = {},
+  halves: StoreHalves = memoryStore(),
+  more: Partial<ModelStoreParts> = {},
+): ThrottledStore {
+  const counted = { reads: 0, bytesRead: 0, puts: 0, bytesPut: 0 };
+  const shared: Disk = { bytesPerSecond: undefined, trouble: undefined, ...disk };
+  const store = createModelStore({
+    keyValue: halves.keyValue,
+    tiers: [throttledChunks(halves.chunks, shared, counted)],
+    locks: openLocks("throttled", createProcessLocks()),
+    news: { tell: () => undefined, listen: () => () => undefined, close: () => undefined },
+    space: async () => ({ usedBytes: null, availableBytes: null, persisted: false }),
+    persist: async () => false,
+    ...more,
+  });
+  const clear = async (): Promise<void> => {
+    await halves.keyValue.delete(await halves.keyValue.keys(""));
+    for (const file of await halves.chunks.files()) await halves.chunks.delete(file);
+  };
+  return { store, disk: shared, counts: () => ({ ...counted }), clear };
+}
+
+type Counted = { -readonly [K in keyof DiskCounts]: DiskCounts[K] };
+
+/** Writes are neither slowed nor spoiled. */
+function throttledChunks(inner: ChunkStore, disk: Disk, counted: Counted): ChunkStore {
+  const take = createPace(disk);
+  return {
+    tier: inner.tier,
+    put: async (...put) => {
+      await inner.put(...put);
+      counted.puts++;
+      counted.bytesPut += put[2].length;
+    },
+    read: async (...read) => {
+      const [file, index, length] = read;
+      counted.reads++;
+      const trouble = disk.trouble?.({ number: counted.reads, file, index });
+      if (trouble === "silent") return new Promise(() => undefined);
+      if (trouble instanceof Error) throw trouble;
+      const done = take(length);
+      const bytes = trouble === "missing" ? undefined : await inner.read(...read);
+      await done();
+      counted.bytesRead += bytes?.length ?? 0;
+      if (trouble === "flipped" && bytes !== undefined) bytes[bytes.length >> 1] ^= 0x10;
+      return bytes;
+    },
+    delete: (file) => inner.delete(file),
+    files: () => inner.files(),
+    close: () => inner.close(),
+  };
+}
