@@ -1,4 +1,4 @@
-// y = f(gate) * up with f = silu or gelu. y [rows, STRIDE] in vec4; f(0) = 0, so padding stays zero.
+// y = f(gate) * up with f from parts/activation. y [rows, STRIDE] in vec4; f(0) = 0, so padding stays zero.
 // Grid and workgroup memory: as in parts/rows. Consts: STRIDE (vec4 per row). Parts: rows, activation, gated.
 // Paper: arXiv:2002.05202.
 

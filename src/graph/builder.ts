@@ -2,6 +2,7 @@
 // value named. Shape errors here mean a file whose tensors disagree with its config, so they are typed MODEL errors.
 
 import { assert, ShaderloomError } from "../base/errors.ts";
+import type { Activation } from "../kernels/activation.ts";
 import type { Graph, Node, Pairing, Table, Value, Weight } from "./ir.ts";
 
 /** Looks up tensors by name without `.weight`; `fallback` serves tied tensors. */
@@ -101,7 +102,7 @@ export class GraphBuilder {
   }
 
   /** activation(gate) * up. */
-  glu(gate: Value, up: Value, activation: "silu" | "gelu"): Value {
+  glu(gate: Value, up: Value, activation: Activation): Value {
     assert(gate.cols === up.cols, "gate and up differ in width");
     const output = this.#value(`${gate.name}_glu`, gate.rows, gate.cols);
     this.#nodes.push({ op: "glu", gate, up, activation, output });

@@ -4,6 +4,8 @@
 import type { Activation } from "../kernels/activation.ts";
 import type { RangesAttributes } from "../kernels/matrix.ts";
 
+export type { Activation };
+
 /** A tensor that flows between nodes: `[rows or output rows, cols]`. `name` is what a mismatch is reported by. */
 export interface Value {
   readonly id: number;

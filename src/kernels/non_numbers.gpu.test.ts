@@ -57,8 +57,6 @@ function declare(device: GPUDevice, caps: Caps, how: Pick<KernelTarget, "deviceC
     return;
   }
   passes(add, { cols: 33 }, ["input0", "input1"]);
-  passes(glu, { cols: 33, activation: "silu" }, ["input0", "input1"]);
-  passes(glu, { cols: 33, activation: "gelu" }, ["input0", "input1"]);
   passes(rmsNorm, { cols: 36, groups: 1, eps: 1e-6 }, ["input0"]);
   passes(rope, { heads: 2, headDim: 8, rotaryDim: 8, pairing: "half", maxPositions: 64 }, ["input0"]);
   const kv = { pageTokens: 32, numKvHeads: 1, headDim: 8, type: "f32", maxPages: 2 } as const;
@@ -73,7 +71,8 @@ function declare(device: GPUDevice, caps: Caps, how: Pick<KernelTarget, "deviceC
   for (const format of [f32, f16, bf16]) passes(linear, { ...product, format }, ["input0"]);
   passes(linear, { ...product, format: f32 }, ["weight0"]);
   passes(linear, { ...product, format: f32, residual: true }, ["input0", "input1"]);
-  for (const activation of ["silu", "gelu"] as const) {
+  for (const activation of ["silu", "gelu", "relu"] as const) {
+    passes(glu, { cols: 33, activation }, ["input0", "input1"]);
     passes(linear, { ...product, format: f32, pair: { activation, start: 24 } }, ["input0", "weight0"]);
   }
   if (how.deviceClass === "gpu") passes(linear, { ...product, format: f32, norm: { eps: 1e-6 } }, ["input0", "vector0"]);

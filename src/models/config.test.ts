@@ -91,6 +91,24 @@ describe("RoPE scaling", () => {
   });
 });
 
+function activationOf(name?: MetaValue): string {
+  return readConfig(metadata({ "llama.hidden_activation": name }), "llama", 512).activation;
+}
+
+describe("what gates feed-forward blocks", () => {
+  test("SiLU unless the file says ReLU", () => {
+    expect([activationOf(), activationOf("silu"), activationOf("relu")]).toEqual(["silu", "silu", "relu"]);
+  });
+
+  test("what is not known is refused by name, never ignored", () => {
+    for (const name of ["gelu", "relu2", "toString"]) {
+      expect(() => activationOf(name)).toThrow(
+        expect.objectContaining({ code: "UNSUPPORTED.config", message: expect.stringContaining(`"${name}"`) }),
+      );
+    }
+  });
+});
+
 test("architectures are found by name, others refused with the list", () => {
   for (const architecture of architectures) expect(architectureOf(architecture.name)).toBe(architecture);
   for (const name of ["mamba", undefined, 7, "__proto__"]) {

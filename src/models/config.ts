@@ -4,6 +4,7 @@
 import { ShaderloomError } from "../base/errors.ts";
 import { mostTokens } from "../base/layout.ts";
 import type { Metadata } from "../base/metadata.ts";
+import type { Activation } from "../graph/ir.ts";
 import type { RopeScaling } from "./rope_table.ts";
 
 /** Sizes and constants of a decoder-only transformer. */
@@ -24,6 +25,8 @@ export interface ModelConfig {
   /** Leading dimensions of each head that are rotated. */
   readonly rotaryDim: number;
   readonly ropeScaling: RopeScaling | undefined;
+  /** What gates the feed-forward blocks: ReLU in models retrained for sparse activations (arXiv:2310.04564). */
+  readonly activation: Activation;
 }
 
 /** Typed access to `<architecture>.*` keys. */
@@ -107,9 +110,19 @@ export function readConfig(metadata: Metadata, architecture: string, vocabSize: 
     ropeTheta: read.number("rope.freq_base", 10000),
     rotaryDim: read.integer("rope.dimension_count", headDim),
     ropeScaling: readScaling(read, architecture),
+    activation: readActivation(read),
   };
   check(config, read.integer("attention.value_length", headDim));
   return config;
+}
+
+/** `hidden_activation` of GGUF, which llama files lack; and Hugging Face's names. Squares (relu2) are beyond half precision. */
+function readActivation(read: MetadataReader): Activation {
+  const name = read.text("hidden_activation") ?? "silu";
+  if (name === "relu") return name;
+  if (name === "silu" || name === "swish") return "silu";
+  const message = `Feed-forward blocks with "${name.slice(0, 60)}" are not supported. Use a model with SiLU or ReLU.`;
+  throw new ShaderloomError("UNSUPPORTED.config", message, { detail: { key: "hidden_activation" } });
 }
 
 function check(config: ModelConfig, valueLength: number): void {

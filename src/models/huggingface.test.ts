@@ -39,6 +39,15 @@ describe("config.json", () => {
     expect((await fromHuggingFace(config)).metadata(config).get("general.architecture")).toBe(architecture);
   });
 
+  test.each([
+    ["silu", "silu"],
+    ["swish", "silu"],
+    ["relu", "relu"],
+    [undefined, "silu"],
+  ])("feed-forward blocks with %s", async (name, activation) => {
+    expect((await read({ hidden_act: name })).activation).toBe(activation);
+  });
+
   test("the model type where no class is named", async () => {
     const config = asConfig({ ...tinyConfig, architectures: undefined, model_type: "qwen3" });
     expect((await fromHuggingFace(config)).metadata(config).get("general.architecture")).toBe("qwen3");
@@ -77,6 +86,9 @@ describe("what would change the forward pass is refused", () => {
     ["a class that is a prototype's", { architectures: ["constructor"] }, "UNSUPPORTED.architecture"],
     ["nothing that names it", { architectures: undefined, model_type: undefined }, "UNSUPPORTED.architecture"],
     ["another activation", { hidden_act: "gelu" }, "UNSUPPORTED.config"],
+    ["ReLU with a threshold of its own", { hidden_act: "fatrelu", hidden_act_param: 0.01 }, "UNSUPPORTED.config"],
+    ["squares of ReLU", { hidden_act: "relu2" }, "UNSUPPORTED.config"],
+    ["an activation that is a list", { hidden_act: ["relu"] }, "UNSUPPORTED.config"],
     ["a sliding window", { sliding_window: 64 }, "UNSUPPORTED.config"],
     ["layers that slide", { layer_types: ["full_attention", "sliding_attention"] }, "UNSUPPORTED.config"],
     ["weights of GPTQ", { quantization_config: { quant_method: "gptq", bits: 4 } }, "UNSUPPORTED.config"],

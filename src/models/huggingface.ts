@@ -80,6 +80,7 @@ function decoderMetadata(config: HuggingFaceConfig, architecture: string): Map<s
   put("attention.head_count", config["num_attention_heads"]);
   put("attention.head_count_kv", config["num_key_value_heads"]);
   put("attention.layer_norm_rms_epsilon", config["rms_norm_eps"]);
+  put("hidden_activation", config["hidden_act"]);
   const headDim = headDimOf(config);
   put("attention.key_length", headDim);
   put("attention.value_length", headDim);
@@ -105,7 +106,7 @@ function refuse(key: string, value: unknown): never {
 /** Settings that would change the forward pass. */
 function checkPlain(config: HuggingFaceConfig): void {
   const activation = config["hidden_act"] ?? "silu";
-  if (activation !== "silu" && activation !== "swish") refuse("hidden_act", activation);
+  if (!["silu", "swish", "relu"].some((known) => known === activation)) refuse("hidden_act", activation);
   const window = config["sliding_window"] ?? null;
   const used = window !== null && config["use_sliding_window"] !== false;
   const cuts =

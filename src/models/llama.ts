@@ -30,7 +30,7 @@ export const llama: Architecture = {
       const k = g.rope(g.heads(g.linear(h, l("attn_k"), l.bias("attn_k")), c.numKvHeads), rotary);
       const v = g.linear(h, l("attn_v"), l.bias("attn_v"));
       x = g.add(x, g.linear(g.attention(q, k, v, { layer: l.index }), l("attn_output"), l.bias("attn_output")));
-      x = g.add(x, gatedMlp(g, g.rmsNorm(x, l("ffn_norm"), c.normEps), l));
+      x = g.add(x, gatedMlp(g, g.rmsNorm(x, l("ffn_norm"), c.normEps), l, c.activation));
     }
     return g.linear(g.rmsNorm(g.outputRows(x), w("output_norm"), c.normEps), w("output", "token_embd"));
   },

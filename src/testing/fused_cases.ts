@@ -25,7 +25,17 @@ export interface FusedCase {
 const formats: readonly WeightFormat[] = [q4_0, q8_0, q4_k, iq2_s, iq4_nl, f16, f32];
 
 /** What products take along. */
-const extras = ["norm", "silu", "gelu", "norm and silu", "ranges", "residual", "ranges and residual", "norm, gelu and residual"] as const;
+const extras = [
+  "norm",
+  "silu",
+  "gelu",
+  "norm and silu",
+  "ranges",
+  "residual",
+  "ranges and residual",
+  "norm, gelu and residual",
+  "relu",
+] as const;
 
 /** How far a row is: in the first range, in all of them, and where ranges have grown beyond splits * splitTokens, so that fewer hold it. */
 const pasts = [5, 100, 121] as const;
@@ -64,7 +74,7 @@ function attributesOf({
   const joins = extra.includes("ranges");
   const k = inputsOf(format, joins);
   const headDim = headDimOf(k, bias);
-  const activation = extra.includes("silu") ? ("silu" as const) : extra.includes("gelu") ? ("gelu" as const) : undefined;
+  const activation = (["silu", "gelu", "relu"] as const).find((name) => extra.includes(name));
   // A column before the product's and some behind it belong to others.
   const [outStart, outCols] = past === pasts[1] ? [8, n + 21] : [0, n];
   return {

@@ -53,6 +53,7 @@ const fusedCases: readonly KernelCase<LinearAttributes>[] = [
   productCase(q4_0, [1, 33, 96], { norm: { eps: 1e-6 }, bias: true }),
   productCase(q8_0, [8, 172, 96], { pair: { activation: "silu", start: 176 } }),
   productCase(q8_0, [1, 7, 96], { pair: { activation: "gelu", start: 8 }, norm: { eps: 1e-6 } }),
+  productCase(q4_0, [1, 33, 96], { pair: { activation: "relu", start: 40 } }),
   {
     ...productCase(q8_0, [1, 33, 96], { merge: { numHeads: 3, headDim: 32, splits: 4, splitTokens: 16 }, residual: true }),
     pastTokens: 65,

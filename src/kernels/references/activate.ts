@@ -10,6 +10,12 @@ function gelu(x: number): number {
   return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
 }
 
+function relu(x: number): number {
+  return x > 0 || Number.isNaN(x) ? x : 0;
+}
+
+const functions: Readonly<Record<Activation, (x: number) => number>> = { silu, gelu, relu };
+
 export function activate(activation: Activation, x: number): number {
-  return activation === "silu" ? silu(x) : gelu(x);
+  return functions[activation](x);
 }
