@@ -11,7 +11,7 @@ import { type Tokenizer, tokenizerFromGguf, tokenizerFromJson } from "../text/to
 import { assertSupported, forgetVocabulary } from "../weights/gguf/gguf.ts";
 import type { OpenShard } from "../weights/gguf/split.ts";
 import type { QuantizeType } from "../weights/quantize_rule.ts";
-import { DownloadPool, openSource } from "../weights/source.ts";
+import { openSource } from "../weights/source.ts";
 import type { HubOptions, ModelLocation } from "../weights/source.ts";
 import type { ExecutionOptions } from "./execution.ts";
 import { buildModel, checkVocabulary, type LoadedModel } from "./model.ts";
@@ -153,13 +153,13 @@ async function openFiles({ model, hub, sha256, store = {}, quantize }: LoadSessi
   const { mode = "use", onFull = "memory", evict = false } = store;
   const { models, diagnostics } = storage;
   const use = models && { models, mode: mode === "refresh" ? mode : ("use" as const), onFull, evict };
-  const pool = new DownloadPool();
+  const shared = {};
   const open: OpenShard = async (location, { index, first, weightFile = index }) => {
     const promised = [sha256].flat()[weightFile ?? Infinity];
     const source = await openSource(location, {
       signal,
       diagnostics,
-      pool,
+      shared,
       file: index,
       onNews: (news) => report.waiting(news),
       ...(hub ? { hub } : {}),

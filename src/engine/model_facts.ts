@@ -4,7 +4,7 @@
 import { asShaderloomError } from "../base/errors.ts";
 import type { OpenShard } from "../weights/gguf/split.ts";
 import type { QuantizeType } from "../weights/quantize_rule.ts";
-import { type ByteSource, DownloadPool, type HubOptions, type ModelLocation, openSource } from "../weights/source.ts";
+import { type ByteSource, type HubOptions, type ModelLocation, openSource } from "../weights/source.ts";
 import type { ModelHeader } from "../weights/tensor_info.ts";
 import { openModel } from "./model_files.ts";
 import type { OpenedModel } from "./opened_model.ts";
@@ -57,13 +57,13 @@ async function factsWith(options: FactsOptions, storage: LoadStorage): Promise<M
 /** The header of the model; a store that cannot be asked keeps nobody from it. */
 async function peek({ model, hub, store = {}, signal, quantize }: FactsOptions, storage: LoadStorage): Promise<OpenedModel> {
   const { models, diagnostics } = storage;
-  const pool = new DownloadPool();
+  const shared = {};
   const mode = store.mode === "refresh" ? store.mode : ("use" as const);
   const opener = (use: Parameters<typeof openSource>[1]): OpenShard => {
     return (location, { index, first }) =>
       openSource(location, {
         peek: true,
-        pool,
+        shared,
         diagnostics,
         file: index,
         ...(hub ? { hub } : {}),

@@ -52,7 +52,7 @@ export async function startCase(bytes: number = caseBytes, seed = 1): Promise<Do
         backOffMs: 1,
         stallMs: 300,
         retries: 3,
-        pool: new DownloadPool({ chunkBytes: caseChunk }),
+        shared: { pool: new DownloadPool({ chunkBytes: caseChunk }) },
         ...options,
         ...(store === undefined ? {} : { store: { models: store, ...options.store } }),
       }),

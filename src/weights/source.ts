@@ -1,6 +1,6 @@
 // Picks the ByteSource for whatever a file was given as: an address, a hub path, a stored model, a File, a Blob or bytes.
 
-import { ShaderloomError, throwIfAborted } from "../base/errors.ts";
+import { throwIfAborted } from "../base/errors.ts";
 import { noDiagnostics } from "../store/diagnostics.ts";
 import type { StoreDiagnostics } from "../store/diagnostics.ts";
 import type { DownloadNews } from "../store/model_store.ts";
@@ -9,14 +9,12 @@ import { bytesSource } from "./byte_source.ts";
 import type { ByteSource } from "./byte_source.ts";
 import type { RemoteOptions } from "./download/open.ts";
 import type { StoreUse } from "./download/place.ts";
-import { DownloadPool } from "./download/pool.ts";
+import type { DownloadPool } from "./download/pool.ts";
 import type { HttpOptions } from "./http/context.ts";
-import { hubHeaders, isHubPath, resolveHubPath } from "./http/hub.ts";
 import type { HubOptions } from "./http/hub.ts";
 
 export type { ByteSource } from "./byte_source.ts";
 export type { StoreUse } from "./download/place.ts";
-export { DownloadPool } from "./download/pool.ts";
 export type { HubOptions } from "./http/hub.ts";
 
 /** What a file can be given as. Strings are addresses (relative ones against the page or worker), `hf:` paths or `stored:` ids. */
@@ -39,8 +37,8 @@ export interface OpenSourceOptions extends Omit<HttpOptions, "headers"> {
   readonly model?: string;
   /** Which of the model's files, where the location is a stored model; 0. */
   readonly file?: number;
-  /** Memory and connections, shared by the files of one load. */
-  readonly pool?: DownloadPool;
+  /** What the files of one load share: memory and connections. Filled with the first file that is not at hand. */
+  readonly shared?: { pool?: DownloadPool };
   /** For a look at the header: nothing is written, locked or waited for. */
   readonly peek?: boolean;
 }
@@ -55,17 +53,16 @@ const storedScheme = "stored:";
  */
 export async function openSource(location: FileLocation, options: OpenSourceOptions = {}): Promise<ByteSource> {
   throwIfAborted(options.signal);
-  const { sha256, hub, store, pool = new DownloadPool(), diagnostics = noDiagnostics() } = options;
+  const { sha256, store, diagnostics = noDiagnostics() } = options;
   if (sha256 !== undefined) (await import("./download/whole_hash.ts")).assertHash(sha256);
   if (location instanceof Blob) return checked(openBlobSource(location), sha256);
   if (location instanceof ArrayBuffer) return checked(bytesSource(new Uint8Array(location)), sha256);
   if (location instanceof Uint8Array) return checked(bytesSource(location), sha256);
-  const remote: RemoteOptions = { ...options, pool, diagnostics };
+  const remote: Remote = { ...options, diagnostics };
   if (typeof location === "string" && location.startsWith(storedScheme)) {
     return openInStore(location.slice(storedScheme.length), options, remote);
   }
-  const url = typeof location === "string" && isHubPath(location) ? resolveHubPath(location, hub) : parseAddress(location);
-  return openAddress(url, options.peek === true, { ...remote, store });
+  return openAddress(location, options.peek === true, { ...remote, store });
 }
 
 /** With a `finish` that compares all of it with what was promised. */
@@ -73,9 +70,14 @@ async function checked(source: ByteSource, sha256: string | undefined): Promise<
   return sha256 === undefined ? source : (await import("./download/whole_hash.ts")).checkedSource(source, sha256);
 }
 
-async function openAddress(url: URL, peek: boolean, remote: RemoteOptions): Promise<ByteSource> {
+/** Options of a remote file, whose pool may be yet to come. */
+type Remote = Omit<RemoteOptions, "pool"> & Pick<OpenSourceOptions, "shared">;
+
+async function openAddress(location: string | URL, peek: boolean, { shared = {}, ...options }: Remote): Promise<ByteSource> {
   // A chunk of its own: files at hand need none of it.
-  const { openHttpSource, openRemote, openStoredPart } = await import("./remote.ts");
+  const { DownloadPool, hubHeaders, openHttpSource, openRemote, openStoredPart, resolveLocation } = await import("./remote.ts");
+  const url = resolveLocation(location, options.hub);
+  const remote: RemoteOptions = { ...options, pool: (shared.pool ??= new DownloadPool()) };
   if (!peek) return openRemote(url, remote);
   const stored = remote.store === undefined ? undefined : await openStoredPart(url, remote, remote.store);
   if (stored !== undefined) return stored;
@@ -86,7 +88,7 @@ async function openAddress(url: URL, peek: boolean, remote: RemoteOptions): Prom
   return openHttpSource(url, { ...remote, onNetworkBytes, headers: hubHeaders(url, hub) });
 }
 
-async function openInStore(id: string, options: OpenSourceOptions, remote: RemoteOptions): Promise<ByteSource> {
+async function openInStore(id: string, options: OpenSourceOptions, remote: Remote): Promise<ByteSource> {
   const { store, file = 0, peek = false, sha256 } = options;
   const { openStored } = await import("./stored_source.ts");
   return openStored(id, {
@@ -97,23 +99,4 @@ async function openInStore(id: string, options: OpenSourceOptions, remote: Remot
     openAddress: (url, own) => openAddress(url, peek, { ...remote, store: store && { ...store, mode: "use" }, id: own }),
     checked: (source) => checked(source, sha256),
   });
-}
-
-function parseAddress(location: string | URL): URL {
-  const base = "location" in globalThis ? globalThis.location.href : undefined;
-  // An address in a message loses its query, which may be a signature.
-  const shown = JSON.stringify(
-    String(location)
-      .split(/[?#]/)[0]
-      .replace(/\/\/[^/]*@/, "//"),
-  );
-  if (!URL.canParse(location, base)) throw badLocation(`${shown} is no address`);
-  const url = new URL(location, base);
-  if (!["http:", "https:", "blob:", "data:"].includes(url.protocol)) throw badLocation(`${shown} is not an http(s) address`);
-  if (url.username !== "" || url.password !== "") throw badLocation("An address with a user name or password in it cannot be fetched");
-  return url;
-}
-
-function badLocation(problem: string): ShaderloomError {
-  return new ShaderloomError("SOURCE.location", `${problem}. Give a full https address, an hf: path, or pick a local file.`);
 }

@@ -85,7 +85,7 @@ describe("a first load", () => {
 
   test("what is expected comes first, in its order, several chunks to a request, and the rest last", async () => {
     const pool = new DownloadPool({ chunkBytes: caseChunk, requests: 1 });
-    const source = await here.open(here.visit(), { pool });
+    const source = await here.open(here.visit(), { shared: { pool } });
     source.expect?.([6, 7, 2, 0].map((index) => ({ offset: index * caseChunk + 7, length: 100 })));
     await source.finish?.();
     const starts = here.server.requests.slice(1).map((request) => request.range);
@@ -131,7 +131,7 @@ describe("a first load", () => {
 
 describe("a load that was interrupted", () => {
   test.each(all.slice(0, -1))("row 45: after chunk %i no complete chunk is fetched again", async (last) => {
-    const first = await here.open(here.visit(), { pool: new DownloadPool({ chunkBytes: caseChunk, requests: 1 }) });
+    const first = await here.open(here.visit(), { shared: { pool: new DownloadPool({ chunkBytes: caseChunk, requests: 1 }) } });
     for (let index = 0; index <= last; index++) await first.read(index * caseChunk, caseChunk);
     await expect.poll(() => first.stored?.storedBytes()).toBe((last + 1) * caseChunk);
     await here.leave(first);

@@ -100,7 +100,7 @@ describe("mended without anybody noticing", () => {
       return response;
     };
     const pool = new DownloadPool({ chunkBytes: caseChunk, requests: 4 });
-    const source = await here.open(here.visit(), { pool, fetch: counted });
+    const source = await here.open(here.visit(), { shared: { pool }, fetch: counted });
     const rate: Fault = { kind: "status", status: 429, headers: { "retry-after": "0" } };
     here.server.faults.push(rate, rate);
     await source.finish?.();

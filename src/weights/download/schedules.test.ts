@@ -144,7 +144,7 @@ async function visit(schedule: Schedule): Promise<void> {
     signal: hasty,
     stallMs: 60,
     retries: 2,
-    pool: new DownloadPool({ chunkBytes: caseChunk, requests: 1 + rng.below(5), buffers: 3 + rng.below(8) }),
+    shared: { pool: new DownloadPool({ chunkBytes: caseChunk, requests: 1 + rng.below(5), buffers: 3 + rng.below(8) }) },
     store: { models, mode, evict: chance(rng, 0.2), onFull: chance(rng, 0.2) ? "error" : "memory" },
     ...(sha256 === undefined ? {} : { sha256 }),
   };

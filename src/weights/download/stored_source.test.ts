@@ -28,7 +28,13 @@ afterEach(async () => {
 });
 
 function options(more: Partial<OpenSourceOptions> = {}): OpenSourceOptions {
-  return { store: { models: here.visit() }, pool: new DownloadPool({ chunkBytes: caseChunk }), backOffMs: 1, retries: 1, ...more };
+  return {
+    store: { models: here.visit() },
+    shared: { pool: new DownloadPool({ chunkBytes: caseChunk }) },
+    backOffMs: 1,
+    retries: 1,
+    ...more,
+  };
 }
 
 /** One bit of a stored chunk. */

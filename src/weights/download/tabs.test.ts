@@ -47,7 +47,11 @@ describe("row 54: two tabs", () => {
     const news: DownloadNews[] = [];
     const tab = (): ReturnType<typeof here.visit> => here.visit({ news: openNews("download-test") });
     const diagnostics = counting();
-    const first = await here.open(tab(), { diagnostics, fetch: slow, pool: new DownloadPool({ chunkBytes: caseChunk, requests: 1 }) });
+    const first = await here.open(tab(), {
+      diagnostics,
+      fetch: slow,
+      shared: { pool: new DownloadPool({ chunkBytes: caseChunk, requests: 1 }) },
+    });
     const waiting = here.open(tab(), { diagnostics, onNews: (one) => news.push(one) });
     await new Promise((resolve) => setTimeout(resolve, 20));
     for (let index = 0; index < caseCount; index++) await first.read(index * caseChunk, 1);

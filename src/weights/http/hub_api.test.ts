@@ -43,7 +43,7 @@ function answer(bytes: Uint8Array, at = commit): void {
 async function open(models: ModelStore | undefined, mode: "use" | "refresh" = "use", diagnostics = counting()): Promise<ByteSource> {
   return openSource("hf:o/r/sub/m.gguf", {
     hub: { endpoint: here.server.origin, token },
-    pool: new DownloadPool({ chunkBytes: caseChunk }),
+    shared: { pool: new DownloadPool({ chunkBytes: caseChunk }) },
     backOffMs: 1,
     retries: 1,
     diagnostics,
@@ -177,7 +177,11 @@ describe("downloads", () => {
   test("a caller's hash that is not the hub's is refused before anything is downloaded", async () => {
     answer(here.content);
     const models = here.visit();
-    const options = { hub: { endpoint: here.server.origin, token }, pool: new DownloadPool({ chunkBytes: caseChunk }), store: { models } };
+    const options = {
+      hub: { endpoint: here.server.origin, token },
+      shared: { pool: new DownloadPool({ chunkBytes: caseChunk }) },
+      store: { models },
+    };
     const error = await typedError(openSource("hf:o/r/sub/m.gguf", { ...options, sha256: "0".repeat(64) }));
     expect(error.code).toBe("INTEGRITY.sha256");
     expect(await models.list()).toEqual([]);
