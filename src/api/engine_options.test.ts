@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { executionRanges, fusionNames } from "../engine/execution.ts";
 import { chunkRows } from "../engine/placement.ts";
 import { refusal } from "../testing/refusal.ts";
-import { checkEngineOptions, checkEstimateOptions, checkProbeOptions } from "./engine_options.ts";
+import { checkEngineOptions } from "./engine_options.ts";
+import { checkEstimateOptions, checkProbeOptions } from "./estimate_options.ts";
 
 const check = (changes: object): unknown => checkEngineOptions({ model: "model.gguf", ...changes });
 

@@ -2,9 +2,9 @@
 
 import { ShaderloomError } from "../base/errors.ts";
 import { executionRanges, fusionNames } from "../engine/execution.ts";
-import { checkArray, checkNumber, checkString, isRecord, readFields, requestError } from "./fields.ts";
+import { checkArray, checkNumber, checkString, readFields, requestError } from "./fields.ts";
 import type { Fields } from "./fields.ts";
-import type { CallOptions, EngineOptions, EstimateOptions, ProbeOptions, ProfileOptions, TuneOptions } from "./types.ts";
+import type { CallOptions, EngineOptions, ProfileOptions, TuneOptions } from "./types.ts";
 
 const OPTION_NAMES = [
   "model",
@@ -23,22 +23,6 @@ const OPTION_NAMES = [
   "quantize",
   "checkWeights",
   "execution",
-];
-
-const ESTIMATE_NAMES = [
-  "model",
-  "worker",
-  "contextLength",
-  "memoryBudget",
-  "signal",
-  "gpu",
-  "activations",
-  "deviceClass",
-  "hub",
-  "store",
-  "quantize",
-  "execution",
-  "probe",
 ];
 
 const MAX_FILES = 1024;
@@ -140,7 +124,7 @@ export function checkEngineOptions(options: EngineOptions): EngineOptions {
 }
 
 /** The options that loading and estimating share. */
-function checkModelOptions(fields: Fields): void {
+export function checkModelOptions(fields: Fields): void {
   if (!isModelLocation(fields.get("model"))) {
     throw requestError(
       "model",
@@ -158,7 +142,7 @@ function checkModelOptions(fields: Fields): void {
   checkAdapterOptions(fields);
 }
 
-function checkAdapterOptions(fields: Fields): void {
+export function checkAdapterOptions(fields: Fields): void {
   checkFlag(fields, "worker");
   if (fields.get("gpu") !== undefined && fields.get("worker") === true) {
     throw requestError("worker", "left out or false when gpu is given, because a GPU object cannot go to a worker", true);
@@ -166,45 +150,6 @@ function checkAdapterOptions(fields: Fields): void {
   checkChoice(fields, "activations", ["f32", "f16", "int8"]);
   checkChoice(fields, "deviceClass", ["gpu", "cpu"]);
   checkSignal(fields.get("signal"));
-}
-
-/**
- * The options of `estimate`, checked.
- *
- * @throws {ShaderloomError} REQUEST.<option>
- */
-export function checkEstimateOptions(options: EstimateOptions): EstimateOptions {
-  const fields = readFields(options, "", ESTIMATE_NAMES);
-  checkModelOptions(fields);
-  const probe = fields.get("probe");
-  if (probe !== undefined && !isProbe(probe)) throw requestError("probe", "what probe() gave", probe);
-  return { ...options };
-}
-
-function isRate(value: unknown): boolean {
-  return typeof value === "number" && Number.isFinite(value) && value >= 0;
-}
-
-function isRates(value: unknown): boolean {
-  return isRecord(value) && Object.values(value).every((one) => isRate(one));
-}
-
-/** A probe may have been kept by the caller and come from anywhere: its figures have to be numbers that can be reckoned with. */
-function isProbe(value: unknown): boolean {
-  if (!isRecord(value) || !isRecord(value["adapter"])) return false;
-  const { adapter: _adapter, activations: _activations, ...figures } = value;
-  const names = ["copyBytes", "decodeWeights", "prefillProducts", "attentionProducts", "dispatchMs", "readbackMs"];
-  return names.every((name) => Object.hasOwn(figures, name)) && Object.values(figures).every((one) => isRate(one) || isRates(one));
-}
-
-/**
- * The options of `probe`, checked.
- *
- * @throws {ShaderloomError} REQUEST.<option>
- */
-export function checkProbeOptions(options: ProbeOptions): ProbeOptions {
-  checkAdapterOptions(readFields(options, "", ["gpu", "deviceClass", "activations", "worker", "signal"]));
-  return { ...options };
 }
 
 function checkHashes(value: unknown): void {

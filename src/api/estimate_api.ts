@@ -1,7 +1,7 @@
 // `estimate` and `probe` in this thread.
 
 import { estimateSession, probeSession } from "../engine/estimate.ts";
-import { checkEstimateOptions, checkProbeOptions } from "./engine_options.ts";
+import { checkEstimateOptions, checkProbeOptions } from "./estimate_options.ts";
 import type { AdapterProbe, Estimate, EstimateOptions, ProbeOptions } from "./types.ts";
 
 /**

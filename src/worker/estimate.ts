@@ -1,10 +1,10 @@
 // `estimate` and `probe`: one task in a worker that ends with it, or in this thread.
 
-import { checkEstimateOptions, checkProbeOptions } from "../api/engine_options.ts";
 import { checkEnvironment } from "../api/environment.ts";
 import type { AdapterProbe, Estimate, EstimateOptions, ProbeOptions } from "../api/types.ts";
 import { ask, connect, malformedError } from "./connection.ts";
 import { localModel, packModel } from "./parcel.ts";
+import { part } from "./part.ts";
 import { tryWorker } from "./place.ts";
 import { type TaskName, type Tasks, type ToWorker, isTaskAnswer } from "./protocol.ts";
 import { services } from "./services.ts";
@@ -27,6 +27,9 @@ async function runInWorker<T extends TaskName>(worker: Worker, { task, message, 
   }
 }
 
+/** Checks of these options, a chunk of its own: engines need none of it. */
+const optionChecks = async (): Promise<typeof import("../api/estimate_options.ts")> => part(import("../api/estimate_options.ts"));
+
 /**
  * What a model takes and how fast it would run here, from its header and a short measurement of this adapter: a few MiB are read,
  * nothing is stored, nothing stays allocated.
@@ -35,7 +38,7 @@ async function runInWorker<T extends TaskName>(worker: Worker, { task, message, 
  * AbortError; what only stands against running it is in `problems`
  */
 export async function estimate(options: EstimateOptions): Promise<Estimate> {
-  const checked = checkEstimateOptions(options);
+  const checked = (await optionChecks()).checkEstimateOptions(options);
   checkEnvironment();
   const { worker: _worker, signal, gpu: _gpu, ...rest } = { ...checked, model: await localModel(checked) };
   const worker = await tryWorker(checked);
@@ -51,7 +54,7 @@ export async function estimate(options: EstimateOptions): Promise<Estimate> {
  * @throws {ShaderloomError} REQUEST.<option>, ENV.insecure, GPU.unavailable, AbortError
  */
 export async function probe(options: ProbeOptions = {}): Promise<AdapterProbe> {
-  const checked = checkProbeOptions(options);
+  const checked = (await optionChecks()).checkProbeOptions(options);
   checkEnvironment();
   const { worker: _worker, signal, gpu: _gpu, ...rest } = checked;
   const worker = await tryWorker(checked);
