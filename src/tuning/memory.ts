@@ -6,6 +6,9 @@ import { type Choice, type Choices, noChoices, readChoices, signatureOf, writeCh
 import { type Contest, trialName } from "./contest.ts";
 import type { KernelClass } from "./classes.ts";
 
+// What is raced is in the same chunk as what is known of races.
+export { defaultWorth, worthRacing } from "./worth.ts";
+
 /** One value that outlives a load. */
 export interface Shelf {
   /** Whether nobody else has it open: only then is what it says of trials about loads that ended, and may it be written. */

@@ -14,7 +14,7 @@ import { describeKernels, type KernelReport, type TuningMode, type TuningTimes }
 import type { SelfTest } from "./self_test.ts";
 import type { TuneOptions, TuneReport } from "./tune.ts";
 import type { Memory, Shelf } from "./memory.ts";
-import { defaultWorth, type WorthLimits, worthRacing } from "./worth.ts";
+import type { WorthLimits } from "./worth.ts";
 
 export interface TunerOptions {
   readonly device: GPUDevice;
@@ -37,23 +37,16 @@ export class Tuner {
   readonly #options: TunerOptions;
   readonly #contests: ReadonlyMap<string, Contest>;
   /** Classes that are worth a race, the best first. */
-  readonly #worth: readonly Contest[];
+  #worth: readonly Contest[] = [];
   #selfTest: SelfTest | undefined;
   #memory: Memory | undefined;
   #over = false;
 
   constructor(options: TunerOptions) {
-    const { classes, pipelines, mode, worth = defaultWorth } = options;
+    const { classes, pipelines } = options;
     this.#options = options;
     this.kept = new KeptRows(classes);
     this.#contests = new Map(classes.map((cls) => [cls.key, new Contest(cls, pipelines)]));
-    const limits = mode === "race" ? { bytes: 0, macs: 0 } : worth;
-    const racing = mode === "off" ? [] : worthRacing(classes, limits);
-    this.#worth = racing.flatMap(({ cls, share }) => {
-      const contest = this.#contests.get(cls.key);
-      if (contest) contest.share = share;
-      return contest ?? [];
-    });
   }
 
   /**
@@ -150,7 +143,7 @@ export class Tuner {
   }
 
   async #remember(): Promise<void> {
-    const { mode, openShelf, caps } = this.#options;
+    const { mode, openShelf, caps, classes, worth } = this.#options;
     // GPU programs on CPU drivers are for tests: a pipeline takes seconds to compile there.
     if (mode === "auto" && caps.software && caps.deviceClass === "gpu") return;
     const shelf = await openShelf().catch(() => undefined);
@@ -162,6 +155,13 @@ export class Tuner {
     // The load may have failed meanwhile.
     if (this.#over) return this.abandon();
     for (const contest of this.#contests.values()) this.#memory.apply(contest, "choose");
+    const { defaultWorth, worthRacing } = memory;
+    const limits = mode === "race" ? { bytes: 0, macs: 0 } : (worth ?? defaultWorth);
+    this.#worth = worthRacing(classes, limits).flatMap(({ cls, share }) => {
+      const contest = this.#contests.get(cls.key);
+      if (contest) contest.share = share;
+      return contest ?? [];
+    });
   }
 
   async #race(racing: readonly Contest[]): Promise<void> {

@@ -11,7 +11,6 @@ import { defaultGgufLimits, formatError, printable, readEntry, readString, u32Ty
 import type { GgufCursor, GgufLimits } from "./values.ts";
 import { HeaderReader, truncated } from "./header_reader.ts";
 import type { ByteSource } from "../byte_source.ts";
-import { foreignFile } from "../foreign_files.ts";
 import type { ModelHeader, TensorInfo } from "../tensor_info.ts";
 
 export type { GgufLimits } from "./values.ts";
@@ -87,7 +86,9 @@ async function readVersion(cursor: GgufCursor): Promise<number> {
   const magic = reader.take(4);
   const found = String.fromCharCode(...magic);
   if (found !== "GGUF") {
-    const hint = foreignFile(magic) ?? "it is another kind of file";
+    // A chunk of its own, that only mistakes need.
+    const known = await import("../foreign_files.ts").then(({ foreignFile }) => foreignFile(magic)).catch(() => undefined);
+    const hint = known ?? "it is another kind of file";
     const message = `${source.name} is not a GGUF file: ${hint}. Pick a file that ends in .gguf.`;
     throw new ShaderloomError("FORMAT.magic", message, {
       detail: { found: [...magic].map((byte) => byte.toString(16).padStart(2, "0")).join("") },
