@@ -7,13 +7,13 @@ import type { NewsChannel } from "./download_news.ts";
 import { describeRemembered, forgetFile, openRemembered, rememberFile, rememberedFiles } from "./handles.ts";
 import { copyFile, importUrl } from "./import_file.ts";
 import type { KeyValue } from "./key_value.ts";
-import { listModels } from "./listing.ts";
+import { imageBytesOf, listModels } from "./listing.ts";
 import type { Locks } from "./locks.ts";
 import { type Manifest, isFileId } from "./manifest.ts";
 import type { ModelStore, StorageSpace, StoredModel } from "./model_store.ts";
 import { openPlace } from "./placement.ts";
-import { deleteModel, deleteSuperseded, evictModels, sweep } from "./removal.ts";
-import { filesOfModel, readIndex } from "./store_index.ts";
+import { deleteImages, deleteModel, deleteSuperseded, evictModels, sweep } from "./removal.ts";
+import { filesOfModel, imagesOfModel, readIndex } from "./store_index.ts";
 import { type StoreParts, busyModel, downloadLock, missingModel, useLock, usedKey } from "./store_parts.ts";
 import { verifyModel } from "./verify.ts";
 
@@ -49,6 +49,7 @@ export function createModelStore(given: ModelStoreParts): ModelStore {
     touch: (model) => keyValue.set([[usedKey(model), parts.now()]], "relaxed"),
     evict: (bytes, except, diagnostics) => evictModels(parts, bytes, except, diagnostics),
     deleteSuperseded: (url) => deleteSuperseded(parts, url),
+    deleteImages: (model, except) => deleteImages(parts, model, except),
     space: given.space,
     persist: given.persist,
     fileOf: (model) => openRemembered(keyValue, model),
@@ -76,20 +77,24 @@ function createOperations(parts: StoreParts): Operations {
   const { keyValue, locks, tiers } = parts;
   const { tier } = tiers[0];
   const list = async (): Promise<StoredModel[]> => {
-    const remembered = (await rememberedFiles(keyValue)).map((file) => describeRemembered(file, tier));
-    return [...listModels(await readIndex(parts), tier), ...remembered].toSorted((a, b) => b.usedAt - a.usedAt);
+    const index = await readIndex(parts);
+    const files = await rememberedFiles(keyValue);
+    const remembered = files.map((file) => describeRemembered(file, { tier, imageBytes: imageBytesOf(index, file.id) }));
+    const ids = files.map(({ id }) => id);
+    return [...listModels(index, tier, ids), ...remembered].toSorted((a, b) => b.usedAt - a.usedAt);
   };
   return {
     list,
     verify: async (model, options) => {
       const remembered = (await rememberedFiles(keyValue)).some(({ id }) => id === model);
-      return remembered ? { chunks: 0, damaged: 0 } : verifyModel(parts, model, options);
+      const nothing = remembered && imagesOfModel(await readIndex(parts), model).length === 0;
+      return nothing ? { chunks: 0, damaged: 0 } : verifyModel(parts, model, options);
     },
     delete: async (model) => {
       if (!isFileId(model)) throw missingModel(model);
       if (!(await deleteRemembered(parts, model))) await deleteModel(parts, model);
     },
-    remember: async (handle) => describeRemembered(await rememberFile(keyValue, handle, parts.now()), tier),
+    remember: async (handle) => describeRemembered(await rememberFile(keyValue, handle, parts.now()), { tier }),
     importFile: async (file, options = {}) => {
       const hold = await locks.tryAcquire(downloadLock(await importUrl(file)), "exclusive");
       if (hold === undefined) throw busyModel(file.name, "downloading");
@@ -114,12 +119,14 @@ async function findManifests(parts: StoreParts, url: string): Promise<Manifest[]
 }
 
 /** @returns whether the model was a remembered file; it is forgotten then */
-async function deleteRemembered({ keyValue, locks }: StoreParts, model: string): Promise<boolean> {
+async function deleteRemembered(parts: StoreParts, model: string): Promise<boolean> {
+  const { keyValue, locks } = parts;
   const remembered = (await rememberedFiles(keyValue)).find(({ id }) => id === model);
   if (remembered === undefined) return false;
   const hold = await locks.tryAcquire(useLock(model), "exclusive");
   if (hold === undefined) throw busyModel(remembered.name, "in use");
   try {
+    await deleteImages(parts, model);
     return await forgetFile(keyValue, model);
   } finally {
     hold.release();

@@ -59,8 +59,11 @@ export async function openRemembered(keyValue: KeyValue, id: string): Promise<Fi
   return readFile(known.handle);
 }
 
-export function describeRemembered({ id, name, bytes, createdAt, usedAt }: RememberedFile, tier: StoreTier): StoredModel {
-  const stored = { storedBytes: 0, complete: true, verified: false, tier, files: 1 };
+export function describeRemembered(
+  { id, name, bytes, createdAt, usedAt }: RememberedFile,
+  { tier, imageBytes = 0 }: { readonly tier: StoreTier; readonly imageBytes?: number },
+): StoredModel {
+  const stored = { storedBytes: 0, imageBytes, complete: true, verified: false, tier, files: 1 };
   return { id, kind: "remembered", name, location: `stored:${id}`, revision: "", bytes, ...stored, createdAt, usedAt };
 }
 

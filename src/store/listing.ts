@@ -1,25 +1,41 @@
 // Listing: what is stored, as models for people. Files of a model are one entry; what has no readable manifest is an entry too,
 // so that nothing takes up room unseen.
 
-import type { Manifest } from "./manifest.ts";
+import { type Manifest, isImage } from "./manifest.ts";
 import type { StoredModel } from "./model_store.ts";
-import { type IndexedFile, type StoreIndex, filesOfModel } from "./store_index.ts";
+import { type IndexedFile, type NamelessFile, type StoreIndex, filesOfModel, imagesOfModel } from "./store_index.ts";
 import type { StoreTier } from "./chunk_store.ts";
 
 /** Addresses of copies of local files. */
 export const importScheme = "import:";
 
-/** The last used first. @param tier what is said of entries whose own is unknown */
-export function listModels(index: StoreIndex, tier: StoreTier): StoredModel[] {
-  const models = new Set(index.files.map(({ manifest }) => manifest.model));
+/**
+ * The last used first.
+ *
+ * @param tier what is said of entries whose own is unknown
+ * @param elsewhere ids of models that are listed by others
+ */
+export function listModels(index: StoreIndex, tier: StoreTier, elsewhere: readonly string[] = []): StoredModel[] {
+  const models = new Set(index.files.filter(({ manifest }) => !isImage(manifest)).map(({ manifest }) => manifest.model));
   const named = [...models].map((model) => describe(model, filesOfModel(index, model)));
-  const nameless = index.nameless
-    .filter(({ id }) => !models.has(id))
-    .map(({ id, storedBytes, usedAt }) => damaged(id, storedBytes, usedAt));
-  return [...named, ...nameless.map((entry) => ({ ...entry, tier }))].toSorted((a, b) => b.usedAt - a.usedAt);
+  const nameless = index.nameless.filter(({ id }) => !models.has(id));
+  const known = new Set([...models, ...nameless.map(({ id }) => id), ...elsewhere]);
+  const orphans = index.files.filter(({ manifest }) => !known.has(manifest.model));
+  const ownerless = new Map(orphans.map(({ manifest: { model, usedAt } }) => [model, { id: model, storedBytes: 0, usedAt }]));
+  const rest = [...nameless, ...ownerless.values()].map((entry) => ({ ...damaged(entry), tier }));
+  return [...named, ...rest]
+    .map((entry) => ({ ...entry, imageBytes: imageBytesOf(index, entry.id) }))
+    .toSorted((a, b) => b.usedAt - a.usedAt);
 }
 
-function describe(model: string, files: readonly IndexedFile[]): StoredModel {
+/** Bytes that are here of what was made from a model. */
+export function imageBytesOf(index: StoreIndex, model: string): number {
+  return imagesOfModel(index, model).reduce((sum, { storedBytes }) => sum + storedBytes, 0);
+}
+
+type Entry = Omit<StoredModel, "imageBytes">;
+
+function describe(model: string, files: readonly IndexedFile[]): Entry {
   const manifests = files.map(({ manifest }) => manifest);
   const [first] = manifests;
   const sum = (count: (file: IndexedFile) => number): number => files.reduce((total, file) => total + count(file), 0);
@@ -46,7 +62,7 @@ function locationOf(model: string, first: Manifest | undefined): string {
   return whole ? first.url : `stored:${model}`;
 }
 
-function damaged(id: string, storedBytes: number, usedAt: number): Omit<StoredModel, "tier"> {
+function damaged({ id, storedBytes, usedAt }: NamelessFile): Omit<Entry, "tier"> {
   return {
     id,
     kind: "downloaded",

@@ -13,7 +13,7 @@ export const manifestVersion = 1;
 export interface FileIdentity {
   /**
    * Address without user, query and fragment, which may hold secrets (whoever needs a query to tell files apart appends a hash of it);
-   * `import:<sha256 of name, size and date>` for a copy of a local file.
+   * `import:<sha256 of name, size and date>` for a copy of a local file; `image:<id of the model>` for what was made from a model.
    */
   readonly url: string;
   /** A commit, an ETag, or what else the server lets us see; two versions never share one. */
@@ -48,6 +48,13 @@ export interface ChunkRecord {
   readonly sha256: string;
   /** 16 hex digits; a fast checksum of the same bytes, looked at on every read. */
   readonly checksum: string;
+}
+
+/** Addresses of images: files made from a model's own, which can be made again and go when it goes. */
+export const imageScheme = "image:";
+
+export function isImage({ url }: Pick<FileIdentity, "url">): boolean {
+  return url.startsWith(imageScheme);
 }
 
 /** Most chunks of a file: what six digits of a key can number; 4 TiB at 4 MiB each. */

@@ -18,6 +18,8 @@ export interface StoredModel {
   readonly bytes: number;
   /** Bytes that are here; equal to `bytes` when nothing is left to download, 0 for remembered files. */
   readonly storedBytes: number;
+  /** Bytes that are here beside them of what was made from the model: its streamed copy. */
+  readonly imageBytes: number;
   readonly complete: boolean;
   /** Whether the whole was hashed and is what its origin or the caller promised. */
   readonly verified: boolean;
@@ -35,6 +37,8 @@ export interface FileDescription extends FileIdentity {
   readonly sha256: string | null;
   /** The id of the model's first file; absent for the first file itself. */
   readonly model?: string | undefined;
+  /** Bytes of its chunks where the store's own would waste room. */
+  readonly chunkBytes?: number | undefined;
 }
 
 /** What the browser says of its storage. Advice: the quota it reports is not the one it keeps to. */
@@ -105,6 +109,13 @@ export interface ModelStore {
    * address's download lock.
    */
   deleteSuperseded(url: string): Promise<void>;
+  /**
+   * Deletes what was made from a model, such as its streamed copies, except one and those in use (`holdModel` of their id).
+   *
+   * @param except id of the file that stays
+   * @returns bytes freed
+   */
+  deleteImages(model: string, except?: string): Promise<number>;
 
   space(): Promise<StorageSpace>;
   /** Asks the browser to keep this origin's data. @returns whether it will */

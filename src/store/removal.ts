@@ -5,7 +5,7 @@ import { ShaderloomError } from "../base/errors.ts";
 import type { StoreDiagnostics } from "./diagnostics.ts";
 import { chunkPrefix, isFileId, manifestKey, manifestPrefix, parseChunkKey } from "./manifest.ts";
 import type { Hold } from "./model_store.ts";
-import { type StoreIndex, filesOfModel, readIndex } from "./store_index.ts";
+import { type StoreIndex, filesOfModel, imagesOfModel, readIndex } from "./store_index.ts";
 import { type StoreParts, busyModel, downloadLock, downloadLocks, missingModel, shelfLock, useLock, usedKey } from "./store_parts.ts";
 
 /** A model as far as deleting it goes. */
@@ -14,6 +14,8 @@ interface Removable {
   readonly name: string;
   readonly ids: readonly string[];
   readonly urls: readonly string[];
+  /** Ids of what was made from it, among `ids`; each may be in use by itself. */
+  readonly images: readonly string[];
   /** Whether a manifest is unreadable, so that not all addresses are known. */
   readonly nameless: boolean;
   readonly storedBytes: number;
@@ -51,6 +53,23 @@ export async function deleteSuperseded(parts: StoreParts, url: string): Promise<
   const newest = Math.max(...whole.map(({ createdAt }) => createdAt));
   const old = new Set(heads.filter(({ createdAt }) => createdAt < newest).map(({ model }) => model));
   for (const one of removables(index)) if (old.has(one.model)) await tryRemove(parts, one);
+}
+
+/** `ModelStore.deleteImages`. Who writes an image uses it, so no other lock is asked for. */
+export async function deleteImages(parts: StoreParts, model: string, except?: string): Promise<number> {
+  const old = imagesOfModel(await readIndex(parts), model).filter(({ manifest }) => manifest.id !== except);
+  let freed = 0;
+  for (const { manifest, storedBytes } of old) {
+    const hold = await parts.locks.tryAcquire(useLock(manifest.id), "exclusive");
+    if (hold === undefined) continue;
+    try {
+      await removeFiles(parts, [manifest.id]);
+      freed += storedBytes;
+    } finally {
+      hold.release();
+    }
+  }
+  return freed;
 }
 
 /**
@@ -96,19 +115,22 @@ function removables(index: StoreIndex): Removable[] {
   const models = new Set(index.files.map(({ manifest }) => manifest.model));
   const named = [...models].map((model): Removable => {
     const files = filesOfModel(index, model);
+    const images = imagesOfModel(index, model);
+    const all = [...files, ...images];
     const nameless = index.nameless.some(({ id }) => id === model);
     return {
       model,
-      name: files[0]?.manifest.name ?? model,
-      ids: [...files.map(({ manifest }) => manifest.id), ...(nameless ? [model] : [])],
+      name: all[0]?.manifest.name ?? model,
+      ids: [...all.map(({ manifest }) => manifest.id), ...(nameless ? [model] : [])],
       urls: files.map(({ manifest }) => manifest.url),
+      images: images.map(({ manifest }) => manifest.id),
       nameless,
-      storedBytes: files.reduce((sum, file) => sum + file.storedBytes, 0),
-      usedAt: Math.max(...files.map(({ manifest }) => manifest.usedAt)),
+      storedBytes: all.reduce((sum, file) => sum + file.storedBytes, 0),
+      usedAt: Math.max(...all.map(({ manifest }) => manifest.usedAt)),
     };
   });
   const rest = index.nameless.filter(({ id }) => !models.has(id));
-  const facts = { urls: [], nameless: true };
+  const facts = { urls: [], images: [], nameless: true };
   return [...named, ...rest.map(({ id, ...sizes }) => ({ model: id, name: `The damaged entry ${id}`, ids: [id], ...facts, ...sizes }))];
 }
 
@@ -116,6 +138,7 @@ function removables(index: StoreIndex): Removable[] {
 async function tryRemove(parts: StoreParts, one: Removable): Promise<"in use" | "downloading" | undefined> {
   const holds: Array<Hold | undefined> = [await parts.locks.tryAcquire(useLock(one.model), "exclusive")];
   try {
+    for (const image of one.images) holds.push(await parts.locks.tryAcquire(useLock(image), "exclusive"));
     if (holds.includes(undefined)) return "in use";
     // Whose download an unreadable manifest belongs to is not known, so any may be its.
     if (one.nameless && (await parts.locks.held(downloadLocks)).length > 0) return "downloading";

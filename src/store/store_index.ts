@@ -8,6 +8,7 @@ import {
   chunkPrefix,
   decodeManifest,
   decodeRecord,
+  isImage,
   manifestPrefix,
   parseChunkKey,
 } from "./manifest.ts";
@@ -57,9 +58,14 @@ export async function readIndex({ keyValue }: Pick<StoreParts, "keyValue">): Pro
   return { files, nameless: await Promise.all(sizes) };
 }
 
-/** Files of a model, the first one first. */
+/** What was made from a model. It may be there without the model. */
+export function imagesOfModel({ files }: StoreIndex, model: string): IndexedFile[] {
+  return files.filter(({ manifest }) => manifest.model === model && isImage(manifest));
+}
+
+/** Files of a model, the first one first; none that was made from them. */
 export function filesOfModel({ files }: StoreIndex, model: string): IndexedFile[] {
-  const found = files.filter(({ manifest }) => manifest.model === model);
+  const found = files.filter(({ manifest }) => manifest.model === model && !isImage(manifest));
   return found.toSorted(({ manifest: a }, { manifest: b }) => {
     if (a.id === model || b.id === model) return a.id === model ? -1 : 1;
     return a.name < b.name ? -1 : 1;

@@ -4,10 +4,10 @@
 import { throwIfAborted } from "../base/errors.ts";
 import { noDiagnostics } from "./diagnostics.ts";
 import { type Sha256Stream, sha256, sha256Stream } from "./hash.ts";
-import type { Manifest } from "./manifest.ts";
+import { type Manifest, isImage } from "./manifest.ts";
 import type { Hold, WorkOptions } from "./model_store.ts";
 import { openPlace } from "./placement.ts";
-import { type IndexedFile, filesOfModel, readIndex } from "./store_index.ts";
+import { type IndexedFile, filesOfModel, imagesOfModel, readIndex } from "./store_index.ts";
 import { type StoreParts, busyModel, downloadLock, missingModel, useLock } from "./store_parts.ts";
 import type { CheckedFile } from "./stored_file.ts";
 
@@ -39,7 +39,8 @@ export async function verifyModel(parts: StoreParts, model: string, options: Wor
 }
 
 async function findFiles(parts: StoreParts, model: string): Promise<IndexedFile[]> {
-  const files = filesOfModel(await readIndex(parts), model);
+  const index = await readIndex(parts);
+  const files = [...filesOfModel(index, model), ...imagesOfModel(index, model)];
   if (files.length === 0) throw missingModel(model);
   return files;
 }
@@ -54,7 +55,8 @@ async function holdStill(parts: StoreParts, files: readonly IndexedFile[]): Prom
     throw busyModel(name, "downloading");
   };
   for (const [at, { manifest }] of files.entries()) {
-    const { name, model, url } = manifest;
+    const { id, name, model, url } = manifest;
+    if (isImage(manifest)) await hold(name, parts.locks.tryAcquire(useLock(id), "shared"));
     if (at === 0) await hold(name, parts.locks.tryAcquire(useLock(model), "shared"));
     await hold(name, parts.locks.tryAcquire(downloadLock(url), "exclusive"));
   }

@@ -28,7 +28,12 @@ export interface ImagePlan {
 
 /** The repacked copy of a model's layers, stored in checked chunks. */
 export interface WeightImage {
+  /** Where it lies; `memory` as soon as a part of it does. */
   readonly tier: StoreTier;
+  /** Whether `complete` was called for these bytes, now or when they were written. Without it nobody vouches for what is there. */
+  readonly completed: boolean;
+  /** Reads that are worth having under way at once. */
+  readonly readsAtOnce: number;
   /** Sections of which a chunk is missing, by their place in the plan. */
   missing(): readonly number[];
   /**

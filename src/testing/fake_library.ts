@@ -12,6 +12,7 @@ export function storedModel(part: Partial<StoredModel> = {}): StoredModel {
     revision: "1",
     bytes: 386e6,
     storedBytes: part.bytes ?? 386e6,
+    imageBytes: 0,
     complete: true,
     verified: true,
     tier: "indexeddb",

@@ -1,0 +1,185 @@
+// The image of a model's weights: layers in the GPU's own form, stored once as a file beside the model's and read for every step.
+// Takes to this process's memory what storage does not hold. Knows chunks and sections, not what is in them nor who repairs them.
+
+import { ShaderloomError, assert } from "../base/errors.ts";
+import type { StoreTier } from "../store/chunk_store.ts";
+import type { StoreDiagnostics } from "../store/diagnostics.ts";
+import { imageScheme } from "../store/manifest.ts";
+import type { ModelStore } from "../store/model_store.ts";
+import { type MemoryChunks, memoryChunks } from "./memory_chunks.ts";
+import { type StoredPlace, openStoredPlace } from "./stored_place.ts";
+import type { ImagePlan, Section, WeightImage } from "./types.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+export interface ImageOptions {
+  /** Absent where nothing is stored. */
+  readonly models: ModelStore | undefined;
+  /** The stored model that the image belongs to and goes with. */
+  readonly model: { readonly id: string; readonly name: string } | undefined;
+  readonly plan: ImagePlan;
+  readonly diagnostics: StoreDiagnostics;
+  /** What to do when the store takes no more: go on in memory, or fail. */
+  readonly onFull: "memory" | "error";
+  /** Ends the wait for another tab that writes the same image. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The place of an image, with what is there of it. In memory, and gone with this session, without a store or a model in it. Waits while
+ * another tab writes an image of the same model, and keeps others from it until `complete` or `close`.
+ *
+ * @throws {ShaderloomError} AbortError; QUOTA.full, STORE.* when `onFull` is "error"
+ */
+export async function openImage(options: ImageOptions): Promise<WeightImage> {
+  const { models, model, plan, signal, diagnostics, onFull } = options;
+  const { bytes, chunkBytes, revision } = plan;
+  if (models === undefined || model === undefined) return new SectionImage(options, undefined);
+  const file = { url: imageScheme + model.id, revision, name: model.name, bytes, chunkBytes, sha256: null, model: model.id };
+  try {
+    return new SectionImage(options, await openStoredPlace({ models, file, diagnostics, signal }));
+  } catch (thrown) {
+    if (onFull === "error" || !isRefusal(thrown)) throw thrown;
+    countRefusal(diagnostics, thrown);
+    return new SectionImage(options, undefined);
+  }
+}
+
+class SectionImage implements WeightImage {
+  readonly #plan: ImagePlan;
+  readonly #diagnostics: StoreDiagnostics;
+  readonly #onFull: "memory" | "error";
+  readonly #stored: StoredPlace | undefined;
+  readonly #memory: MemoryChunks = memoryChunks();
+  /** Sections that are in memory, by their place in the plan. */
+  readonly #inMemory = new Set<number>();
+  /** The store refused a section: it is asked no more. */
+  #full = false;
+  #completed: boolean;
+  #closed = false;
+
+  constructor({ plan, diagnostics, onFull }: ImageOptions, stored: StoredPlace | undefined) {
+    this.#plan = plan;
+    this.#diagnostics = diagnostics;
+    this.#onFull = onFull;
+    this.#stored = stored;
+    this.#completed = stored?.completed ?? false;
+  }
+
+  get tier(): StoreTier {
+    return this.#stored === undefined || this.#inMemory.size > 0 ? "memory" : this.#stored.tier;
+  }
+
+  get completed(): boolean {
+    return this.#completed;
+  }
+
+  get readsAtOnce(): number {
+    // Reads of the private file system do not wait, and so cannot wait side by side.
+    const waits = this.#stored !== undefined && this.#stored.tier !== "opfs" && this.#stored.tier !== "memory";
+    return waits ? 3 : 1;
+  }
+
+  missing(): readonly number[] {
+    return [...this.#plan.sections.keys()].filter((at) => !this.#has(at));
+  }
+
+  async write(section: number, bytes: Bytes): Promise<void> {
+    const { chunkBytes } = this.#plan;
+    const place = this.#section(section);
+    assert(bytes.length === place.chunks * chunkBytes, `section ${section} has ${place.chunks} chunks, not ${bytes.length} bytes`);
+    this.#check();
+    const chunks = chunkNumbers(place).map((index, at) => ({ index, bytes: bytes.subarray(at * chunkBytes, (at + 1) * chunkBytes) }));
+    if (this.#stored === undefined || this.#full || this.#inMemory.has(section)) return this.#keep(section, chunks);
+    try {
+      await this.#stored.put(chunks);
+    } catch (thrown) {
+      if (this.#onFull === "error" || !isRefusal(thrown)) throw thrown;
+      countRefusal(this.#diagnostics, thrown);
+      this.#full = true;
+      // Whoever waits to write the same image may have more luck.
+      this.#stored.release();
+      return this.#keep(section, chunks);
+    }
+    if (this.#completed && this.missing().length === 0) await this.#stored.complete().catch(unlessRefused);
+  }
+
+  async read(section: number, chunk: number, into: Bytes): Promise<boolean> {
+    const { chunkBytes } = this.#plan;
+    const { firstChunk, chunks } = this.#section(section);
+    assert(chunk >= 0 && chunk < chunks && into.length === chunkBytes, `no chunk ${chunk} of section ${section} in ${into.length} bytes`);
+    this.#check();
+    const index = firstChunk + chunk;
+    if (this.#inMemory.has(section)) return this.#memory.read(index, into);
+    return this.#stored === undefined ? false : this.#stored.read(index, into);
+  }
+
+  async complete(): Promise<void> {
+    this.#check();
+    const missing = this.missing();
+    if (missing.length > 0) throw evicted(missing.length);
+    try {
+      if (this.#inMemory.size === 0) await this.#stored?.complete();
+    } catch (thrown) {
+      // What was deleted meanwhile has to be written again; what could only not be noted is as good for this session.
+      if (this.#onFull === "error" || !isRefusal(thrown) || this.missing().length > 0) throw thrown;
+      countRefusal(this.#diagnostics, thrown);
+    }
+    this.#completed = true;
+    this.#stored?.release();
+    if (this.#inMemory.size === 0) await this.#stored?.deleteOthers().catch(unlessRefused);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stored?.close();
+    this.#memory.clear();
+  }
+
+  #has(section: number): boolean {
+    if (this.#inMemory.has(section)) return chunkNumbers(this.#section(section)).every((index) => this.#memory.has(index));
+    const stored = this.#stored;
+    return stored !== undefined && chunkNumbers(this.#section(section)).every((index) => stored.has(index));
+  }
+
+  async #keep(section: number, chunks: ReadonlyArray<{ readonly index: number; readonly bytes: Bytes }>): Promise<void> {
+    for (const { index, bytes } of chunks) await this.#memory.put(index, bytes);
+    this.#inMemory.add(section);
+  }
+
+  #section(at: number): Section {
+    const section = this.#plan.sections[at];
+    assert(section !== undefined, `the image has no section ${at}`);
+    return section;
+  }
+
+  #check(): void {
+    if (this.#closed) throw new ShaderloomError("STORE.closed", "The image of the weights was closed. Load the model again.");
+  }
+}
+
+function chunkNumbers({ firstChunk, chunks }: Section): number[] {
+  return Array.from({ length: chunks }, (_, at) => firstChunk + at);
+}
+
+/** Whether the store does not take or give what it should, so that memory may. */
+function isRefusal(thrown: unknown): thrown is ShaderloomError {
+  if (!(thrown instanceof ShaderloomError) || thrown.code === "STORE.closed") return false;
+  return thrown.code.startsWith("QUOTA") || thrown.code.startsWith("STORE");
+}
+
+function countRefusal(diagnostics: StoreDiagnostics, { code }: ShaderloomError): void {
+  if (code.startsWith("QUOTA")) diagnostics.quotaRefusals++;
+  else diagnostics.storeFailures++;
+}
+
+/** What was written is there; tidying up can wait. */
+function unlessRefused(thrown: unknown): void {
+  if (!isRefusal(thrown)) throw thrown;
+}
+
+function evicted(sections: number): ShaderloomError {
+  const message = `${sections} layers of the streamed copy are not there: the browser or its user deleted them. Load the model again.`;
+  return new ShaderloomError("STORE.evicted", message, { retryable: true, detail: { sections } });
+}

@@ -1,0 +1,147 @@
+// The part of an image that is in the model store: its file, the lock of who writes it and the guard of who uses it.
+
+import { ShaderloomError } from "../base/errors.ts";
+import type { StoreTier } from "../store/chunk_store.ts";
+import type { StoreDiagnostics } from "../store/diagnostics.ts";
+import { fileId } from "../store/manifest.ts";
+import type { FileDescription, Hold, ModelStore } from "../store/model_store.ts";
+import type { StoredFile } from "../store/stored_file.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Chunks that are hashed and written side by side. */
+const putsAtOnce = 3;
+
+export interface NumberedChunk {
+  readonly index: number;
+  readonly bytes: Bytes;
+}
+
+export interface StoredPlace {
+  readonly tier: StoreTier;
+  /** Whether the file was called complete when it was opened. */
+  readonly completed: boolean;
+  has(index: number): boolean;
+  /** Stores chunks, under the writers' lock. */
+  put(chunks: readonly NumberedChunk[]): Promise<void>;
+  read(index: number, into: Bytes): Promise<boolean>;
+  /** @throws {ShaderloomError} STORE.evicted when chunks were deleted meanwhile: `has` knows which, QUOTA.full, STORE.* */
+  complete(): Promise<void>;
+  /** Deletes other images of the model that nobody uses. @returns bytes freed */
+  deleteOthers(): Promise<number>;
+  /** Lets others write. */
+  release(): void;
+  close(): void;
+}
+
+interface PlaceOptions {
+  readonly models: ModelStore;
+  readonly file: FileDescription & { readonly model: string };
+  readonly diagnostics: StoreDiagnostics;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * An incomplete file is opened with the writers' lock, which it keeps until it is released.
+ *
+ * @throws {ShaderloomError} AbortError, QUOTA.full, STORE.*
+ */
+export async function openStoredPlace({ models, file, diagnostics, signal }: PlaceOptions): Promise<StoredPlace> {
+  // First of all: what is held is not deleted as somebody's older image.
+  const use = await models.holdModel(await fileId(file));
+  let writing: Hold | undefined;
+  try {
+    let stored = await models.open(file, diagnostics);
+    if (stored.manifest.state !== "complete") {
+      writing = await models.lockDownload(file.url, { signal });
+      // Anew: another tab may have written it meanwhile.
+      stored = await models.open(file, diagnostics);
+      if (stored.manifest.state === "complete") writing.release();
+    }
+    return new LockedFile(models, file, stored, { use, writing: stored.manifest.state === "complete" ? undefined : writing });
+  } catch (thrown) {
+    writing?.release();
+    use.release();
+    throw thrown;
+  }
+}
+
+class LockedFile implements StoredPlace {
+  readonly completed: boolean;
+  readonly #models: ModelStore;
+  readonly #about: FileDescription & { readonly model: string };
+  readonly #file: StoredFile;
+  readonly #use: Hold;
+  #writing: Hold | undefined;
+
+  constructor(
+    models: ModelStore,
+    about: FileDescription & { readonly model: string },
+    file: StoredFile,
+    holds: { readonly use: Hold; readonly writing: Hold | undefined },
+  ) {
+    this.#models = models;
+    this.#about = about;
+    this.#file = file;
+    this.#use = holds.use;
+    this.#writing = holds.writing;
+    this.completed = file.manifest.state === "complete";
+  }
+
+  get tier(): StoreTier {
+    return this.#file.manifest.tier;
+  }
+
+  has(index: number): boolean {
+    return this.#file.has(index);
+  }
+
+  async put(chunks: readonly NumberedChunk[]): Promise<void> {
+    const repair = this.#writing === undefined ? await this.#models.lockDownload(this.#about.url, {}) : undefined;
+    try {
+      await this.#putAll(chunks);
+    } catch (thrown) {
+      // Older images of the model may stand in the way of this one.
+      if (!isFull(thrown) || (await this.deleteOthers()) === 0) throw thrown;
+      await this.#putAll(chunks);
+    } finally {
+      repair?.release();
+    }
+  }
+
+  async read(index: number, into: Bytes): Promise<boolean> {
+    return (await this.#file.read(index, into)) !== undefined;
+  }
+
+  async complete(): Promise<void> {
+    await this.#file.complete({ sha256: null, verified: false });
+  }
+
+  async deleteOthers(): Promise<number> {
+    return this.#models.deleteImages(this.#about.model, this.#file.manifest.id);
+  }
+
+  release(): void {
+    this.#writing?.release();
+    this.#writing = undefined;
+  }
+
+  close(): void {
+    this.release();
+    this.#use.release();
+  }
+
+  async #putAll(chunks: readonly NumberedChunk[]): Promise<void> {
+    const left = [...chunks];
+    const workers = Array.from({ length: putsAtOnce }, async () => {
+      for (let chunk = left.shift(); chunk !== undefined; chunk = left.shift()) await this.#file.put(chunk.index, chunk.bytes);
+    });
+    // All of them end before the bytes are the caller's again.
+    const ends = await Promise.allSettled(workers);
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
+  }
+}
+
+function isFull(thrown: unknown): boolean {
+  return thrown instanceof ShaderloomError && thrown.code.startsWith("QUOTA");
+}
