@@ -27,6 +27,8 @@ export interface ModelFacts {
   readonly fileBytes: number;
   readonly downloadBytes: number;
   readonly storage: Estimate["storage"];
+  /** Its id in the store; undefined when nothing of it is stored. */
+  readonly stored: string | undefined;
 }
 
 /** @throws {ShaderloomError} SOURCE, NET, INTEGRITY, STORE (of stored models), FORMAT, LIMIT, MODEL.shards, AbortError */
@@ -48,7 +50,14 @@ async function factsWith(options: FactsOptions, storage: LoadStorage): Promise<M
     const space = await storage.models?.space();
     const neededBytes = storage.models ? downloadBytes : 0;
     const availableBytes = space?.availableBytes ?? null;
-    return { file, fileBytes, downloadBytes, storage: { neededBytes, availableBytes, persisted: space?.persisted ?? false, storedBytes } };
+    const stored = sources[0]?.stored?.model;
+    return {
+      file,
+      fileBytes,
+      downloadBytes,
+      stored,
+      storage: { neededBytes, availableBytes, persisted: space?.persisted ?? false, storedBytes },
+    };
   } finally {
     source.close?.();
   }

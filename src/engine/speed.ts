@@ -39,6 +39,8 @@ const startK = 1024;
 export interface Speed {
   readonly prefillTokensPerSecond: number;
   readonly decodeTokensPerSecond: number;
+  /** Milliseconds of a token after its last layer: the head, the choice, and hearing of it. */
+  readonly headMs: number;
 }
 
 /** Weight formats of a plan's products, those with the most weights first. */
@@ -59,7 +61,8 @@ export function predictSpeed(plan: RunnerPlan, probe: AdapterProbe): Speed | und
   const contextTokens = promptTokens + answerTokens / 2;
   const token = { group, limits: plan.tiers, target: { ...plan.target, maxRows: slots }, rows: 1, outputRows: 1, contextTokens, probe };
   const decodeMs = stepMs(plan.decode, token, ["body", "head", "sample", "advance"]);
-  return { prefillTokensPerSecond: (promptTokens * 1000) / prefillMs, decodeTokensPerSecond: 1000 / decodeMs };
+  const headMs = stepMs(plan.decode, token, ["head", "sample", "advance"]);
+  return { prefillTokensPerSecond: (promptTokens * 1000) / prefillMs, decodeTokensPerSecond: 1000 / decodeMs, headMs };
 }
 
 /** Every layer has as many; 1 where there is no attention. */

@@ -39,3 +39,17 @@ test("a context that the load refused is answered with the longest it takes", ()
 test("a slow model is answered with the size that people can read along with", () => {
   expect(suggest({ ...input, decodeTokensPerSecond: 2.5 })?.fileBytes).toBe(390e6);
 });
+
+test("where it runs streamed, that comes first, with what to set", () => {
+  const streamed = { memoryBudget: 600e6, decodeTokensPerSecond: 3.1432 };
+  const found = suggest({ ...input, givenBytes: 700e6, streamed });
+  expect(found?.text).toMatch(
+    /^It fits streamed, at about 3\.1 tokens per second: set memoryBudget to 600000000\. Look for a file of at most 434 MB/,
+  );
+  expect(found?.fileBytes).toBe(434e6);
+  expect(suggest({ ...input, givenBytes: 700e6, streamed: { ...streamed, decodeTokensPerSecond: 42.4 } })?.text).toContain(
+    "about 42 tokens",
+  );
+  // What fits whole is not streamed.
+  expect(suggest({ ...input, streamed })).toBeNull();
+});

@@ -1,7 +1,7 @@
 // What to do about a model that does not fit or would be slow: a context that fits, or the size of file to look for.
 
 import { alignUp } from "../base/math.ts";
-import type { Estimate, GpuNeed } from "./verdict.ts";
+import type { Estimate, GpuNeed, StreamedEstimate } from "./verdict.ts";
 
 /** Shorter contexts are no use for a conversation. */
 const leastContext = 512;
@@ -21,11 +21,16 @@ export interface SuggestionInput {
   readonly decodeTokensPerSecond: number | null;
   /** A context that the load would accept, when it refused the one asked for. */
   readonly acceptedContext: number | undefined;
+  /** How it would run streamed. */
+  readonly streamed?: Pick<StreamedEstimate, "memoryBudget" | "decodeTokensPerSecond"> | undefined;
 }
 
 export function suggest(input: SuggestionInput): Estimate["suggestion"] {
-  const { gpu, givenBytes, acceptedContext, contextLength, decodeTokensPerSecond: speed, fileBytes } = input;
-  if (givenBytes !== undefined && givenBytes < gpu.total) return smaller(input, givenBytes);
+  const { gpu, givenBytes, acceptedContext, contextLength, decodeTokensPerSecond: speed, fileBytes, streamed } = input;
+  if (givenBytes !== undefined && givenBytes < gpu.total) {
+    const instead = smaller(input, givenBytes);
+    return streamed ? { ...instead, text: `${streamedText(streamed)} ${instead.text}` } : instead;
+  }
   if (acceptedContext !== undefined) return { text: `Set the context to ${acceptedContext} tokens.`, contextLength: acceptedContext };
   if (speed === null || speed >= readingSpeed || contextLength === 0) return null;
   // Almost all of a token's time goes into reading the weights.
@@ -37,7 +42,12 @@ export function suggest(input: SuggestionInput): Estimate["suggestion"] {
   };
 }
 
-function smaller({ gpu, contextLength, fileBytes }: SuggestionInput, givenBytes: number): Estimate["suggestion"] {
+function streamedText({ memoryBudget, decodeTokensPerSecond: speed }: NonNullable<SuggestionInput["streamed"]>): string {
+  const rate = speed < 10 ? speed.toPrecision(2) : Math.round(speed);
+  return `It fits streamed, at about ${rate} tokens per second: set memoryBudget to ${memoryBudget}.`;
+}
+
+function smaller({ gpu, contextLength, fileBytes }: SuggestionInput, givenBytes: number): NonNullable<Estimate["suggestion"]> {
   const tokenBytes = gpu.kvPerThousandTokens / 1000;
   const room = givenBytes - gpu.weights - gpu.scratch;
   const tokens = tokenBytes > 0 ? floorTo(room / tokenBytes, 32) : 0;

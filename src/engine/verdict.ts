@@ -2,6 +2,7 @@
 // makes it.
 
 import type { PlainError } from "../base/errors.ts";
+import type { StoreTier } from "../store/chunk_store.ts";
 
 /** Multiply-adds per second from registers alone: what kernels that memory does not bound could reach. */
 export interface ComputePeaks {
@@ -70,9 +71,9 @@ export interface GpuNeed {
 export interface MemoryTrial {
   /**
    * `gpu`: that much was allocated and given back. `host`: nothing was, because the adapter computes on the CPU; what the machine is said to
-   * spare. `none`: nothing tells, so the need is taken to be met.
+   * spare. `none`: nothing tells, so the need is taken to be met. `budget`: the caller's `memoryBudget`, which is less than there is.
    */
-  readonly source: "gpu" | "host" | "none";
+  readonly source: "gpu" | "host" | "none" | "budget";
   /** At most twice the need: the trial stops there. */
   readonly givenBytes: number;
 }
@@ -89,8 +90,13 @@ export interface StreamedEstimate {
   readonly bytesPerToken: number;
   readonly decodeTokensPerSecond: number;
   readonly prefillTokensPerSecond: number;
-  /** Storage for the repacked copy of the layers, beside the model's own. */
+  /** The repacked copy of the layers, beside the model's own files, and whether it is stored already: the first load writes it. */
   readonly imageBytes: number;
+  readonly imageStored: boolean;
+  /** Where that copy lies; `memory` is the machine's own, anew for each load. */
+  readonly tier: StoreTier;
+  /** What the speeds rest on: how fast storage was read just now. What the system has in memory reads faster than a disk. */
+  readonly readBytesPerSecond: number;
 }
 
 /** What a model takes and gives on this machine, from its header alone. */
@@ -117,7 +123,7 @@ export interface Estimate {
   readonly prefillTokensPerSecond: number | null;
   readonly decodeTokensPerSecond: number | null;
   readonly storage: {
-    /** Bytes that storing what is left would take. */
+    /** Bytes that storing what is left would take; of a model that would be streamed the copy of its layers too. */
     readonly neededBytes: number;
     /** Advice of the browser, which is not always kept to. */
     readonly availableBytes: number | null;
