@@ -2,7 +2,7 @@
 // locks of process_locks.ts do not reach further.
 
 import { ShaderloomError, assert } from "../base/errors.ts";
-import type { ChunkStore } from "./chunk_store.ts";
+import { type ChunkStore, type ReadOptions, placeFor } from "./chunk_store.ts";
 import { openFileValues } from "./file_values.ts";
 import type { KeyValue } from "./key_value.ts";
 import { absent, listFolder, nodeFileSystem, readStart, removeFile, replaceFile, sweepFolder } from "./node_files.ts";
@@ -46,10 +46,10 @@ class FileChunks implements ChunkStore {
     });
   }
 
-  read(file: string, index: number, length: number, into?: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  read(file: string, index: number, length: number, { into }: ReadOptions = {}): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const path = this.#pathOf(file, index);
     return this.#run("Reading a chunk", async () => {
-      const place = into !== undefined && into.length >= length ? into.subarray(0, length) : new Uint8Array(length);
+      const place = placeFor(length, into);
       return (await readStart(this.#fs, path, place).catch(unreadable)) ? place : undefined;
     });
   }

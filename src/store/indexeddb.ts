@@ -5,7 +5,7 @@
 import { ShaderloomError } from "../base/errors.ts";
 import { type BlobHandles, blobHandles } from "./blob_handles.ts";
 import { blobReader } from "./blob_reading.ts";
-import type { ChunkStore } from "./chunk_store.ts";
+import { type ChunkStore, placeFor } from "./chunk_store.ts";
 import { Connection } from "./indexeddb_connection.ts";
 import type { IndexedDbOptions, ObjectStoreName, TransactionKind } from "./indexeddb_connection.ts";
 import type { Durability, KeyValue } from "./key_value.ts";
@@ -75,10 +75,10 @@ function indexedChunks(connection: Connection, library: Library): ChunkStore {
         store.put(blob, [file, index]);
       });
     },
-    read: async (file, index, length, into) => {
+    read: async (file, index, length, { into } = {}) => {
       const blob = await takeBlob(handles, file, index);
       if (blob === undefined || blob.size < length) return undefined;
-      const place = into !== undefined && into.length >= length ? into.subarray(0, length) : new Uint8Array(length);
+      const place = placeFor(length, into);
       return (await read(blob, place)) ? place : undefined;
     },
     delete: (file) => {

@@ -2,7 +2,7 @@
 // for loads that must leave no trace. Keeps copies, so that nobody can change a stored value from outside.
 
 import { ShaderloomError } from "../base/errors.ts";
-import type { ChunkStore } from "./chunk_store.ts";
+import { type ChunkStore, placeFor } from "./chunk_store.ts";
 import type { KeyValue } from "./key_value.ts";
 
 /** A new, empty store. Closing either half forgets both. */
@@ -44,10 +44,10 @@ function memoryChunks(held: Held): ChunkStore {
       chunks.set(index, bytes.slice());
       files.set(file, chunks);
     },
-    read: async (file, index, length, into) => {
+    read: async (file, index, length, { into } = {}) => {
       const stored = open(held).files.get(file)?.get(index);
       if (stored === undefined || stored.length < length) return undefined;
-      const place = into !== undefined && into.length >= length ? into.subarray(0, length) : new Uint8Array(length);
+      const place = placeFor(length, into);
       place.set(stored.subarray(0, length));
       return place;
     },

@@ -73,7 +73,7 @@ describe("opfs: in a page", () => {
     const store = await openOpfs(folder);
     expect(await store.files()).toEqual([file]);
     const place = new Uint8Array(chunkBytes);
-    const read = await store.read(file, 0, chunkBytes, place);
+    const read = await store.read(file, 0, chunkBytes, { into: place });
     expect(read?.buffer).toBe(place.buffer);
     expect(sameBytes(read, seededBytes(chunkBytes, 7))).toBe(true);
     expect(sameBytes(await store.read(file, 1, 4000), seededBytes(4000, 8))).toBe(true);

@@ -3,13 +3,12 @@
 // Holes read as zeros and a torn write as what it left; the records of stored_file.ts decide what counts.
 
 import { ShaderloomError, assert } from "../base/errors.ts";
-import { chunkBytes } from "./chunk_store.ts";
-import type { ChunkStore } from "./chunk_store.ts";
+import { type ChunkStore, chunkBytes, placeFor } from "./chunk_store.ts";
 import { OpfsFolder, hasSyncHandles, isName, within } from "./opfs_files.ts";
 import type { OpfsOptions, SyncHandle } from "./opfs_files.ts";
 import { quotaFull } from "./quota.ts";
 
-/** 1 GiB each: a mount that cannot hold larger files is met no more, but deleting in parts and reading by several workers is easier. */
+/** 1 GiB each, less where chunks are smaller: a mount that cannot hold larger files is met no more, but deleting in parts and reading by several workers is easier. */
 const chunksPerFile = 256;
 /** A file that changes while it is read is read again. */
 const readAttempts = 5;
@@ -34,10 +33,13 @@ export async function openOpfs(folder: string, options: OpfsOptions = {}): Promi
   await files.run("Opening the model store", async () => undefined);
   return {
     tier: "opfs",
-    put: (file, index, bytes) => put(files, placeOf(file, index), bytes),
-    read: (file, index, length, into) => {
-      const place = into !== undefined && into.length >= length ? into.subarray(0, length) : undefined;
-      return files.run("Reading a chunk", (directory) => read({ files, directory }, placeOf(file, index), place ?? new Uint8Array(length)));
+    put: (file, index, bytes, spacing = chunkBytes) => {
+      assert(bytes.length <= spacing, `chunk ${index} of ${file} reaches into the next`);
+      return put(files, placeOf(file, index, spacing), bytes);
+    },
+    read: (file, index, length, { into, spacing = chunkBytes } = {}) => {
+      const place = placeFor(length, into);
+      return files.run("Reading a chunk", (directory) => read({ files, directory }, placeOf(file, index, spacing), place));
     },
     delete: (file) =>
       files.run("Deleting chunks", async (directory) => {
@@ -54,9 +56,9 @@ interface Place {
   readonly offset: number;
 }
 
-function placeOf(file: string, index: number): Place {
+function placeOf(file: string, index: number, spacing: number): Place {
   assert(/^[0-9a-f]+$/.test(file) && Number.isSafeInteger(index) && index >= 0, `no place for chunk ${index} of ${file}`);
-  return { name: `${file}.${Math.floor(index / chunksPerFile)}`, offset: (index % chunksPerFile) * chunkBytes };
+  return { name: `${file}.${Math.floor(index / chunksPerFile)}`, offset: (index % chunksPerFile) * spacing };
 }
 
 function fileOf(name: string): string {

@@ -139,7 +139,7 @@ class ChunkedFile implements CheckedFile {
   }
 
   async put(index: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    const { id, name } = this.#manifest;
+    const { id, name, chunkBytes } = this.#manifest;
     assert(Number.isInteger(index) && index >= 0 && index < this.chunkCount, `${name} has no chunk ${index}`);
     assert(bytes.length === this.#lengthOf(index), `chunk ${index} of ${name} has ${this.#lengthOf(index)} bytes, not ${bytes.length}`);
     await this.#inTurn(index, async () => {
@@ -148,7 +148,7 @@ class ChunkedFile implements CheckedFile {
       if (old?.sha256 === hash) return;
       // A record must not stand while the bytes it speaks of are overwritten.
       if (old !== undefined) await this.#forget(index);
-      await this.#chunks.put(id, index, bytes);
+      await this.#chunks.put(id, index, bytes, chunkBytes);
       const record: ChunkRecord = { bytes: bytes.length, sha256: hash, checksum };
       await this.#keyValue.set([[chunkKey(id, index), await encodeRecord(id, index, record)]], "relaxed");
       this.#records.set(index, record);
@@ -189,7 +189,8 @@ class ChunkedFile implements CheckedFile {
 
   /** @returns undefined when the bytes are not there or not those of the record */
   async #readChecked(index: number, record: ChunkRecord, into: Uint8Array<ArrayBuffer> | undefined): Promise<Bytes | undefined> {
-    const bytes = await this.#chunks.read(this.#manifest.id, index, record.bytes, into);
+    const { id, chunkBytes: spacing } = this.#manifest;
+    const bytes = await this.#chunks.read(id, index, record.bytes, { into, spacing });
     if (bytes?.length !== record.bytes) return undefined;
     return (await checksum64(bytes)) === record.checksum ? bytes : undefined;
   }

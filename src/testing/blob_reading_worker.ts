@@ -27,7 +27,7 @@ async function readMany({ database, file, chunks: count, length, reads }: Readin
   let right = 0;
   const read = async (): Promise<void> => {
     const place = new Uint8Array(length);
-    for (const turn of queue) if ((await chunks.read(file, turn % count, length, place)) !== undefined) right++;
+    for (const turn of queue) if ((await chunks.read(file, turn % count, length, { into: place })) !== undefined) right++;
   };
   await Promise.all([read(), read(), read(), read()]);
   clearInterval(littering);

@@ -59,16 +59,31 @@ export const chunkCases: Readonly<Record<string, (store: ChunkStore) => Promise<
     store.close();
   },
 
+  "keeps apart files whose chunks lie closer together": async (store) => {
+    const spacing = 3000;
+    for (const index of [300, 1, 2, 0]) await store.put(fileA, index, seededBytes(spacing, index), spacing);
+    await store.put(fileB, 1, seededBytes(chunkBytes, 9));
+    for (const index of [0, 1, 2, 300]) {
+      const read = await store.read(fileA, index, spacing, { spacing });
+      check(sameBytes(read, seededBytes(spacing, index)), `chunk ${index} is not what was put`);
+    }
+    await holds(store, fileB, 1, seededBytes(chunkBytes, 9));
+    await store.delete(fileA);
+    for (const index of [0, 1, 2, 300]) same(await store.read(fileA, index, spacing, { spacing }), undefined);
+    same(await store.files(), [fileB]);
+    store.close();
+  },
+
   "reads into the place it is given, and beside it when that is too small": async (store) => {
     const bytes = seededBytes(5000, 4);
     await store.put(fileA, 0, bytes);
     const place = new Uint8Array(8000).fill(77);
-    const read = await store.read(fileA, 0, 5000, place.subarray(1000));
+    const read = await store.read(fileA, 0, 5000, { into: place.subarray(1000) });
     check(read?.buffer === place.buffer, "the place given was not used");
     same([read?.byteOffset, read?.length, place[999], place[6000]], [1000, 5000, 77, 77]);
     check(sameBytes(read, bytes), "other bytes in the place given");
     const small = new Uint8Array(4999).fill(77);
-    check(sameBytes(await store.read(fileA, 0, 5000, small), bytes), "other bytes beside the place given");
+    check(sameBytes(await store.read(fileA, 0, 5000, { into: small }), bytes), "other bytes beside the place given");
     check(
       small.every((byte) => byte === 77),
       "a place too small was written to",

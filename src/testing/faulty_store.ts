@@ -96,16 +96,16 @@ function faultyValues(inner: KeyValue, run: Run): KeyValue {
 function faultyChunks(inner: ChunkStore, run: Run): ChunkStore {
   return {
     tier: inner.tier,
-    put: (file, index, bytes) => {
+    put: (file, index, bytes, spacing) => {
       const half = async (): Promise<void> => {
-        const torn = (await inner.read(file, index, bytes.length)) ?? new Uint8Array(bytes.length);
+        const torn = (await inner.read(file, index, bytes.length, { spacing })) ?? new Uint8Array(bytes.length);
         torn.set(bytes.subarray(0, bytes.length >> 1));
-        await inner.put(file, index, torn);
+        await inner.put(file, index, torn, spacing);
       };
-      return run(chunkStep("put", file), { call: () => inner.put(file, index, bytes), nothing: undefined, half });
+      return run(chunkStep("put", file), { call: () => inner.put(file, index, bytes, spacing), nothing: undefined, half });
     },
-    read: (file, index, length, into) => {
-      return run(chunkStep("read", file), { call: () => inner.read(file, index, length, into), nothing: undefined });
+    read: (file, index, length, options) => {
+      return run(chunkStep("read", file), { call: () => inner.read(file, index, length, options), nothing: undefined });
     },
     delete: (file) => run(chunkStep("delete", file), { call: () => inner.delete(file), nothing: undefined }),
     files: () => run(chunkStep("files", ""), { call: () => inner.files(), nothing: [] }),

@@ -102,11 +102,11 @@ export async function readAll(image: WeightImage, plan: ImagePlan = planOf()): P
 /** Turns a bit of a stored chunk. */
 export async function damage({ halves }: ImageShelf, file: string, index: number): Promise<void> {
   const { chunkBytes } = planOf();
-  const bytes = await halves.chunks.read(file, index, chunkBytes);
+  const bytes = await halves.chunks.read(file, index, chunkBytes, { spacing: chunkBytes });
   check(bytes !== undefined, "no chunk to damage");
   if (bytes === undefined) return;
   bytes[5] = (bytes[5] ?? 0) ^ 8;
-  await halves.chunks.put(file, index, bytes);
+  await halves.chunks.put(file, index, bytes, chunkBytes);
 }
 
 /** Of the image in the store. */

@@ -112,7 +112,7 @@ export const opfsCases: Readonly<Record<string, (folder: string) => Promise<unkn
     const exclusive = await make.call(entry);
     const again = await openOpfs(folder);
     const place = new Uint8Array(5000);
-    const read = await again.read(file, 0, 4000, place);
+    const read = await again.read(file, 0, 4000, { into: place });
     check(read?.buffer === place.buffer, "the place given was not used");
     await holds(again, file, 0, seededBytes(4000, 1));
     await lacks(again, file, 0, 4001);
