@@ -18,11 +18,16 @@ export interface ModelShape {
   readonly vocab: number;
 }
 
-/** `small` and `ref` are those of ../shared/peers; `1b` is Llama 3.2 1B's with a shorter vocabulary. */
+/**
+ * `small` and `ref` are those of ../shared/peers; `1b` is Llama 3.2 1B's with a shorter vocabulary, `3b` Llama 3.2 3B's. `many` has many equal
+ * layers and little else, so that half of it is half of its layers.
+ */
 export const modelShapes: Readonly<Record<string, ModelShape>> = {
   small: { hidden: 288, layers: 6, heads: 6, kvHeads: 6, ffn: 768, vocab: 4096 },
   ref: { hidden: 896, layers: 24, heads: 14, kvHeads: 2, ffn: 4864, vocab: 32768 },
   "1b": { hidden: 2048, layers: 16, heads: 32, kvHeads: 8, ffn: 8192, vocab: 32768 },
+  "3b": { hidden: 3072, layers: 28, heads: 24, kvHeads: 8, ffn: 8192, vocab: 128256 },
+  many: { hidden: 768, layers: 48, heads: 12, kvHeads: 4, ffn: 2048, vocab: 1024 },
 };
 
 const specials = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];

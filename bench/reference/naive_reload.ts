@@ -25,13 +25,15 @@ export interface NaiveOptions {
   readonly activations?: "f32" | "f16" | "int8" | undefined;
   readonly deviceClass?: "gpu" | "cpu" | undefined;
   readonly contextLength: number;
-  /** What the layers are read from; written before any of it is slow. */
-  readonly disk: Disk;
 }
 
 export interface NaiveReload {
   /** Runs one token. @returns the likeliest next one */
   step(token: number, position: number): Promise<number>;
+  /** Reads all layers and does nothing with them. @returns bytes */
+  readOnly(): Promise<number>;
+  /** What the layers are read from; as fast as memory until told otherwise. */
+  readonly disk: Disk;
   /** Bytes of weights that each step reads. */
   readonly bytesPerStep: number;
   /** Most bytes that were on the GPU at once. */
@@ -80,11 +82,11 @@ interface Shelf {
   readonly chunksPerLayer: number;
 }
 
-async function openShelf(layers: readonly Layer[], disk: Disk): Promise<Shelf> {
+async function openShelf(layers: readonly Layer[]): Promise<Shelf> {
   const most = Math.max(...layers.map(({ bytes }) => bytes));
   const chunksPerLayer = ceilDiv(most, largestChunk);
   const chunkBytes = alignUp(ceilDiv(most, chunksPerLayer), 256);
-  const store = openThrottledStore(disk, memoryStore(), { chunkBytes });
+  const store = openThrottledStore({}, memoryStore(), { chunkBytes });
   const bytes = layers.length * chunksPerLayer * chunkBytes;
   const about = { url: "https://naive.test/layers", revision: "1", name: "layers", bytes, sha256: null };
   return { store, file: await store.store.open(about, noDiagnostics()), chunkBytes, chunksPerLayer };
@@ -169,6 +171,10 @@ class Naive implements NaiveReload {
     return this.#parts.layers.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
+  get disk(): Disk {
+    return this.#parts.shelf.store.disk;
+  }
+
   get peakBytes(): number {
     return this.#peak;
   }
@@ -180,6 +186,11 @@ class Naive implements NaiveReload {
     await this.#run(pieces[0], position);
     for (const [index, layer] of layers.entries()) await this.#runLayer(index, layer, position);
     return this.#likeliest();
+  }
+
+  async readOnly(): Promise<number> {
+    for (const index of this.#parts.layers.keys()) await this.#readLayer(index);
+    return this.#parts.layers.length * this.#host.length;
   }
 
   destroy(): void {
@@ -263,7 +274,7 @@ export async function openNaiveReload(gpu: GPU, model: Uint8Array<ArrayBuffer>, 
       .filter(({ name }) => !streamed.has(name))
       .map(({ name, bytes }) => [name, ledger.create("weights", { label: name, size: bytes })]),
   );
-  const shelf = await openShelf(layers, options.disk);
+  const shelf = await openShelf(layers);
   await storeLayers(loaded, { source, plan, layers, shelf, slab: (name) => bufferOf(fixed, name), device });
   const rope = ledger.create("other", { label: "rope", size: loaded.tables[0].data.byteLength });
   device.queue.writeBuffer(rope, 0, loaded.tables[0].data);
