@@ -10,6 +10,7 @@ import type { TuneProgress, TuneReport } from "../tuning/tune.ts";
 import type { StoreTier } from "../store/chunk_store.ts";
 import type { StoreDiagnostics } from "../store/diagnostics.ts";
 import type { PlainError } from "../base/errors.ts";
+import type { StreamingStats } from "../streaming/types.ts";
 import type { Profile, ProfileOptions } from "./profile_report.ts";
 
 export type { ChromeTrace, Profile, ProfileOptions } from "./profile_report.ts";
@@ -121,6 +122,8 @@ export interface SessionStats {
     readonly activations: number;
     readonly other: number;
     readonly total: number;
+    /** Most at once since the load began. */
+    readonly peak: number;
   };
   /** Pages of 32 tokens; `growths` counts how often the pools were replaced by larger ones. */
   readonly kvPages: { readonly used: number; readonly capacity: number; readonly growths: number };
@@ -145,6 +148,8 @@ export interface SessionStats {
   readonly discardedTokens: number;
   /** Submits that prompts were cut into, and the longest of them from its start on the GPU to its end, as far as that can be told. */
   readonly prefillSubmits: { readonly count: number; readonly longestMs: number };
+  /** Null where all weights are on the GPU. */
+  readonly streaming: StreamingStats | null;
   readonly loadMs: number;
   /** Mean JavaScript time to encode a decode step, in milliseconds. */
   readonly encodeMs: number;

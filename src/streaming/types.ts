@@ -45,11 +45,13 @@ export interface WeightImage {
   /**
    * Reads a chunk of a section, `chunkBytes` long, into `into`, which may be mapped GPU memory, and compares its checksum.
    * @returns false when it is missing or damaged: the section is then in `missing`
-   * @throws {ShaderloomError} STORE.* when the store itself is out of order
+   * @throws {ShaderloomError} STORE.* when the store itself is out of order, GPU.lost when `into` is no longer mapped
    */
   read(section: number, chunk: number, into: Uint8Array<ArrayBuffer>): Promise<boolean>;
   /** All sections are there, made of bytes that are what was promised: notes it, and lets go of older images of the model. */
   complete(): Promise<void>;
+  /** Forgets all sections: what they were made of turned out wrong, or nobody can vouch for it any more. */
+  clear(): Promise<void>;
   close(): void;
 }
 
