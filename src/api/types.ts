@@ -9,6 +9,7 @@ export type {
   ChromeTrace,
   HubOptions,
   KernelReport,
+  LayerState,
   ModelLocation,
   Profile,
   SessionStorage,
@@ -16,10 +17,11 @@ export type {
   StorageSpace,
   StoredModel,
   StoreOptions,
+  StreamingStats,
   TuneProgress,
   TuneReport,
 } from "../engine/session.ts";
-export type { AdapterProbe, ComputePeaks, Estimate } from "../engine/verdict.ts";
+export type { AdapterProbe, ComputePeaks, Estimate, StreamedEstimate } from "../engine/verdict.ts";
 
 /** One message of a conversation. `content` is null only beside tool calls of the assistant; text parts are joined by newlines. */
 export interface ChatCompletionMessageParam {

@@ -16,6 +16,7 @@ import type { Profile, ProfileOptions } from "./profile_report.ts";
 export type { ChromeTrace, Profile, ProfileOptions } from "./profile_report.ts";
 export type { TuneProgress, TuneReport } from "../tuning/tune.ts";
 export type { KernelReport, TuningMode } from "../tuning/report.ts";
+export type { LayerState, StreamingStats } from "../streaming/types.ts";
 export type { StoreDiagnostics } from "../store/diagnostics.ts";
 export type { ModelStore, StorageSpace, StoredModel } from "../store/model_store.ts";
 export type { HubOptions, ModelLocation } from "../weights/source.ts";

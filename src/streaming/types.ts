@@ -63,8 +63,13 @@ export interface StreamingKnobs {
   readonly prefetch: number;
 }
 
+/** Where a layer's weights are: on the GPU for good, in a frame, on their way into one, or in the image alone. */
+export type LayerState = "resident" | "frame" | "reading" | "stored";
+
 /** What streaming did so far. */
 export interface StreamingStats extends StreamingKnobs {
+  /** Where each layer is just now, in their order. */
+  readonly layers?: readonly LayerState[];
   /** Layers that are read for each step. */
   readonly streamed: number;
   /** Sets of GPU buffers that they rotate through. */
