@@ -3,9 +3,8 @@
 
 import { alignUp } from "../base/math.ts";
 import { bindAlignment, stepBytes, stepHeaderWords, stepRowWords } from "../base/layout.ts";
-import { type BufferLedger, storageUsage, uniformUsage } from "../gpu/buffers.ts";
+import { type BufferLedger, type BufferRange, storageUsage, uniformUsage } from "../gpu/buffers.ts";
 import type { StepRow } from "../kernels/kernel.ts";
-import type { BufferRange } from "../graph/program.ts";
 
 export interface ControlShape {
   readonly prefillRows: number;

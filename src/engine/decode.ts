@@ -102,6 +102,7 @@ class DecodeSteps {
   leave(): void {
     const { runner, sequence, onDiscard } = this.#context;
     onDiscard(this.#flight.leave());
+    runner.abandon();
     runner.truncate(sequence.slot, sequence.length);
   }
 

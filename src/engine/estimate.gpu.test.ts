@@ -42,7 +42,7 @@ test("GPU bytes of the other class of programs are those of buffers on a device"
     const source = bytesSource(model);
     const built = await buildModel(await openGguf(source), source, { caps: opened.caps });
     const ledger = new BufferLedger(opened.device);
-    placeRunner(await planRunner(built, opened.caps, fusion), built, opened.device, ledger);
+    placeRunner(await planRunner(built, opened.caps, fusion), built, { device: opened.device, ledger });
     const { total } = ledger.bytes();
     ledger.destroyAll();
     opened.destroy();
@@ -143,4 +143,28 @@ test("a probe ends when it is aborted, and says what a GPU lacks", async (contex
   expect(await errorCode(probe)).toBe("AbortError");
   const none = { requestAdapter: async () => null } as unknown as GPU;
   expect(await errorCode(probeSession({ gpu: none }))).toBe("GPU.unavailable");
+});
+
+test("a budget below the need says how it would run streamed, and the least that works", async (context) => {
+  const gpu = await gpuOrSkip(context);
+  const model = tinyModel({ layers: 12, hidden: 128, ffn: 512, contextLength: 256 });
+  const probe = fakeProbe();
+  const whole = await estimateSession({ model, gpu, probe });
+  expect(whole).toMatchObject({ fits: true, streamed: null });
+  const within = await estimateSession({ model, gpu, probe, memoryBudget: whole.gpu.total });
+  expect(within).toMatchObject({ fits: true, streamed: null, memory: { source: "budget", givenBytes: whole.gpu.total } });
+  const memoryBudget = whole.gpu.total - whole.gpu.weights / 2;
+  const verdict = await estimateSession({ model, gpu, probe, memoryBudget });
+  expect(verdict).toMatchObject({ fits: false, spareBytes: memoryBudget - whole.gpu.total, problems: [], gpu: whole.gpu });
+  const { streamed } = verdict;
+  expect(streamed).toMatchObject({ tier: "memory", imageStored: false });
+  expect(streamed?.memoryBudget).toBe(memoryBudget);
+  expect(streamed?.streamedLayers).toBeGreaterThan(0);
+  expect(streamed?.decodeTokensPerSecond).toBeLessThanOrEqual(verdict.decodeTokensPerSecond ?? 0);
+  expect(verdict.suggestion?.text).toMatch(/^It fits streamed, at about [\d.]+ tokens per second: set memoryBudget to \d+\. /);
+  // What lies in this machine's memory takes no storage.
+  expect(verdict.storage.neededBytes).toBe(0);
+  const small = await estimateSession({ model, gpu, probe, memoryBudget: 1000 });
+  expect(small).toMatchObject({ fits: false, streamed: null });
+  expect(small.problems).toMatchObject([{ code: "GPU.budget", detail: { have: 1000, need: streamed?.leastBytes } }]);
 });

@@ -94,7 +94,8 @@ async function compare(gpu: GPU, shapeOptions: TinyModelOptions, comparison: Com
     };
     const pipelines = createPipelineCache(device, shaderFiles);
     const program = await compileProgram(options, { pipelines, activations: allocateActivations(options) });
-    program.bind({ slab: buffer, table: () => table, kv: (layer) => cache.pool(layer), pages: control.pages, state: control.prefillState });
+    const slab = (name: string): { buffer: GPUBuffer } => ({ buffer: buffer(name) });
+    program.bind({ slab, table: () => table, kv: (layer) => cache.pool(layer), pages: control.pages, state: control.prefillState });
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     program.encode(pass, { rows: rows.length, outputRows: 1, contextTokens: rows.length });

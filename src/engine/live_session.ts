@@ -36,9 +36,10 @@ export function createSession(parts: SessionParts): Session {
   const context = contextOf(parts, counts);
   opened.onFailure((error) => {
     failure = error;
+    parts.streaming?.close(error);
   });
   const check = (): void => {
-    if (destroyed) throw new ShaderloomError("REQUEST.unloaded", "The model was unloaded. Create an engine again.");
+    if (destroyed) throw unloaded();
     if (failure) throw failure;
   };
   /** Runs what measures or takes the GPU's state for itself, once nothing is in flight. */
@@ -80,12 +81,17 @@ export function createSession(parts: SessionParts): Session {
     destroy() {
       if (destroyed) return;
       destroyed = true;
+      parts.streaming?.close(unloaded());
       ledger.destroyAll();
       opened.destroy();
       parts.release();
       tokenizer.dispose();
     },
   };
+}
+
+function unloaded(): ShaderloomError {
+  return new ShaderloomError("REQUEST.unloaded", "The model was unloaded. Create an engine again.");
 }
 
 function contextOf(
@@ -137,7 +143,7 @@ function sessionStats(parts: SessionParts, decoded: DecodeStats): SessionStats {
   const { ledger, cache, runner, dispatches, fusion, pipelines, loadMs, kernels } = parts;
   const { steps, decodeSteps, encodeMs, submitMs, prefillSubmits } = runner.counters;
   return {
-    gpuBytes: ledger.bytes(),
+    gpuBytes: { ...ledger.bytes(), peak: ledger.peak },
     kvPages: { used: cache.usedPages, capacity: cache.capacityPages, growths: cache.growths },
     dispatches,
     fusion,
@@ -147,6 +153,7 @@ function sessionStats(parts: SessionParts, decoded: DecodeStats): SessionStats {
     decodeSteps,
     ...decoded,
     prefillSubmits,
+    streaming: parts.streaming?.stats() ?? null,
     loadMs,
     encodeMs: encodeMs / Math.max(1, decodeSteps),
     submitMs: submitMs / Math.max(1, decodeSteps),

@@ -6,7 +6,7 @@ import { formatTypes } from "../formats/index.ts";
 import { BufferLedger } from "../gpu/buffers.ts";
 import { type OpenDevice, openDevice } from "../gpu/device.ts";
 import { openShaderFiles } from "../kernels/shader_files.ts";
-import type { Hold } from "../store/model_store.ts";
+import type { Hold, ModelStore } from "../store/model_store.ts";
 import { type Tokenizer, tokenizerFromGguf, tokenizerFromJson } from "../text/tokenizer.ts";
 import { assertSupported, forgetVocabulary } from "../weights/gguf/gguf.ts";
 import type { OpenShard } from "../weights/gguf/split.ts";
@@ -49,6 +49,8 @@ export interface LoadSessionOptions {
   readonly onProgress?: LoadProgressListener | undefined;
   /** Lowers the largest bound range, to test splitting by rows. */
   readonly maxBindingBytes?: number | undefined;
+  /** Keeps the streamed copy of the layers instead of the model's own store, to test slow and failing ones. */
+  readonly imageStore?: ModelStore | undefined;
 }
 
 /**
@@ -57,7 +59,7 @@ export interface LoadSessionOptions {
  *   TOKENIZER, TEMPLATE, CONTEXT, GPU, AbortError
  */
 export async function loadSession(options: LoadSessionOptions): Promise<Session> {
-  const { signal } = options;
+  const { signal, store: { onFull = "memory" } = {} } = options;
   const startMs = performance.now();
   const report = createLoadReport(options.onProgress);
   throwIfAborted(signal);
@@ -70,13 +72,15 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
   // Fetched beside the model's header.
   const shaders = openShaderFiles({ caps: opened.caps, deviceClass: opened.caps.deviceClass, precision: options.activations ?? "f32" });
   void shaders.catch(() => undefined);
-  const ledger = new BufferLedger(opened.device);
+  const ledger = new BufferLedger(opened.device, options.memoryBudget);
   const stop = new AbortController();
+  const sessionEnd = new AbortController();
   const either = signal ? AbortSignal.any([stop.signal, signal]) : stop.signal;
   let files: OpenedModel | undefined;
   let storage: LoadStorage | undefined;
   let hold: Hold | undefined;
   const release = (): void => {
+    sessionEnd.abort();
     hold?.release();
     storage?.models?.close();
   };
@@ -91,7 +95,19 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
     const model = await buildModel(file, source, { ...options, caps: opened.caps });
     // A vocabulary or template that cannot be used ends the load at once, whatever is still being read or compiled.
     const text = loadText(model, files);
-    const runner = prepareRunner({ source, model, opened, ledger, shaders, signal: either, report, ...howPrepared(options, opened) });
+    const again = { storage, signal: sessionEnd.signal, report: createLoadReport(undefined) };
+    const origin = { storage, files, again, reopen: () => openFiles(options, again), onFull, imageStore: options.imageStore };
+    const runner = prepareRunner({
+      source,
+      model,
+      opened,
+      ledger,
+      shaders,
+      signal: either,
+      report,
+      origin,
+      ...howPrepared(options, opened),
+    });
     void runner.then(
       () => report.phase("tokenizer"),
       () => undefined,
@@ -99,7 +115,7 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
     const [prepared, { tokenizer, chatTemplate }] = await Promise.all([runner, text]);
     report.phase("finish");
     // A file that is not what was promised must not answer a single question.
-    await source.finish?.(either);
+    if (!prepared.streaming) await source.finish?.(either);
     throwIfAborted(signal);
     report.phase("ready");
     const loadMs = performance.now() - startMs;
@@ -123,10 +139,10 @@ function fetchAhead(): void {
 }
 
 function howPrepared(
-  { checkWeights, tuning = "auto", execution = {}, store }: LoadSessionOptions,
+  { checkWeights, tuning = "auto", execution = {}, store, memoryBudget }: LoadSessionOptions,
   opened: OpenDevice,
-): Pick<PrepareOptions, "checkWeights" | "tuning" | "execution" | "openShelf"> {
-  return { checkWeights, tuning, execution, openShelf: (shaders) => openShelf(opened, shaders, store) };
+): Pick<PrepareOptions, "checkWeights" | "tuning" | "execution" | "memoryBudget" | "openShelf"> {
+  return { checkWeights, tuning, execution, memoryBudget, openShelf: (shaders) => openShelf(opened, shaders, store) };
 }
 
 /** Where races leave their results: a chunk of its own, as most loads have nothing to race. */

@@ -8,7 +8,7 @@ import { placeRunner, type RunnerPlan } from "./placement.ts";
 import type { GpuNeed } from "./verdict.ts";
 
 /** As much of a device as placing buffers takes. */
-function countingDevice(): GPUDevice {
+export function countingDevice(): GPUDevice {
   const device = {
     createBuffer: ({ size }: GPUBufferDescriptor) => ({ size, destroy: () => undefined }),
     queue: { writeBuffer: () => undefined },
@@ -20,7 +20,7 @@ function countingDevice(): GPUDevice {
 export function measureNeed(plan: RunnerPlan, model: LoadedModel): GpuNeed {
   const device = countingDevice();
   const ledger = new BufferLedger(device);
-  placeRunner(plan, model, device, ledger);
+  placeRunner(plan, model, { device, ledger });
   const { weights, kv: kvAtLoad, activations, other, total: atLoad } = ledger.bytes();
   const pageBytes = kvPageBytes(model.kv) * model.config.numLayers;
   const kv = Math.max(kvAtLoad, model.kv.maxPages * pageBytes);

@@ -1,6 +1,7 @@
 // What a load puts on the GPU: both programs lowered, the weights laid out, and every buffer made, in one place, so that a dry run
 // on a device that only counts (need.ts) gives the very bytes of a load.
 
+import type { Slab } from "../base/layout.ts";
 import type { BufferLedger } from "../gpu/buffers.ts";
 import type { Caps } from "../gpu/caps.ts";
 import { createReadback, type Readback } from "../gpu/readback.ts";
@@ -54,7 +55,7 @@ export async function planRunner(model: LoadedModel, caps: Caps, fusion: Executi
 
 /** The buffers of a loaded model, all in one ledger. */
 export interface Placed {
-  readonly slabs: ReadonlyMap<string, GPUBuffer>;
+  readonly slabs: Map<string, GPUBuffer>;
   readonly tables: ReadonlyMap<string, GPUBuffer>;
   readonly cache: PagedCache;
   readonly control: Control;
@@ -64,11 +65,26 @@ export interface Placed {
   readonly activations: { readonly decode: Activations; readonly prefill: Activations };
 }
 
+/** What is placed otherwise than in a load without a budget. */
+export interface PlacingOptions {
+  /** Slabs to begin with; all when not given. */
+  readonly slabs?: readonly Slab[] | undefined;
+  /** Room for keys and values of the whole context at once, so that nothing grows. */
+  readonly wholeContext?: boolean | undefined;
+}
+
 /** Everything that the GPU has to hold, so that running out of it is known before weights are read. Only KV grows later. */
-export function placeRunner(plan: RunnerPlan, model: LoadedModel, device: GPUDevice, ledger: BufferLedger): Placed {
+export function placeRunner(
+  plan: RunnerPlan,
+  model: LoadedModel,
+  { device, ledger, slabs: wanted, wholeContext }: PlacingOptions & { readonly device: GPUDevice; readonly ledger: BufferLedger },
+): Placed {
   const { layout } = plan;
   const slabs = new Map(
-    layout.plan.slabs.map((slab) => [slab.name, ledger.create("weights", { label: slab.name, size: Math.max(slab.bytes, 256) })]),
+    (wanted ?? layout.plan.slabs).map((slab) => [
+      slab.name,
+      ledger.create("weights", { label: slab.name, size: Math.max(slab.bytes, 256) }),
+    ]),
   );
   const tables = new Map(
     model.tables.map(({ name, data }) => {
@@ -77,7 +93,12 @@ export function placeRunner(plan: RunnerPlan, model: LoadedModel, device: GPUDev
       return [name, buffer] as const;
     }),
   );
-  const cache = new PagedCache(device, ledger, { layout: model.kv, numLayers: model.config.numLayers, initialPages, slots });
+  const cache = new PagedCache(device, ledger, {
+    layout: model.kv,
+    numLayers: model.config.numLayers,
+    initialPages: wholeContext ? Infinity : initialPages,
+    slots,
+  });
   const control = new Control(device, ledger, { prefillRows: chunkRows, decodeRows: chunkRows, slots, maxPages: model.kv.maxPages });
   // For as many as fly, as many again that the request before let go of, and the prompt's.
   const slotsInFlight = Array.from({ length: 2 * executionRanges.tokensInFlight.max + 1 }, () => scoredBytes(plan.scoreTopK));

@@ -1,10 +1,11 @@
 // Prefill steps as submits that leave the GPU to the page in between: cut where the pace says, few outstanding, none after an abort.
 
 import { throwIfAborted } from "../base/errors.ts";
+import type { ReadbackSlot } from "../gpu/readback.ts";
 import type { StepDispatch } from "../graph/program.ts";
 import type { StepRow, StepShape } from "../kernels/kernel.ts";
 import { type Load, loadOf, type PrefillPace } from "./prefill_pace.ts";
-import type { RunnerParts } from "./runner_parts.ts";
+import type { RunnerParts, StepGate } from "./runner_parts.ts";
 import { choosingOf, copyResult, prefillSections, readResult, type StepResult, type Wanted } from "./step_result.ts";
 
 /** Empty submits by which is told how late the browser tells; after the first, a timer's ticks show in full. */
@@ -60,7 +61,13 @@ export class PrefillSubmits {
    * Runs rows through the model. Without `wanted` they are only submitted.
    * @throws {ShaderloomError} AbortError between submits, GPU.numeric, GRAMMAR.dead_end
    */
-  async run({ rows, wanted, signal }: PrefillStep): Promise<StepResult> {
+  async run(step: PrefillStep): Promise<StepResult> {
+    const { stream, scoreTopK } = this.#parts;
+    const readback = await (stream ? stream.step("prefill", (gate) => this.#submitAll(step, gate)) : this.#submitAll(step));
+    return readback && step.wanted ? readResult(await readback.read(), step.wanted, scoreTopK) : {};
+  }
+
+  async #submitAll({ rows, wanted, signal }: PrefillStep, gate?: StepGate): Promise<ReadbackSlot | undefined> {
     const { device, control, prefill, sampling } = this.#parts;
     control.writePrefill({ rows, outputRows: [rows.length - 1] });
     const shape = shapeOf(rows.length, rows[rows.length - 1].position + 1);
@@ -69,16 +76,18 @@ export class PrefillSubmits {
     const loads = dispatches.map(({ load }) => load);
     for (let start = 0; ;) {
       while (!this.#pace.mayFollow(this.#outstanding.map((submit) => submit.loads))) await this.#outstanding[0].done;
+      await gate?.ready(start);
       throwIfAborted(signal);
-      const end = this.#pace.cut(loads, start);
+      const most = gate?.end(start) ?? Infinity;
+      const end = Math.min(this.#pace.cut(loads, start), most);
       const encoder = device.createCommandEncoder({ label: "prefill" });
       const pass = encoder.beginComputePass();
       for (const { index } of dispatches.slice(start, end)) prefill.program.encodeOne(pass, index, shape);
       pass.end();
       const slot = end === loads.length && wanted ? copyResult(encoder, this.#parts, { phase: prefill, wanted }) : undefined;
       this.#submit(encoder.finish(), loads.slice(start, end));
-      if (slot && wanted) return readResult(await slot.read(), wanted, this.#parts.scoreTopK);
-      if (end === loads.length) return {};
+      gate?.passed(end);
+      if (end === loads.length) return slot;
       start = end;
     }
   }

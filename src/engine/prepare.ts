@@ -3,7 +3,8 @@
 
 import { untilAborted } from "../base/abort.ts";
 import { assert, type ShaderloomError } from "../base/errors.ts";
-import { type BufferLedger, withMemoryCheck } from "../gpu/buffers.ts";
+import type { LayoutPlan } from "../base/layout.ts";
+import { type BufferLedger, type BufferRange, withMemoryCheck } from "../gpu/buffers.ts";
 import type { OpenDevice } from "../gpu/device.ts";
 import { createPipelineCache } from "../gpu/pipelines.ts";
 import { createUpload } from "../gpu/upload.ts";
@@ -27,6 +28,10 @@ import { Runner } from "./runner.ts";
 import type { RunnerParts } from "./runner_parts.ts";
 import type { Session, SessionStats } from "./session.ts";
 import { choosingOf, decodeSections, prefillSections } from "./step_result.ts";
+import type { Residency } from "./residency.ts";
+import type { Streaming } from "./streamed.ts";
+import type { ModelOrigin } from "./streamed_image.ts";
+import type { StreamingLoad } from "./streamed_load.ts";
 
 export interface PrepareOptions {
   readonly source: ByteSource;
@@ -41,6 +46,10 @@ export interface PrepareOptions {
   readonly execution: ExecutionOptions;
   /** Those of the device's class, which are on their way since it is known. */
   readonly shaders: Promise<ShaderFiles>;
+  /** Most bytes on the GPU; what does not fit is streamed. */
+  readonly memoryBudget?: number | undefined;
+  /** Where streamed layers come from. */
+  readonly origin: ModelOrigin;
   /** Where the results of races with these shaders are kept. */
   readonly openShelf: (shaders: ShaderFiles) => Promise<Shelf | undefined>;
 }
@@ -55,6 +64,8 @@ export interface Prepared {
   readonly fusion: SessionStats["fusion"];
   readonly kernels: KernelReport;
   readonly execution: ExecutionOptions;
+  /** Where layers are streamed. */
+  readonly streaming: Streaming | undefined;
   /** See `Session.tune`. */
   readonly tune: Session["tune"];
   /** See `Session.profile`; `check` throws what went wrong with the device in the meantime. */
@@ -63,31 +74,34 @@ export interface Prepared {
 
 /** @throws {ShaderloomError} GPU.oom, GPU.shader, AbortError, what reading the weights throws; the caller frees the ledger */
 export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> {
-  const { model, opened, ledger, report } = prepare;
+  const { model, opened, ledger, report, memoryBudget } = prepare;
   const { device, caps } = opened;
   report.phase("compile");
   const plan = await planRunner(model, caps, prepare.execution.fusion);
+  const residency = memoryBudget === undefined ? undefined : await residencyOf(prepare, plan, memoryBudget);
   const { layout } = plan;
+  const slabs = residency ? [...residency.fixed, ...residency.trial] : layout.plan.slabs;
   const made = await withMemoryCheck(
     device,
     () => memoryAdvice(ledger, layout),
-    () => placeRunner(plan, model, device, ledger),
+    () => placeRunner(plan, model, { device, ledger, slabs, wholeContext: memoryBudget !== undefined }),
   );
   const { programs } = made;
   const shaders = await prepare.shaders;
   const pipelines = createPipelineCache(device, shaders);
+  const slab = (name: string): BufferRange => ({ buffer: required(made.slabs, residency?.standsFor(name) ?? name) });
   const tuner = new Tuner({
     device,
     caps,
     ledger,
     pipelines,
     classes: collectClasses([programs.decode, programs.prefill]),
-    weights: (range) => slabBinding(layout.matrix(range), (name) => required(made.slabs, name)),
+    weights: (range) => slabBinding(layout.matrix(range), slab),
     mode: prepare.tuning,
     signal: prepare.signal,
     openShelf: () => prepare.openShelf(shaders),
   });
-  const weights = readWeights(prepare, { layout, slabs: made.slabs, kept: tuner.kept });
+  const weights = readWeights(prepare, { plan: { ...layout.plan, slabs }, slabs: made.slabs, kept: tuner.kept });
   // A driver that compiles cannot be stopped, but it can be left alone.
   await untilAborted(Promise.all([tuner.compile(weights), weights]), prepare.signal).catch((thrown: unknown) => {
     tuner.abandon();
@@ -100,7 +114,14 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
       return compileProgram(program, { pipelines, activations, choose: tuner.chooseFor(program.label) });
     }),
   );
-  return describeRunner(prepare, { plan, made, decode, prefill, kernels, tuner });
+  return describeRunner(prepare, { plan, made, decode, prefill, kernels, tuner, residency });
+}
+
+/** A chunk of its own: most loads have no budget. */
+async function residencyOf(prepare: PrepareOptions, plan: RunnerPlan, memoryBudget: number): Promise<Residency | undefined> {
+  const { model, opened, origin, checkWeights } = prepare;
+  const { residencyFor } = await import("./streamed_load.ts");
+  return residencyFor({ plan, model, caps: opened.caps, origin, checkWeights }, memoryBudget);
 }
 
 interface Made {
@@ -110,14 +131,16 @@ interface Made {
   readonly prefill: Program;
   readonly kernels: KernelReport;
   readonly tuner: Tuner;
+  readonly residency: Residency | undefined;
 }
 
 /** A runner over what was made, and what can be told of it. */
-function describeRunner(prepare: PrepareOptions, { plan, made, decode, prefill, kernels, tuner }: Made): Prepared {
+async function describeRunner(prepare: PrepareOptions, made_: Made): Promise<Prepared> {
+  const { plan, made, decode, prefill, kernels, tuner, residency } = made_;
   const { model, opened, ledger } = prepare;
   const { device, caps } = opened;
   const { layout, scoreTopK } = plan;
-  const parts: RunnerParts = {
+  const held: RunnerParts = {
     device,
     readback: made.readback,
     control: made.control,
@@ -125,11 +148,14 @@ function describeRunner(prepare: PrepareOptions, { plan, made, decode, prefill, 
     sampling: made.sampling,
     prefill: { program: prefill, lowered: plan.prefill },
     decode: { program: decode, lowered: plan.decode },
-    weights: { slab: (name) => required(made.slabs, name), table: (name) => required(made.tables, name) },
+    weights: { slab: (name) => ({ buffer: required(made.slabs, name) }), table: (name) => required(made.tables, name) },
     vocabSize: model.config.vocabSize,
     scoreTopK,
     frameBudgetMs: prepare.execution.frameBudgetMs,
   };
+  const streaming = residency && (await openStreaming(prepare, { parts: held, residency, slabs: made.slabs, layout }));
+  const slab = (name: string): BufferRange => streaming?.slab(name) ?? held.weights.slab(name);
+  const parts = { ...held, weights: { ...held.weights, slab }, stream: streaming?.steps };
   const runner = new Runner(parts);
   const dispatches = {
     decode: decode.dispatchCount(decodeSections[choosingOf(plan.decode, true)].id),
@@ -143,6 +169,7 @@ function describeRunner(prepare: PrepareOptions, { plan, made, decode, prefill, 
     dispatches,
     fusion: { decode: plan.decode.fusion, prefill: plan.prefill.fusion },
     kernels,
+    streaming,
     execution: prepare.execution,
     tune: ({ signal, onProgress } = {}) => tuner.sweep({ signal, onProgress }),
     profile: async (options, check) => {
@@ -162,13 +189,34 @@ function memoryAdvice(ledger: BufferLedger, layout: WeightLayout): string {
   );
 }
 
-interface Reading {
+interface Opening extends Pick<StreamingLoad, "parts" | "residency" | "slabs"> {
   readonly layout: WeightLayout;
+}
+
+async function openStreaming(prepare: PrepareOptions, { layout, ...opening }: Opening): Promise<Streaming> {
+  const { model, opened, ledger, origin, report, signal, checkWeights, execution } = prepare;
+  const { openStreamed } = await import("./streamed_load.ts");
+  const load = {
+    model,
+    origin,
+    report,
+    signal,
+    checkWeights,
+    execution,
+    ledger,
+    layout: layout.plan,
+    deviceClass: opened.caps.deviceClass,
+  };
+  return openStreamed({ ...opening, ...load, advice: () => memoryAdvice(ledger, layout) });
+}
+
+interface Reading {
+  readonly plan: LayoutPlan;
   readonly slabs: ReadonlyMap<string, GPUBuffer>;
   readonly kept: KeptRows;
 }
 
-async function readWeights(prepare: PrepareOptions, { layout, slabs, kept }: Reading): Promise<void> {
+async function readWeights(prepare: PrepareOptions, { plan, slabs, kept }: Reading): Promise<void> {
   const { source, model, opened, signal, report } = prepare;
   const upload = createUpload(opened.device.queue);
   let failure: ShaderloomError | undefined;
@@ -178,7 +226,7 @@ async function readWeights(prepare: PrepareOptions, { layout, slabs, kept }: Rea
   await loadWeights({
     source,
     tensors: model.file.tensors,
-    plan: layout.plan,
+    plan,
     formats: model.formats,
     upload: (slab, byteOffset, bytes) => {
       // A lost device swallows writes silently.

@@ -2,7 +2,7 @@
 
 /** A moment of loading. `progress` is 0..1 over the whole load, `loaded`/`total` are bytes of `file`. */
 export interface LoadProgress {
-  readonly phase: "open" | "wait" | "header" | "compile" | "weights" | "tokenizer" | "finish" | "ready";
+  readonly phase: "open" | "wait" | "header" | "compile" | "weights" | "image" | "tokenizer" | "finish" | "ready";
   readonly file: string;
   readonly loaded: number;
   readonly total: number;
@@ -21,7 +21,17 @@ export interface LoadReport {
   /** Another tab downloads this model: how far it has come. */
   waiting(news: { loaded: number; total: number; bytesPerSecond: number }): void;
   /** Bytes of weights read so far. */
-  weights(moment: { loaded: number; total: number; bytesPerSecond: number; fromCache: boolean; file: string }): void;
+  weights(moment: BytesMoment): void;
+  /** Bytes of the streamed copy of the layers written so far. */
+  image(moment: BytesMoment): void;
+}
+
+interface BytesMoment {
+  readonly loaded: number;
+  readonly total: number;
+  readonly bytesPerSecond: number;
+  readonly fromCache: boolean;
+  readonly file: string;
 }
 
 /** Share of the whole load that is over when a phase begins; reading weights takes nearly all of it. */
@@ -31,6 +41,7 @@ const phaseStart: Readonly<Record<LoadProgress["phase"], number>> = {
   header: 0.01,
   compile: 0.03,
   weights: 0.05,
+  image: 0.5,
   tokenizer: 0.97,
   finish: 0.98,
   ready: 1,
@@ -42,6 +53,7 @@ const phaseText: Readonly<Record<LoadProgress["phase"], string>> = {
   header: "Reading the header",
   compile: "Preparing the GPU",
   weights: "Reading weights",
+  image: "Writing a copy of the layers to stream from",
   tokenizer: "Reading the vocabulary",
   finish: "Checking the whole file",
   ready: "Ready",
@@ -53,6 +65,12 @@ export function createLoadReport(listener: LoadProgressListener | undefined): Lo
   const emit = (phase: LoadProgress["phase"], progress: number): void => {
     listener?.({ phase, file, ...last, progress, text: phaseText[phase] });
   };
+  const bytes = (phase: "weights" | "image", { file: name, ...moment }: BytesMoment): void => {
+    file = name;
+    last = moment;
+    const share = moment.total === 0 ? 1 : moment.loaded / moment.total;
+    emit(phase, phaseStart[phase] + share * (phaseStart.tokenizer - phaseStart[phase]));
+  };
   return {
     phase(phase, name) {
       file = name ?? file;
@@ -62,11 +80,7 @@ export function createLoadReport(listener: LoadProgressListener | undefined): Lo
       last = { ...news, fromCache: false };
       emit("wait", phaseStart.wait);
     },
-    weights({ loaded, total, bytesPerSecond, fromCache, file: name }) {
-      file = name;
-      last = { loaded, total, bytesPerSecond, fromCache };
-      const share = total === 0 ? 1 : loaded / total;
-      emit("weights", phaseStart.weights + share * (phaseStart.tokenizer - phaseStart.weights));
-    },
+    weights: (moment) => bytes("weights", moment),
+    image: (moment) => bytes("image", moment),
   };
 }

@@ -5,6 +5,9 @@ import type { StepRow } from "../kernels/kernel.ts";
 import { readScore, type RowScore, scoreWords } from "./row_score.ts";
 import type { RunnerParts } from "./runner_parts.ts";
 
+/** What runs over the rows again. */
+const scoreSections: readonly string[] = ["head", "score"];
+
 /**
  * Scores rows of the last prefill against the tokens that followed them.
  * @param rows     the rows of that prefill
@@ -31,7 +34,7 @@ async function scoreTile(
   control.writePrefill({ rows, outputRows: sources });
   const encoder = device.createCommandEncoder({ label: "score" });
   const pass = encoder.beginComputePass();
-  prefill.program.encode(pass, { rows: rows.length, outputRows: sources.length, contextTokens: 1 }, ["head", "score"]);
+  prefill.program.encode(pass, { rows: rows.length, outputRows: sources.length, contextTokens: 1 }, scoreSections);
   pass.end();
   const stride = scoreWords(scoreTopK);
   const logitStride = rowStride(vocabSize);

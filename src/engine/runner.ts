@@ -3,7 +3,9 @@
 
 import { assert } from "../base/errors.ts";
 import { maskWords } from "../base/layout.ts";
-import type { StepRow } from "../kernels/kernel.ts";
+import type { ReadbackSlot } from "../gpu/readback.ts";
+import type { StepPart } from "../graph/program.ts";
+import type { StepRow, StepShape } from "../kernels/kernel.ts";
 import { PrefillPace } from "./prefill_pace.ts";
 import { type PrefillStep, PrefillSubmits } from "./prefill_submits.ts";
 import type { RowScore } from "./row_score.ts";
@@ -62,6 +64,7 @@ export class Runner {
 
   /** Waits for everything submitted: whoever measures, or writes what steps in flight read, comes after. */
   async drain(): Promise<void> {
+    await this.#parts.stream?.settled();
     await this.#parts.device.queue.onSubmittedWorkDone();
   }
 
@@ -103,7 +106,8 @@ export class Runner {
 
   /** Rows of the next prefill step, which begins at a position, at most `most`. */
   chunkRows(position: number, most: number): number {
-    return this.#prefill.rows(position, most);
+    // Every chunk reads all weights that are streamed.
+    return this.#parts.stream ? most : this.#prefill.rows(position, most);
   }
 
   /** See `PrefillSubmits.run`. */
@@ -114,23 +118,43 @@ export class Runner {
 
   /** Submits a decode step, whose page is reserved, behind those in flight. */
   submitDecode({ slot, position, token, wanted }: DecodeStep): Promise<StepResult> {
-    const { device, control, decode, sampling, scoreTopK } = this.#parts;
+    const { control, decode, sampling, scoreTopK, stream } = this.#parts;
+    const shape = { rows: 1, outputRows: 1, contextTokens: position + 1 };
+    const sections = decodeSections[choosingOf(decode.lowered, sampling.takesBest(slot))][wanted];
+    const begin = (): void => control.writeDecode(token === undefined ? undefined : { rows: [{ token, position, slot }], outputRows: [0] });
+    const read = (readback: ReadbackSlot): Promise<StepResult> => {
+      return readback.read().then((bytes) => readResult(bytes, wanted, scoreTopK));
+    };
+    this.#steps++;
+    this.#decodeSteps++;
+    const submit = (parts: readonly StepPart[]): void => this.#submit(parts, shape, () => undefined);
+    const finish = (parts: readonly StepPart[]): ReadbackSlot => {
+      return this.#submit(parts, shape, (encoder) => copyResult(encoder, this.#parts, { phase: decode, wanted }));
+    };
+    if (stream) return stream.decode({ sections, begin, submit, finish }).then(read);
+    begin();
+    return read(finish([sections]));
+  }
+
+  /** Lets go of steps in flight: what of them is not submitted never will be. */
+  abandon(): void {
+    this.#parts.stream?.abandon();
+  }
+
+  /** Submits parts of a decode step in one pass, and what `after` encodes behind it. */
+  #submit<T>(parts: readonly StepPart[], shape: StepShape, after: (encoder: GPUCommandEncoder) => T): T {
+    const { device, decode } = this.#parts;
     const start = performance.now();
-    control.writeDecode(token === undefined ? undefined : { rows: [{ token, position, slot }], outputRows: [0] });
     const encoder = device.createCommandEncoder({ label: "decode" });
     const pass = encoder.beginComputePass();
-    const sections = decodeSections[choosingOf(decode.lowered, sampling.takesBest(slot))][wanted];
-    decode.program.encode(pass, { rows: 1, outputRows: 1, contextTokens: position + 1 }, sections);
+    for (const part of parts) decode.program.encode(pass, shape, part);
     pass.end();
-    const readback = copyResult(encoder, this.#parts, { phase: decode, wanted });
+    const result = after(encoder);
     const commands = encoder.finish();
     const encoded = performance.now();
     device.queue.submit([commands]);
     this.#encodeMs += encoded - start;
     this.#submitMs += performance.now() - encoded;
-    const result = readback.read().then((bytes) => readResult(bytes, wanted, scoreTopK));
-    this.#steps++;
-    this.#decodeSteps++;
     return result;
   }
 

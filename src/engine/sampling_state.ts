@@ -2,8 +2,8 @@
 // writes its slot when it begins, and after that the GPU keeps counter and counts itself.
 
 import { adjustWords, maskWords, promptBit, samplingField, samplingFlag, samplingWords } from "../base/layout.ts";
-import type { BufferLedger } from "../gpu/buffers.ts";
-import type { BufferRange } from "../graph/program.ts";
+import type { BufferLedger, BufferRange } from "../gpu/buffers.ts";
+
 import { idleSampling, packSampling } from "../sampling/packed.ts";
 import type { SamplingParams } from "../sampling/params.ts";
 

@@ -14,29 +14,56 @@ export const uniformUsage = 0x40;
 /** MAP_READ | COPY_DST. */
 export const readbackUsage: number = 0x01 | 0x08;
 
+/** A range of a GPU buffer; all of it from the start when nothing else is said. */
+export interface BufferRange {
+  readonly buffer: GPUBuffer;
+  readonly offset?: number;
+  readonly size?: number;
+}
+
 /** Makes buffers and counts them. */
 export class BufferLedger {
   readonly #device: GPUDevice;
+  readonly #budget: number;
   readonly #live = new Map<GPUBuffer, BufferKind>();
+  #total = 0;
+  #peak = 0;
 
-  constructor(device: GPUDevice) {
+  /** @param budget  bytes that are never exceeded */
+  constructor(device: GPUDevice, budget: number = Infinity) {
     this.#device = device;
+    this.#budget = budget;
   }
 
-  create(kind: BufferKind, descriptor: { label: string; size: number; usage?: number }): GPUBuffer {
+  /** Most bytes that there were at once. */
+  get peak(): number {
+    return this.#peak;
+  }
+
+  /** Bytes that may still be made. */
+  get room(): number {
+    return this.#budget - this.#total;
+  }
+
+  /** @throws {ShaderloomError} GPU.oom beyond the budget */
+  create(kind: BufferKind, descriptor: { label: string; size: number; usage?: number; mappedAtCreation?: boolean }): GPUBuffer {
+    if (descriptor.size > this.room) throw overBudget(descriptor, this.#budget, this.#total);
     const buffer = this.#device.createBuffer({ usage: storageUsage, ...descriptor });
     this.#live.set(buffer, kind);
+    this.#total += buffer.size;
+    this.#peak = Math.max(this.#peak, this.#total);
     return buffer;
   }
 
   destroy(buffer: GPUBuffer): void {
-    this.#live.delete(buffer);
+    if (this.#live.delete(buffer)) this.#total -= buffer.size;
     buffer.destroy();
   }
 
   destroyAll(): void {
     for (const buffer of this.#live.keys()) buffer.destroy();
     this.#live.clear();
+    this.#total = 0;
   }
 
   bytes(): LedgerBytes & { readonly total: number } {
@@ -47,6 +74,11 @@ export class BufferLedger {
     }
     return sums;
   }
+}
+
+function overBudget({ label, size }: { label: string; size: number }, budget: number, used: number): ShaderloomError {
+  const message = `${label} takes ${size} bytes and memoryBudget leaves ${budget - used} of ${budget}. Give a larger memoryBudget.`;
+  return new ShaderloomError("GPU.oom", message, { detail: { need: used + size, have: budget } });
 }
 
 /**

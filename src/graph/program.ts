@@ -2,7 +2,7 @@
 // `bind` makes bind groups, from ranges that the engine hands over as data (decision 1).
 
 import { assert } from "../base/errors.ts";
-import type { BufferLedger } from "../gpu/buffers.ts";
+import type { BufferLedger, BufferRange } from "../gpu/buffers.ts";
 import type { PipelineCache, Pipeline } from "../gpu/pipelines.ts";
 import type { ShaderRequest } from "../gpu/shader.ts";
 import type { KernelBinding, KernelTarget, StepShape, Variant } from "../kernels/kernel.ts";
@@ -14,16 +14,10 @@ import { type MemoryPlan, type MemoryShape, planMemory } from "./memory.ts";
 import { type BoundDispatch, Recording } from "./recording.ts";
 import { allocateShapes, Shapes } from "./shapes.ts";
 
-/** A range of a GPU buffer. */
-export interface BufferRange {
-  readonly buffer: GPUBuffer;
-  readonly offset?: number;
-  readonly size?: number;
-}
-
 /** The buffers that a program does not own: weights, constants, KV pages, page table and step state. */
 export interface BindTable {
-  slab(name: string): GPUBuffer;
+  /** Where a slab begins. */
+  slab(name: string): BufferRange;
   table(name: string): GPUBuffer;
   kv(layer: number): GPUBuffer;
   readonly pages: BufferRange;
@@ -34,11 +28,18 @@ export interface BindTable {
   readonly mask?: BufferRange;
 }
 
-/** A named run of calls; a step encodes one or several. */
-export interface Section {
-  readonly name: string;
+/** Dispatches of a program from one to before another. */
+export interface DispatchRange {
   readonly start: number;
   readonly end: number;
+}
+
+/** What is encoded of a step: sections by their names, or a range. */
+export type StepPart = readonly string[] | DispatchRange;
+
+/** A named run of calls; a step encodes one or several. */
+export interface Section extends DispatchRange {
+  readonly name: string;
 }
 
 export interface ProgramOptions extends MemoryShape {
@@ -117,8 +118,8 @@ export class Program {
   readonly #activations: Activations;
   readonly #shapes: Shapes;
   #step: GPUBindGroup | undefined;
-  /** Of the last step: the next one mostly has its shape. */
-  #recording: Recording | undefined;
+  /** Of the last step, by what was encoded of it: the next one mostly has its shape. */
+  readonly #recordings = new Map<unknown, Recording>();
 
   constructor(options: ProgramOptions, activations: Activations, dispatches: Dispatch[]) {
     this.label = options.label;
@@ -157,7 +158,7 @@ export class Program {
   bind(table: BindTable): void {
     const device = this.#device;
     this.#step = undefined;
-    this.#recording = undefined;
+    this.#recordings.clear();
     for (const { call, tiers } of this.#dispatches) {
       for (const [index, tier] of tiers.entries()) {
         const { pipeline } = tier;
@@ -174,20 +175,24 @@ export class Program {
     }
   }
 
-  /** Encodes the named sections (or all) of one step. */
-  encode(pass: GPUComputePassEncoder, step: StepShape, sections?: readonly string[]): void {
-    if (!this.#recording?.holds(step, sections)) {
-      const bound = this.#ranges(sections).flatMap(({ start, end }) =>
-        this.#dispatches.slice(start, end).map((one) => boundFor(one, step)),
-      );
-      this.#recording = new Recording(bound, step, { sections, stepState: this.#step });
+  /**
+   * Encodes a part of one step.
+   * @param part  sections by their names, all when not given, or dispatches from `start` to `end`; the same object in each step
+   */
+  encode(pass: GPUComputePassEncoder, step: StepShape, part?: StepPart): void {
+    let recording = this.#recordings.get(part);
+    if (!recording?.holds(step)) {
+      const ranges = part && "end" in part ? [part] : this.#ranges(part);
+      const bound = ranges.flatMap(({ start, end }) => this.#dispatches.slice(start, end).map((one) => boundFor(one, step)));
+      recording = new Recording(bound, step, this.#step);
+      this.#recordings.set(part, recording);
     }
-    this.#recording.replay(pass, step);
+    recording.replay(pass, step);
   }
 
   /** Encodes one dispatch of a step. */
   encodeOne(pass: GPUComputePassEncoder, index: number, step: StepShape): void {
-    new Recording([boundFor(this.#dispatches[index], step)], step, { stepState: this.#step }).replay(pass, step);
+    new Recording([boundFor(this.#dispatches[index], step)], step, this.#step).replay(pass, step);
   }
 
   /** The dispatches that `encode` makes of a step, in order. */
@@ -240,7 +245,8 @@ export class Program {
 
 /** A range of a slab as a binding. */
 export function slabBinding(range: SlabRange, slab: BindTable["slab"]): GPUBufferBinding {
-  return { buffer: slab(range.slab), offset: range.byteOffset, size: range.bytes };
+  const { buffer, offset = 0 } = slab(range.slab);
+  return { buffer, offset: offset + range.byteOffset, size: range.bytes };
 }
 
 /** The smallest tier that holds a step. */

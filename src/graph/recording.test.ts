@@ -29,7 +29,7 @@ const step: StepShape = { rows: 3, outputRows: 1, contextTokens: 4 };
 test("sets the state once, a pipeline where it changes, and the tensors of each dispatch", () => {
   const { pass, calls } = recordingPass();
   const stepState = "state" as unknown as GPUBindGroup;
-  new Recording(dispatches, step, { stepState }).replay(pass, step);
+  new Recording(dispatches, step, stepState).replay(pass, step);
   expect(calls).toEqual([
     ["group", 1, "state"],
     ["pipeline", "p"],
@@ -44,7 +44,7 @@ test("sets the state once, a pipeline where it changes, and the tensors of each 
 });
 
 test.each([4, 5, 8, 9, 1])("grids follow a context of %i tokens, one recording after the other", (contextTokens) => {
-  const recording = new Recording(dispatches, step, {});
+  const recording = new Recording(dispatches, step);
   const replayed = (shape: StepShape): Calls => {
     const { pass, calls } = recordingPass();
     recording.replay(pass, shape);
@@ -64,18 +64,16 @@ test("only grids that ask for the context are found out again", () => {
     };
     return { ...one, variant: { ...one.variant, grid } };
   });
-  const recording = new Recording(counted, step, {});
+  const recording = new Recording(counted, step);
   asked.length = 0;
   recording.replay(recordingPass().pass, { ...step, contextTokens: 9 });
   recording.replay(recordingPass().pass, { ...step, contextTokens: 9 });
   expect(asked).toEqual([1]);
 });
 
-test("is about steps of its rows, output rows and sections", () => {
-  const sections = ["body"];
-  const recording = new Recording(dispatches, step, { sections });
-  expect(recording.holds({ ...step, contextTokens: 77 }, sections)).toBe(true);
-  expect(recording.holds({ ...step, rows: 2 }, sections)).toBe(false);
-  expect(recording.holds({ ...step, outputRows: 2 }, sections)).toBe(false);
-  expect(recording.holds(step, undefined)).toBe(false);
+test("is about steps of its rows and output rows", () => {
+  const recording = new Recording(dispatches, step);
+  expect(recording.holds({ ...step, contextTokens: 77 })).toBe(true);
+  expect(recording.holds({ ...step, rows: 2 })).toBe(false);
+  expect(recording.holds({ ...step, outputRows: 2 })).toBe(false);
 });

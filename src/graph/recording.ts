@@ -14,7 +14,6 @@ export interface BoundDispatch {
 export class Recording {
   readonly #rows: number;
   readonly #outputRows: number;
-  readonly #sections: readonly string[] | undefined;
   readonly #stepState: GPUBindGroup | undefined;
   readonly #pipelines: Array<GPUComputePipeline | undefined> = [];
   readonly #tensors: GPUBindGroup[] = [];
@@ -24,13 +23,12 @@ export class Recording {
   readonly #following: Array<{ readonly index: number; readonly variant: Variant }> = [];
   #contextTokens: number;
 
-  /** @param sections  what `holds` compares with */
-  constructor(dispatches: Iterable<BoundDispatch>, step: StepShape, { sections, stepState }: RecordingOf) {
+  /** @param stepState  the bind group of the step's state, where any dispatch reads it */
+  constructor(dispatches: Iterable<BoundDispatch>, step: StepShape, stepState?: GPUBindGroup) {
     const { rows, outputRows, contextTokens } = step;
     this.#rows = rows;
     this.#outputRows = outputRows;
     this.#contextTokens = contextTokens;
-    this.#sections = sections;
     this.#stepState = stepState;
     let asked = false;
     // Which grids follow the context is seen, so that no kernel has to tell.
@@ -55,8 +53,8 @@ export class Recording {
   }
 
   /** Whether it is about steps of this shape. */
-  holds({ rows, outputRows }: StepShape, sections: readonly string[] | undefined): boolean {
-    return rows === this.#rows && outputRows === this.#outputRows && sections === this.#sections;
+  holds({ rows, outputRows }: StepShape): boolean {
+    return rows === this.#rows && outputRows === this.#outputRows;
   }
 
   /** @param step  of the shape recorded */
@@ -83,11 +81,4 @@ export class Recording {
       this.#grids[3 * index + 2] = z;
     }
   }
-}
-
-/** What dispatches share. */
-export interface RecordingOf {
-  readonly sections?: readonly string[] | undefined;
-  /** The bind group of the step's state, where any dispatch reads it. */
-  readonly stepState?: GPUBindGroup | undefined;
 }

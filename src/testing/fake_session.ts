@@ -188,7 +188,8 @@ export function fakeSession(options: FakeOptions): FakeSession {
       storage: { tier: null, model: null, complete: false, verified: false, diagnostics: noDiagnostics(), warning: null },
     }),
     stats: () => ({
-      gpuBytes: { weights: 0, kv: 0, activations: 0, other: 0, total: 0 },
+      gpuBytes: { weights: 0, kv: 0, activations: 0, other: 0, total: 0, peak: 0 },
+      streaming: null,
       kvPages: { used: 0, capacity: 0, growths: 0 },
       dispatches: { decode: 0, prefill: 0 },
       fusion: { decode: [], prefill: [] },

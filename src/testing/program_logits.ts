@@ -84,7 +84,13 @@ export async function programLogits(
       const options = { ...shared, ...rest, calls: calls.slice(0, end), sections: sections.filter((section) => section.end <= end) };
       const program = await compileProgram(options, { pipelines, activations: allocateActivations(options) });
       const state = phase === "prefill" ? control.prefillState : control.decodeState;
-      program.bind({ slab, table: () => rope, kv: (layer) => cache.pool(layer), pages: control.pages, state });
+      program.bind({
+        slab: (name) => ({ buffer: slab(name) }),
+        table: () => rope,
+        kv: (layer) => cache.pool(layer),
+        pages: control.pages,
+        state,
+      });
       return program;
     };
     const readback = createReadback(ledger);
