@@ -37,7 +37,7 @@ export interface FileDescription extends FileIdentity {
   readonly sha256: string | null;
   /** The id of the model's first file; absent for the first file itself. */
   readonly model?: string | undefined;
-  /** Bytes of its chunks where the store's own would waste room. */
+  /** Bytes of its chunks where the store's own would waste room. A stored file keeps those that it has. */
   readonly chunkBytes?: number | undefined;
 }
 

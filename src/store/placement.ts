@@ -4,7 +4,7 @@
 import { ShaderloomError } from "../base/errors.ts";
 import type { ChunkStore } from "./chunk_store.ts";
 import type { StoreDiagnostics } from "./diagnostics.ts";
-import { type Manifest, decodeManifest, encodeManifest, fileId, isImage, manifestKey, manifestVersion } from "./manifest.ts";
+import { type Manifest, decodeManifest, encodeManifest, fileId, manifestKey, manifestVersion } from "./manifest.ts";
 import type { FileDescription } from "./model_store.ts";
 import { removeFiles } from "./removal.ts";
 import { type StoreParts, shelfLock } from "./store_parts.ts";
@@ -37,10 +37,8 @@ async function findOrMake(parts: StoreParts, file: FileDescription, diagnostics:
   const known = await decodeManifest(id, stored);
   if (stored !== undefined && known === undefined) diagnostics.damagedManifests++;
   if (known === undefined) return writeManifest(parts, await newManifest(parts, file, id));
-  const sameChunks = (file.chunkBytes ?? known.chunkBytes) === known.chunkBytes;
-  if (known.bytes === file.bytes && sameChunks) return adopt(parts, known, file);
-  // An image is made again, a download is not thrown away unasked.
-  if (known.state === "complete" && !isImage(known)) throw changedLength(known, file.bytes);
+  if (known.bytes === file.bytes) return adopt(parts, known, file);
+  if (known.state === "complete") throw changedLength(known, file.bytes);
   await removeFiles(parts, [id]);
   return writeManifest(parts, await newManifest(parts, file, id));
 }

@@ -5,7 +5,7 @@ import { ShaderloomError, assert } from "../base/errors.ts";
 import type { StoreTier } from "../store/chunk_store.ts";
 import type { StoreDiagnostics } from "../store/diagnostics.ts";
 import { imageScheme } from "../store/manifest.ts";
-import type { ModelStore } from "../store/model_store.ts";
+import type { FileDescription, ModelStore } from "../store/model_store.ts";
 import { type MemoryChunks, memoryChunks } from "./memory_chunks.ts";
 import { type StoredPlace, openStoredPlace } from "./stored_place.ts";
 import type { ImagePlan, Section, WeightImage } from "./types.ts";
@@ -33,9 +33,8 @@ export interface ImageOptions {
  */
 export async function openImage(options: ImageOptions): Promise<WeightImage> {
   const { models, model, plan, signal, diagnostics, onFull } = options;
-  const { bytes, chunkBytes, revision } = plan;
   if (models === undefined || model === undefined) return new SectionImage(options, undefined);
-  const file = { url: imageScheme + model.id, revision, name: model.name, bytes, chunkBytes, sha256: null, model: model.id };
+  const file = describeImage(model, plan);
   try {
     return new SectionImage(options, await openStoredPlace({ models, file, diagnostics, signal }));
   } catch (thrown) {
@@ -43,6 +42,14 @@ export async function openImage(options: ImageOptions): Promise<WeightImage> {
     countRefusal(diagnostics, thrown);
     return new SectionImage(options, undefined);
   }
+}
+
+/** The image as a file of the store: other sizes are another file. */
+export function describeImage(
+  { id, name }: { readonly id: string; readonly name: string },
+  { revision, chunkBytes, bytes }: ImagePlan,
+): FileDescription & { readonly model: string } {
+  return { url: imageScheme + id, revision: `${revision} ${bytes} ${chunkBytes}`, name, bytes, chunkBytes, sha256: null, model: id };
 }
 
 class SectionImage implements WeightImage {
@@ -128,6 +135,14 @@ class SectionImage implements WeightImage {
     this.#completed = true;
     this.#stored?.release();
     if (this.#inMemory.size === 0) await this.#stored?.deleteOthers().catch(unlessRefused);
+  }
+
+  async clear(): Promise<void> {
+    this.#check();
+    this.#completed = false;
+    this.#memory.clear();
+    this.#inMemory.clear();
+    await this.#stored?.clear();
   }
 
   close(): void {

@@ -9,7 +9,7 @@ export interface MemoryChunks {
   has(index: number): boolean;
   /** Keeps a copy. @throws {ShaderloomError} QUOTA.memory */
   put(index: number, bytes: Bytes): Promise<void>;
-  /** @returns whether it was there and undamaged; one that was not is gone */
+  /** @returns whether it was there and undamaged; one that was not is gone. @throws {ShaderloomError} GPU.lost */
   read(index: number, into: Bytes): Promise<boolean>;
   clear(): void;
 }
@@ -25,13 +25,27 @@ export function memoryChunks(): MemoryChunks {
     read: async (index, into) => {
       const chunk = chunks.get(index);
       if (chunk === undefined) return false;
-      into.set(chunk.bytes);
-      if ((await checksum64(into)) === chunk.checksum) return true;
-      chunks.delete(index);
-      return false;
+      // Before it is copied: memory that is mapped for a GPU can be slow to read.
+      if ((await checksum64(chunk.bytes)) !== chunk.checksum) {
+        chunks.delete(index);
+        return false;
+      }
+      fill(into, chunk.bytes);
+      return true;
     },
     clear: () => chunks.clear(),
   };
+}
+
+/** @throws {ShaderloomError} GPU.lost when the place is gone, as mapped memory is once its device is */
+export function fill(into: Bytes, bytes: Bytes): void {
+  if (into.length < bytes.length) throw lostPlace();
+  into.set(bytes);
+}
+
+export function lostPlace(): ShaderloomError {
+  const message = "The GPU memory that layers are read into is gone. Load the model again.";
+  return new ShaderloomError("GPU.lost", message, { retryable: true });
 }
 
 function copyOf(bytes: Bytes): Bytes {

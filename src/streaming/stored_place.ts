@@ -6,9 +6,12 @@ import type { StoreDiagnostics } from "../store/diagnostics.ts";
 import { fileId } from "../store/manifest.ts";
 import type { FileDescription, Hold, ModelStore } from "../store/model_store.ts";
 import type { StoredFile } from "../store/stored_file.ts";
+import { fill, lostPlace } from "./memory_chunks.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
+/** Milliseconds for a chunk to be read; far more than any disk needs. */
+const patience = 30_000;
 /** Chunks that are hashed and written side by side. */
 const putsAtOnce = 3;
 
@@ -24,7 +27,10 @@ export interface StoredPlace {
   has(index: number): boolean;
   /** Stores chunks, under the writers' lock. */
   put(chunks: readonly NumberedChunk[]): Promise<void>;
+  /** @throws {ShaderloomError} GPU.lost when the memory to read into is gone, STORE.* */
   read(index: number, into: Bytes): Promise<boolean>;
+  /** Forgets all chunks. */
+  clear(): Promise<void>;
   /** @throws {ShaderloomError} STORE.evicted when chunks were deleted meanwhile: `has` knows which, QUOTA.full, STORE.* */
   complete(): Promise<void>;
   /** Deletes other images of the model that nobody uses. @returns bytes freed */
@@ -72,6 +78,8 @@ class LockedFile implements StoredPlace {
   readonly #about: FileDescription & { readonly model: string };
   readonly #file: StoredFile;
   readonly #use: Hold;
+  /** Memory for reads, as many as were under way at once. */
+  readonly #spares: Bytes[] = [];
   #writing: Hold | undefined;
 
   constructor(
@@ -110,7 +118,19 @@ class LockedFile implements StoredPlace {
   }
 
   async read(index: number, into: Bytes): Promise<boolean> {
-    return (await this.#file.read(index, into)) !== undefined;
+    const { chunkBytes } = this.#file.manifest;
+    // The private file system fills memory in one go. Whoever fills it while others run could write to it when it is no longer ours: what is
+    // mapped for a GPU is given back without asking when the device is lost.
+    if (this.tier === "opfs") return this.#readStraight(index, into);
+    const spare = this.#spares.pop() ?? new Uint8Array(chunkBytes);
+    const bytes = await within(this.#file.read(index, spare));
+    if (bytes !== undefined) fill(into, bytes);
+    this.#spares.push(spare);
+    return bytes !== undefined;
+  }
+
+  async clear(): Promise<void> {
+    await this.#file.clear();
   }
 
   async complete(): Promise<void> {
@@ -131,6 +151,15 @@ class LockedFile implements StoredPlace {
     this.#use.release();
   }
 
+  async #readStraight(index: number, into: Bytes): Promise<boolean> {
+    const length = into.length;
+    const bytes = await within(this.#file.read(index, into)).catch((thrown: unknown) => {
+      throw into.length === length ? thrown : lostPlace();
+    });
+    if (into.length !== length) throw lostPlace();
+    return bytes !== undefined;
+  }
+
   async #putAll(chunks: readonly NumberedChunk[]): Promise<void> {
     const left = [...chunks];
     const workers = Array.from({ length: putsAtOnce }, async () => {
@@ -139,6 +168,22 @@ class LockedFile implements StoredPlace {
     // All of them end before the bytes are the caller's again.
     const ends = await Promise.allSettled(workers);
     for (const end of ends) if (end.status === "rejected") throw end.reason;
+  }
+}
+
+/** The tiers themselves do not wait for ever; this is for what nobody foresaw. */
+async function within<T>(read: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const message = `The browser's storage did not answer for ${patience / 1000} seconds. Reload the page and try again.`;
+      reject(new ShaderloomError("STORE.lost", message, { retryable: true }));
+    }, patience);
+  });
+  try {
+    return await Promise.race([read, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -54,6 +54,31 @@ export const imageCases: Readonly<Record<string, (shelf: ImageShelf) => Promise<
     second.close();
   },
 
+  "that is found to be made of wrong bytes is forgotten": async ({ tab }) => {
+    const models = tab();
+    const model = await storeModel(models);
+    const image = await imageOf(models, model);
+    for (const section of [0, 1, 2]) await image.write(section, layerBytes(planOf(), 2 - section));
+    await image.clear();
+    same(
+      [image.missing(), await readAll(image)],
+      [
+        [0, 1, 2],
+        [0, 1, 2],
+      ],
+    );
+    same(await build(image), [0, 1, 2]);
+    image.close();
+    const next = await imageOf(tab(), model);
+    same([next.completed, await readAll(next)], [true, []]);
+    await next.clear();
+    same([next.completed, next.missing()], [false, [0, 1, 2]]);
+    next.close();
+    const last = await imageOf(tab(), model);
+    same([last.completed, last.missing()], [false, [0, 1, 2]]);
+    last.close();
+  },
+
   "a damaged chunk is not there, and its section is written again": async (shelf) => {
     const models = shelf.tab();
     const model = await storeModel(models);

@@ -2,10 +2,10 @@
 import { type Locks, openLocks } from "../store/locks.ts";
 import { createModelStore } from "../store/create_model_store.ts";
 import { noDiagnostics } from "../store/diagnostics.ts";
-import { fileId, imageScheme } from "../store/manifest.ts";
+import { fileId } from "../store/manifest.ts";
 import type { ModelStore, StorageSpace, StoredModel } from "../store/model_store.ts";
 import { createProcessLocks } from "../store/process_locks.ts";
-import { type ImageOptions, openImage } from "../streaming/image.ts";
+import { type ImageOptions, describeImage, openImage } from "../streaming/image.ts";
 import type { ImagePlan, Section, WeightImage } from "../streaming/types.ts";
 import { check, sameBytes, seededBytes } from "./chunk_cases.ts";
 import type { StoreHalves } from "./faulty_store.ts";
@@ -111,7 +111,7 @@ export async function damage({ halves }: ImageShelf, file: string, index: number
 
 /** Of the image in the store. */
 export function idOf(model: string, plan: ImagePlan = planOf()): Promise<string> {
-  return fileId({ url: imageScheme + model, revision: plan.revision });
+  return fileId(describeImage({ id: model, name: "" }, plan));
 }
 
 /** As `list` shows a model. */
