@@ -163,6 +163,8 @@ export interface OperandSpecs {
   readonly vectors?: readonly number[];
   /** Lengths; `rope` tables hold cosines and sines, which any numbers stand in for. */
   readonly tables?: readonly number[];
+  /** Words that the CPU writes for a step; tables behind those. */
+  readonly lists?: ReadonlyArray<{ readonly length: number; readonly word: (rng: Rng, index: number) => number }>;
   readonly kv?: KvLayout;
   /** Tokens of the rows are below this. */
   readonly tokenCount?: number;

@@ -18,6 +18,7 @@ import { glu } from "./glu.ts";
 import { heads } from "./heads.ts";
 import { type Kernel, type KernelCase, type KernelTarget, operandStride } from "./kernel.ts";
 import { linear } from "./linear.ts";
+import { neuronDown, neuronUp } from "./neurons.ts";
 import { rmsNorm } from "./rms_norm.ts";
 import { rope } from "./rope.ts";
 import { shaderFiles } from "../testing/shader_files.ts";
@@ -76,6 +77,11 @@ function declare(device: GPUDevice, caps: Caps, how: Pick<KernelTarget, "deviceC
     passes(linear, { ...product, format: f32, pair: { activation, start: 24 } }, ["input0", "weight0"]);
   }
   if (how.deviceClass === "gpu") passes(linear, { ...product, format: f32, norm: { eps: 1e-6 } }, ["input0", "vector0"]);
+  for (const slots of [2, 3]) {
+    const bundles = { format: f32, hidden: 32, neurons: 32, slots } as const;
+    passes(neuronUp, { ...bundles, activation: "relu" }, ["input0", "weight0"]);
+    passes(neuronDown, bundles, ["input0", "weight0"]);
+  }
 }
 
 interface Broken {

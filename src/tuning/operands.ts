@@ -239,6 +239,11 @@ export function makeOperands<A>(kernel: Kernel<A>, kernelCase: KernelCase<A>, ta
     bytes.set(`table${index}`, new Uint8Array(data.slice().buffer));
     return data;
   });
+  for (const { length, word } of specs.lists ?? []) {
+    const words = Uint32Array.from({ length }, (_, index) => word(rng, index));
+    bytes.set(`table${tables.length}`, new Uint8Array(words.buffer));
+    tables.push(new Float32Array(words.slice().buffer));
+  }
   const step = packStep(rows, outputRows, target.maxRows);
   const contextTokens = Math.max(...rows.map((row) => row.position)) + 1;
   const slotPages = Math.min(specs.kv?.maxPages ?? 0, Math.ceil((kvTokens ?? Number.POSITIVE_INFINITY) / (specs.kv?.pageTokens ?? 1)));

@@ -6,6 +6,7 @@ import type { Kernel, Reference } from "../kernel.ts";
 import { decodeReference, mergeReference, prefillReference } from "./attention.ts";
 import { headsReference, kvStoreReference, ropeReference } from "./heads.ts";
 import { linearReference } from "./linear.ts";
+import { neuronDownReference, neuronReportReference, neuronScoresReference, neuronUpReference } from "./neurons.ts";
 import { peakReference } from "./peak.ts";
 import { addReference, embedReference, gatherRowsReference, gluReference, quantizeReference, rmsNormReference } from "./rows.ts";
 import { pickBestReference, samplePickReference, sampleTilesReference } from "./sample.ts";
@@ -24,6 +25,10 @@ const references: Readonly<Record<string, Reference<never>>> = {
   heads: headsReference,
   kv_store: kvStoreReference,
   linear: linearReference,
+  neuron_down: neuronDownReference,
+  neuron_report: neuronReportReference,
+  neuron_scores: neuronScoresReference,
+  neuron_up: neuronUpReference,
   peak: peakReference,
   pick_best: pickBestReference,
   quantize: quantizeReference,

@@ -5,6 +5,7 @@ export const modules: Record<string, string> = import.meta.glob(
   [
     "../../../shaders/*_cpu.wgsl",
     "!../../../shaders/rms_norm_codes_cpu.wgsl",
+    "!../../../shaders/neuron_*_cpu.wgsl",
     "../../../shaders/parts/attend/*.wgsl",
     "../../../shaders/parts/{columns/two,columns/four,columns/eight,queries/store}.wgsl",
   ],

@@ -12,6 +12,7 @@ import { heads } from "../../kernels/heads.ts";
 import type { Kernel, KernelCase } from "../../kernels/kernel.ts";
 import { kvStore } from "../../kernels/kv_store.ts";
 import { linear } from "../../kernels/linear.ts";
+import { neuronDown, neuronReport, neuronScores, neuronUp } from "../../kernels/neurons.ts";
 import { peak } from "../../kernels/peak.ts";
 import { pickBest } from "../../kernels/pick_best.ts";
 import { quantize } from "../../kernels/quantize.ts";
@@ -30,6 +31,7 @@ import { gatherRowsCases } from "./gather_rows.ts";
 import { gluCases } from "./glu.ts";
 import { headsCases } from "./heads.ts";
 import { kvStoreCases } from "./kv_store.ts";
+import { neuronDownCases, neuronReportCases, neuronScoresCases, neuronUpCases } from "./neurons.ts";
 import { peakCases } from "./peak.ts";
 import { quantizeCases } from "./quantize.ts";
 import { rmsNormCases } from "./rms_norm.ts";
@@ -64,6 +66,10 @@ export const testedKernels: readonly ListedKernel[] = [
   listed(heads, headsCases),
   listed(kvStore, kvStoreCases),
   listed(linear, linearCases),
+  listed(neuronDown, neuronDownCases),
+  listed(neuronReport, neuronReportCases),
+  listed(neuronScores, neuronScoresCases),
+  listed(neuronUp, neuronUpCases),
   listed(peak, peakCases),
   listed(pickBest, sampleCases),
   listed(quantize, quantizeCases),
