@@ -63,6 +63,7 @@ class SectionImage implements WeightImage {
   /** The store refused a section: it is asked no more. */
   #full = false;
   #completed: boolean;
+  #spoiled: ShaderloomError | undefined;
   #closed = false;
 
   constructor({ plan, diagnostics, onFull }: ImageOptions, stored: StoredPlace | undefined) {
@@ -97,6 +98,7 @@ class SectionImage implements WeightImage {
     assert(bytes.length === place.chunks * chunkBytes, `section ${section} has ${place.chunks} chunks, not ${bytes.length} bytes`);
     this.#check();
     const chunks = chunkNumbers(place).map((index, at) => ({ index, bytes: bytes.subarray(at * chunkBytes, (at + 1) * chunkBytes) }));
+    if (this.#completed && (await this.#stored?.areSame(chunks)) === false) throw await this.#spoil(section);
     if (this.#stored === undefined || this.#full || this.#inMemory.has(section)) return this.#keep(section, chunks);
     try {
       await this.#stored.put(chunks);
@@ -169,7 +171,16 @@ class SectionImage implements WeightImage {
     return section;
   }
 
+  /** The layers that are in use go with the old bytes: nothing is read or written any more, and the next load makes a new image. */
+  async #spoil(section: number): Promise<ShaderloomError> {
+    const message = "The stored model no longer has the weights that its streamed copy was made of. Load the model again.";
+    this.#spoiled = new ShaderloomError("INTEGRITY.image", message, { retryable: true, detail: { section } });
+    await this.#stored?.clear().catch(unlessRefused);
+    return this.#spoiled;
+  }
+
   #check(): void {
+    if (this.#spoiled) throw this.#spoiled;
     if (this.#closed) throw new ShaderloomError("STORE.closed", "The image of the weights was closed. Load the model again.");
   }
 }

@@ -3,6 +3,7 @@
 import { ShaderloomError } from "../base/errors.ts";
 import type { StoreTier } from "../store/chunk_store.ts";
 import type { StoreDiagnostics } from "../store/diagnostics.ts";
+import { sha256 } from "../store/hash.ts";
 import { fileId } from "../store/manifest.ts";
 import type { FileDescription, Hold, ModelStore } from "../store/model_store.ts";
 import type { StoredFile } from "../store/stored_file.ts";
@@ -25,6 +26,8 @@ export interface StoredPlace {
   /** Whether the file was called complete when it was opened. */
   readonly completed: boolean;
   has(index: number): boolean;
+  /** Whether chunks, if a complete image had them or has them, were these. Of an image that nobody vouched for all are right. */
+  areSame(chunks: readonly NumberedChunk[]): Promise<boolean>;
   /** Stores chunks, under the writers' lock. */
   put(chunks: readonly NumberedChunk[]): Promise<void>;
   /** @throws {ShaderloomError} GPU.lost when the memory to read into is gone, STORE.* */
@@ -80,6 +83,9 @@ class LockedFile implements StoredPlace {
   readonly #use: Hold;
   /** Memory for reads, as many as were under way at once. */
   readonly #spares: Bytes[] = [];
+  /** sha256 of chunks that were there and are not. */
+  readonly #lost = new Map<number, string>();
+  #vouched: boolean;
   #writing: Hold | undefined;
 
   constructor(
@@ -94,6 +100,7 @@ class LockedFile implements StoredPlace {
     this.#use = holds.use;
     this.#writing = holds.writing;
     this.completed = file.manifest.state === "complete";
+    this.#vouched = this.completed;
   }
 
   get tier(): StoreTier {
@@ -102,6 +109,15 @@ class LockedFile implements StoredPlace {
 
   has(index: number): boolean {
     return this.#file.has(index);
+  }
+
+  async areSame(chunks: readonly NumberedChunk[]): Promise<boolean> {
+    if (!this.#vouched) return true;
+    for (const { index, bytes } of chunks) {
+      const expected = this.#file.sha256Of(index) ?? this.#lost.get(index);
+      if (expected !== undefined && (await sha256(bytes)) !== expected) return false;
+    }
+    return true;
   }
 
   async put(chunks: readonly NumberedChunk[]): Promise<void> {
@@ -118,6 +134,19 @@ class LockedFile implements StoredPlace {
   }
 
   async read(index: number, into: Bytes): Promise<boolean> {
+    const promised = this.#file.sha256Of(index);
+    const there = await this.#read(index, into);
+    if (!there && promised !== undefined) this.#lost.set(index, promised);
+    return there;
+  }
+
+  async clear(): Promise<void> {
+    this.#vouched = false;
+    this.#lost.clear();
+    await this.#file.clear();
+  }
+
+  async #read(index: number, into: Bytes): Promise<boolean> {
     const { chunkBytes } = this.#file.manifest;
     // The private file system fills memory in one go. Whoever fills it while others run could write to it when it is no longer ours: what is
     // mapped for a GPU is given back without asking when the device is lost.
@@ -129,12 +158,9 @@ class LockedFile implements StoredPlace {
     return bytes !== undefined;
   }
 
-  async clear(): Promise<void> {
-    await this.#file.clear();
-  }
-
   async complete(): Promise<void> {
     await this.#file.complete({ sha256: null, verified: false });
+    this.#vouched = true;
   }
 
   async deleteOthers(): Promise<number> {

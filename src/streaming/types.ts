@@ -39,7 +39,7 @@ export interface WeightImage {
   /**
    * Stores a section over what is there of it.
    * @param bytes  whole chunks, the last padded with zeros
-   * @throws {ShaderloomError} QUOTA.full, STORE.*
+   * @throws {ShaderloomError} INTEGRITY.image when a complete image had other bytes there: it is then of no use; QUOTA.full, STORE.*
    */
   write(section: number, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   /**

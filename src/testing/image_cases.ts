@@ -95,6 +95,37 @@ export const imageCases: Readonly<Record<string, (shelf: ImageShelf) => Promise<
     next.close();
   },
 
+  "one that is repaired with other bytes than it had is given up, and made anew by the next": async (shelf) => {
+    const models = shelf.tab();
+    const model = await storeModel(models);
+    await build(await imageOf(models, model));
+    await damage(shelf, await idOf(model.id), 3);
+    const image = await imageOf(shelf.tab(), model);
+    same(await readAll(image), [1]);
+    const wrong = layerBytes(planOf(), 1);
+    wrong[1000] = (wrong[1000] ?? 0) ^ 1;
+    same(await errorCode(image.write(1, wrong)), "INTEGRITY.image");
+    const calls = [image.read(0, 0, new Uint8Array(768)), image.write(1, layerBytes(planOf(), 1)), image.complete()];
+    for (const call of calls) same(await errorCode(call), "INTEGRITY.image");
+    image.close();
+    const next = await imageOf(shelf.tab(), model);
+    same([next.completed, await build(next), await readAll(next)], [false, [0, 1, 2], []]);
+    next.close();
+  },
+
+  "whose manifest is damaged is not evicted from under its reader": async ({ halves, tab }) => {
+    const models = tab();
+    const model = await storeModel(models);
+    const image = await imageOf(models, model);
+    await build(image);
+    await halves.keyValue.set([[manifestKey(await idOf(model.id)), "damaged"]]);
+    same([await tab().evict(1e9, model.id), await readAll(image)], [0, []]);
+    same(await errorCode(tab().delete(await idOf(model.id))), "STORE.busy");
+    image.close();
+    same(await tab().evict(1e9, model.id), 4608);
+    same((await listed(models, model.id))?.storedBytes, 3000);
+  },
+
   "a record or a manifest that is damaged costs a chunk or nothing, and the model stays whole": async ({ halves, tab }) => {
     const models = tab();
     const model = await storeModel(models);
