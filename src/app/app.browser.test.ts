@@ -1,101 +1,10 @@
 // The page in a browser with a library, an estimate and an engine that are not real: what each press leads to.
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { Engine, EngineInfo, EngineOptions, Estimate, EstimateOptions } from "../index.ts";
-import { fakeEstimate, fakeLibrary, storedModel, type FakeLibrary } from "../testing/fake_library.ts";
-import { App } from "./app.ts";
-import type { CatalogueEntry } from "./catalogue.ts";
-
-type Warning = EngineInfo["storage"]["warning"];
-
-interface Page {
-  readonly library: FakeLibrary;
-  readonly loads: EngineOptions[];
-  readonly estimates: EstimateOptions[];
-  estimate: Partial<Estimate>;
-  warning: Warning;
-  /** What the next loads throw. */
-  readonly failures: Error[];
-}
-
-const bundled: CatalogueEntry = { name: "Tiny", description: "Small.", location: `${location.origin}/tiny.gguf`, bundled: true };
-const address = "https://host.example/model.gguf";
-
-function failure(code: string, message: string): Error {
-  return Object.assign(new Error(message), { code, retryable: false, detail: {} });
-}
-
-function infoOf(warning: Warning, model: string | null): EngineInfo {
-  const diagnostics = { damagedChunks: 0, refusedChunks: 0 };
-  return {
-    model: { name: "m", architecture: "llama", parameters: 1e6, chatTemplate: true },
-    adapter: { vendor: "v", architecture: "a", description: "Test GPU", deviceClass: "gpu", f16: true },
-    contextLength: 512,
-    storage: { tier: null, model, complete: warning === null, verified: false, diagnostics, warning },
-  } as unknown as EngineInfo;
-}
+import { address, bundled, escape, failure, findButton, openPage, pickAddress, press, see, sheet } from "../testing/app_page.ts";
+import { storedModel } from "../testing/fake_library.ts";
 
 /** Removes what the page made, which a page itself never does. */
 let cleanUp: Array<() => void> = [];
-
-async function openPage(models: Parameters<typeof fakeLibrary>[0] = []): Promise<Page> {
-  const page: Page = { library: fakeLibrary(models), loads: [], estimates: [], estimate: {}, warning: null, failures: [] };
-  const app = new App({
-    async createEngine(options) {
-      page.loads.push(options);
-      const thrown = page.failures.shift();
-      if (thrown) throw thrown;
-      const engine = {
-        info: async () => infoOf(page.warning, page.library.models.find(({ location: at }) => at === options.model)?.id ?? null),
-        stats: async () => ({ gpuBytes: { total: 1e7 }, kernels: { chosen: [], dropped: [] } }),
-        unload: async () => undefined,
-      };
-      return engine as unknown as Engine;
-    },
-    async estimate(options) {
-      page.estimates.push(options);
-      return fakeEstimate(page.estimate);
-    },
-    openModels: async () => page.library,
-    fetchCatalogue: async () => [bundled],
-  });
-  await app.start(document.body);
-  return page;
-}
-
-/** Sheets that are open, the last one on top. */
-function sheet(): HTMLDialogElement | undefined {
-  return [...document.querySelectorAll("dialog")].findLast(({ open }) => open);
-}
-
-function findButton(name: string): HTMLButtonElement | undefined {
-  const shown = [...document.querySelectorAll("button")].filter((node) => node.checkVisibility());
-  return shown.find((node) => (node.ariaLabel ?? node.textContent) === name);
-}
-
-async function press(name: string): Promise<void> {
-  await vi.waitFor(() => expect(findButton(name), `button ${name}`).toBeDefined());
-  const node = findButton(name);
-  node?.focus();
-  node?.click();
-}
-
-async function see(text: string | RegExp): Promise<void> {
-  await vi.waitFor(() => expect(document.body.innerText).toMatch(text));
-}
-
-function escape(): void {
-  document.activeElement?.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true, cancelable: true }));
-}
-
-async function pickAddress(location: string, token?: string): Promise<void> {
-  document.querySelector<HTMLButtonElement>("button.model")?.click();
-  const input = document.querySelector<HTMLInputElement>("#model-address");
-  const secret = document.querySelector<HTMLInputElement>("#model-token");
-  if (!input || !secret) throw new Error("no field for an address");
-  input.value = location;
-  secret.value = token ?? "";
-  await press("Load");
-}
 
 beforeEach(async () => {
   await import("./styles/index.css");

@@ -8,6 +8,7 @@ import { createComposer } from "./composer.ts";
 import { element } from "./dom.ts";
 import { acceptDrops } from "./file_drop.ts";
 import { createFrame } from "./frame.ts";
+import { createLayersFigure } from "./layers_figure.ts";
 import { ModelController, type ModelFunctions } from "./model_controller.ts";
 import type { LoadedModel, ModelSource } from "./model_host.ts";
 import { answerRemedy, endsEngine, type Problem } from "./problem.ts";
@@ -19,12 +20,17 @@ export interface AppOptions extends ModelFunctions {
   readonly fetchCatalogue: () => Promise<readonly CatalogueEntry[]>;
 }
 
+/** Milliseconds between looks at the layers of a streamed model while it answers. */
+const lookEveryMs = 250;
+
 /** The page. Views are plain objects; what changes over time is in the two controllers and `#settings`. */
 export class App {
   readonly #models: ModelController;
   readonly #chat: ChatController;
   readonly #banners = createBanners();
   readonly #stats = createStatsView();
+  readonly #layers = createLayersFigure();
+  #looking: ReturnType<typeof setInterval> | undefined;
   readonly #announcer: HTMLElement = element("div", { class: "unseen", role: "status", "aria-live": "polite" });
   readonly #view = createChatView((prompt) => this.#ask(prompt));
   readonly #composer = createComposer({ onSend: (question) => this.#ask(question), onStop: () => this.#chat.stop() });
@@ -44,13 +50,22 @@ export class App {
 
   constructor(options: AppOptions) {
     this.#options = options;
-    this.#models = new ModelController(options, this.#banners, {
+    const { createEngine, estimate, openModels } = options;
+    const functions: ModelFunctions = {
+      createEngine: (given) => createEngine({ ...this.#budget(), ...given }),
+      estimate: (given) => estimate({ ...this.#budget(), ...given }),
+      openModels,
+    };
+    this.#models = new ModelController(functions, this.#banners, {
       onReady: (model) => this.#modelReady(model),
       onChange: () => this.#refresh(),
       onAnnounce: (text) => this.#announce(text),
     });
     this.#chat = new ChatController(this.#view, {
-      onAnswering: () => this.#refresh(),
+      onAnswering: (answering) => {
+        this.#watchLayers(answering);
+        this.#refresh();
+      },
       onAnnounce: (text) => this.#announce(text),
       onUsage: (usage, model) => void this.#showUsage(usage.total_tokens, model),
       onFail: (problem, model) => this.#answerFailed(problem, model),
@@ -59,7 +74,7 @@ export class App {
       {
         notices: [this.#models.loadView.root, this.#banners.root],
         conversation: this.#view.root,
-        bottom: [this.#composer.root, this.#stats.root],
+        bottom: [this.#composer.root, this.#layers.root, this.#stats.root],
         side: this.#settingsView.root,
       },
       {
@@ -85,11 +100,18 @@ export class App {
     await this.#models.start(this.#options.fetchCatalogue);
   }
 
+  /** What the settings say of memory, for a model that says nothing of it. */
+  #budget(): { readonly memoryBudget?: number } {
+    const { gpuGigabytes } = this.#settings;
+    return gpuGigabytes === null ? {} : { memoryBudget: Math.round(gpuGigabytes * 1e9) };
+  }
+
   #modelReady(model: LoadedModel): void {
     // An answer of the model before ends here; its text stays.
     this.#chat.stop();
     this.#banners.clear("answer");
     this.#stats.setModel(model.info);
+    this.#layers.show(null);
     void this.#showUsage(0, model);
   }
 
@@ -124,6 +146,7 @@ export class App {
     if (endsEngine(problem) && this.#models.current === model) {
       this.#models.drop();
       this.#stats.setModel(undefined);
+      this.#layers.show(null);
     }
     this.#banners.show("answer", problem, { remedies: [remedies[answerRemedy(problem)]] });
     this.#refresh();
@@ -143,10 +166,26 @@ export class App {
       const stats = await model.engine.stats();
       if (this.#models.current !== model) return;
       this.#stats.setStats(stats);
+      this.#layers.show(stats.streaming);
       this.#models.noteMemory(stats.gpuBytes.total);
     } catch {
       // Only a figure is missing; whatever is wrong with the engine shows at the next question.
     }
+  }
+
+  /** The figure of layers moves while an answer is written. */
+  #watchLayers(answering: boolean): void {
+    clearInterval(this.#looking);
+    const model = this.#models.current;
+    if (!answering || !model || this.#layers.root.hidden) return;
+    let asking = false;
+    this.#looking = setInterval(() => {
+      if (asking) return;
+      asking = true;
+      const shown = model.engine.stats().then(({ streaming }) => this.#models.current === model && this.#layers.show(streaming));
+      // Only a figure is missing; whatever is wrong with the engine shows in the answer.
+      void shown.catch(() => undefined).finally(() => (asking = false));
+    }, lookEveryMs);
   }
 
   #announce(text: string): void {

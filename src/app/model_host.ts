@@ -21,6 +21,8 @@ export interface ModelSource {
   readonly unstored?: boolean;
   /** What float weights become; as they are stored when absent. */
   readonly quantize?: Quantize;
+  /** Bytes of GPU memory; what needs more is streamed. What the settings say when absent. */
+  readonly memoryBudget?: number;
   /** Questions that this model is good for, to start with. */
   readonly prompts?: readonly string[];
 }
@@ -41,17 +43,25 @@ export interface ModelEvents {
 }
 
 /** The engine's options for a source; loading and estimating take the same. */
-export function sourceOptions({ location, token, contextLength, unstored, quantize }: ModelSource): Pick<EngineOptions, SourceOption> {
+export function sourceOptions({
+  location,
+  token,
+  contextLength,
+  memoryBudget,
+  unstored,
+  quantize,
+}: ModelSource): Pick<EngineOptions, SourceOption> {
   return {
     model: location,
     ...(token === undefined ? {} : { hub: { token } }),
     ...(contextLength === undefined ? {} : { contextLength }),
+    ...(memoryBudget === undefined ? {} : { memoryBudget }),
     ...(unstored ? { store: { mode: "off" } } : {}),
     ...(quantize === undefined ? {} : { quantize }),
   };
 }
 
-type SourceOption = "model" | "hub" | "contextLength" | "store" | "quantize";
+type SourceOption = "model" | "hub" | "contextLength" | "memoryBudget" | "store" | "quantize";
 
 interface Load {
   readonly controller: AbortController;

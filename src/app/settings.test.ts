@@ -36,3 +36,9 @@ test("a request names a seed only when there is one", () => {
   expect(samplingRequest(defaultSettings)).not.toHaveProperty("seed");
   expect(samplingRequest({ ...defaultSettings, seed: 0 })).toMatchObject({ seed: 0, top_p: 0.95, max_tokens: 512 });
 });
+
+test("a limit for memory is no field of a request, and none unless it is set", () => {
+  expect(defaultSettings.gpuGigabytes).toBeNull();
+  expect(readSettings({ gpuGigabytes: 0 }).gpuGigabytes).toBe(0.001);
+  expect(samplingRequest(readSettings({ gpuGigabytes: 2.5 }))).toEqual(samplingRequest(defaultSettings));
+});

@@ -12,6 +12,8 @@ export interface Settings {
   readonly maxTokens: number;
   /** Null draws a new seed for every answer. */
   readonly seed: number | null;
+  /** Most gigabytes of GPU memory for a model; null leaves that to the model. */
+  readonly gpuGigabytes: number | null;
 }
 
 export const defaultSettings: Settings = {
@@ -23,6 +25,7 @@ export const defaultSettings: Settings = {
   repetitionPenalty: 1,
   maxTokens: 512,
   seed: null,
+  gpuGigabytes: null,
 };
 
 /** A setting that is a number. */
@@ -33,8 +36,8 @@ export interface NumberField {
   readonly min: number;
   readonly max: number;
   readonly step: number;
-  /** Whether the field may be left empty. */
-  readonly optional?: boolean;
+  /** The field may be left empty; it shows this then. */
+  readonly empty?: string;
 }
 
 export const numberFields: readonly NumberField[] = [
@@ -44,7 +47,16 @@ export const numberFields: readonly NumberField[] = [
   { key: "minP", label: "Min-p", hint: "0 keeps every word", min: 0, max: 1, step: 0.01 },
   { key: "repetitionPenalty", label: "Repetition penalty", hint: "1 is none", min: 0.5, max: 2, step: 0.05 },
   { key: "maxTokens", label: "Longest answer", hint: "in tokens", min: 1, max: 32_768, step: 1 },
-  { key: "seed", label: "Seed", hint: "empty: a new one every time", min: 0, max: 4_294_967_295, step: 1, optional: true },
+  { key: "seed", label: "Seed", hint: "empty: a new one every time", min: 0, max: 4_294_967_295, step: 1, empty: "random" },
+  {
+    key: "gpuGigabytes",
+    label: "GPU memory",
+    hint: "in GB, for the next model; layers of one that needs more are read from storage for each token",
+    min: 0.001,
+    max: 1000,
+    step: 0.5,
+    empty: "no limit",
+  },
 ];
 
 const longestSystemPrompt = 20_000;

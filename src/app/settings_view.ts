@@ -28,8 +28,8 @@ function numberControl(field: NumberField, onValue: (key: NumberField["key"], va
     min: String(field.min),
     max: String(field.max),
     step: String(field.step),
-    placeholder: field.optional ? "random" : undefined,
-    required: !field.optional,
+    placeholder: field.empty,
+    required: field.empty === undefined,
     "aria-describedby": `${id}-hint`,
   });
   input.addEventListener("input", () => {

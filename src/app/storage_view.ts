@@ -35,7 +35,7 @@ export interface StorageView {
 
 /** `1.2 GB used · about 84 GB free`. */
 export function spaceLine({ models, space }: ShelfState): string {
-  const stored = models.reduce((sum, { storedBytes }) => sum + storedBytes, 0);
+  const stored = models.reduce((sum, { storedBytes, imageBytes }) => sum + storedBytes + imageBytes, 0);
   const parts = [`Models take ${formatBytes(stored)}`];
   if (space && space.availableBytes !== null) parts.push(`about ${formatBytes(space.availableBytes)} free`);
   return parts.join(" · ");

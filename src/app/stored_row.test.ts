@@ -18,3 +18,9 @@ test.each([
     "386 MB · on this computer, read in place · used 2 hours ago",
   ],
 ])("$kind: what is stored, whole or not, and where it is from", (model, line) => expect(rowLine(model, now)).toBe(line));
+
+test("the copy that a streamed model is read from is counted apart", () => {
+  expect(rowLine(storedModel({ ...used, imageBytes: 3e8 }), now)).toBe(
+    "386 MB · 300 MB more to stream from · complete, verified · used 2 hours ago · host.example",
+  );
+});

@@ -36,7 +36,8 @@ function originOf({ location }: StoredModel): string[] {
 /** `386 MB · complete and verified · used 2 hours ago · huggingface.co`. */
 export function rowLine(model: StoredModel, now: number): string {
   const used = `used ${formatAgo(model.usedAt, now)}`;
-  if (model.kind === "remembered") return [formatBytes(model.bytes), "on this computer, read in place", used].join(" · ");
+  const copy = model.imageBytes > 0 ? [`${formatBytes(model.imageBytes)} more to stream from`] : [];
+  if (model.kind === "remembered") return [formatBytes(model.bytes), "on this computer, read in place", ...copy, used].join(" · ");
   const size = model.complete ? formatBytes(model.bytes) : `${formatBytes(model.storedBytes)} of ${formatBytes(model.bytes)}`;
   const state = model.complete
     ? model.verified
@@ -44,7 +45,7 @@ export function rowLine(model: StoredModel, now: number): string {
       : "complete"
     : `${formatShare(model.storedBytes / model.bytes)} downloaded`;
   const origin = model.kind === "imported" ? ["copied from this computer"] : originOf(model);
-  return [size, state, used, ...origin].join(" · ");
+  return [size, ...copy, state, used, ...origin].join(" · ");
 }
 
 function loadLabel({ kind, complete }: StoredModel): string {
@@ -57,7 +58,7 @@ function deletion(model: StoredModel, name: string): { readonly label: string; r
   if (model.kind === "remembered")
     return { label: "Forget", question: `Forget where ${name} is? The file itself stays.`, confirm: "Forget" };
   const again = model.kind === "imported" ? "It would have to be copied again." : "It would have to be downloaded again.";
-  const size = formatBytes(model.storedBytes);
+  const size = formatBytes(model.storedBytes + model.imageBytes);
   return { label: "Delete", question: `Delete ${name} and free ${size}? ${again}`, confirm: `Delete ${size}` };
 }
 

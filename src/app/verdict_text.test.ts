@@ -1,7 +1,7 @@
 // What the page says of an estimate: fits or not and by how much, and what a person can do next.
 import { expect, test } from "vitest";
 import type { Estimate } from "../index.ts";
-import { fakeEstimate } from "../testing/fake_library.ts";
+import { fakeEstimate, fakeStreamed } from "../testing/fake_library.ts";
 import { readVerdict, typeMix, type Verdict } from "./verdict_text.ts";
 
 function fact(verdict: Verdict, label: string): string | undefined {
@@ -101,4 +101,61 @@ test("the largest types are named, the rest counted", () => {
     "Q4_K 60 %, Q6_K 30 %, F32 8 %, 2 more",
   );
   expect(typeMix({})).toBe("");
+});
+
+const tight: Partial<Estimate> = { fits: false, spareBytes: -3e8, memory: { source: "gpu", givenBytes: 320e6 }, problems: [oom] };
+
+test("what does not fit whole is offered streamed, with what that takes and gives", () => {
+  const suggestion = { text: "It fits streamed: set memoryBudget to 300000000. Look for a file of at most 200 MB.", fileBytes: 2e8 };
+  const storage = { neededBytes: 746.4e6, availableBytes: 8.4e10, persisted: true, storedBytes: 0 };
+  const verdict = readVerdict(fakeEstimate({ ...tight, streamed: fakeStreamed(), suggestion, storage }));
+  expect(verdict).toMatchObject({
+    tone: "tight",
+    headline: "Does not fit whole; streamed it writes about 4.20 tokens/s",
+    run: "Run streamed (about 4.20 tokens/s)",
+    memoryBudget: 3e8,
+    problems: [],
+    suggestion: "A file of at most 200 MB would fit whole, and be faster.",
+  });
+  expect(fact(verdict, "Speed")).toBe("about 4.20 tokens/s, slower than most people read; prompts 60.0 tokens/s");
+  expect(fact(verdict, "Streamed")).toBe("24 of 32 layers are read from storage for each token: 280 MB at 1.3 GB/s");
+  expect(fact(verdict, "Copy")).toBe("360 MB of layers is stored beside the model, once, before it runs");
+  expect(fact(verdict, "Storage")).toBe("746 MB of about 84.0 GB free; kept until you delete it");
+  expect(verdict.memory?.parts.map(({ kind, bytes }) => [kind, bytes])).toEqual([
+    ["weights", 110e6],
+    ["conversation", 168e6],
+    ["working", 62e6],
+    ["streamed", 280e6],
+  ]);
+});
+
+test("a copy that is stored, or lies in memory, is called so", () => {
+  const stored = readVerdict(fakeEstimate({ ...tight, downloadBytes: 0, streamed: fakeStreamed({ imageStored: true }) }));
+  expect(fact(stored, "Copy")).toBe("360 MB, it is on this device");
+  const inMemory = readVerdict(fakeEstimate({ ...tight, streamed: fakeStreamed({ tier: "memory" }) }));
+  expect(fact(inMemory, "Copy")).toBe("360 MB of this computer's memory, made anew at each load");
+  expect(fact(inMemory, "Streamed")).toContain("read from this computer's memory for each token");
+  const shorter = { text: "Streamed. With 1,024 tokens it fits.", contextLength: 1024 };
+  expect(readVerdict(fakeEstimate({ ...tight, streamed: fakeStreamed(), suggestion: shorter })).suggestion).toBe(
+    "With a context of 1,024 tokens it would fit whole, and be faster.",
+  );
+});
+
+test("room that the model in use makes is better than streaming; a limit of one's own is not made room for", () => {
+  const held = { name: "Old", bytes: 4e8 };
+  expect(readVerdict(fakeEstimate({ ...tight, streamed: fakeStreamed() }), held)).toMatchObject({
+    headline: "Fits once Old has made room",
+    memoryBudget: undefined,
+    run: "Download and run",
+  });
+  const limited: Partial<Estimate> = { ...tight, problems: [], memory: { source: "budget", givenBytes: 3e8 }, streamed: fakeStreamed() };
+  const verdict = readVerdict(fakeEstimate(limited), held);
+  expect(verdict).toMatchObject({ tone: "tight", memoryBudget: 3e8 });
+  expect(verdict.memory?.text).toBe("620 MB of GPU memory with a full context; your limit is 300 MB");
+  const budget = { code: "GPU.budget", message: "At least 9 bytes. Give more.", retryable: false, detail: {} } as const;
+  expect(readVerdict(fakeEstimate({ ...limited, streamed: null, problems: [budget] }))).toMatchObject({
+    tone: "bad",
+    run: undefined,
+    problems: [budget],
+  });
 });

@@ -1,7 +1,7 @@
 // Puts an estimate into words: whether a model fits, what it takes and how fast it would be. Plain text, no DOM.
 
-import type { Estimate } from "../index.ts";
-import { formatBytes, formatCount, formatParameters, formatRate, formatShare } from "./figures.ts";
+import type { Estimate, StreamedEstimate } from "../index.ts";
+import { formatBytes, formatCount, formatCountOf, formatParameters, formatRate, formatShare } from "./figures.ts";
 import type { Problem } from "./problem.ts";
 
 /** `good`: nothing stands against it; `tight`: it runs, with a drawback; `bad`: it does not run. */
@@ -21,7 +21,7 @@ export interface VerdictFact {
 
 /** A piece of the memory that a model takes. */
 export interface MemoryPart {
-  readonly kind: "weights" | "conversation" | "working";
+  readonly kind: "weights" | "conversation" | "working" | "streamed";
   readonly label: string;
   readonly bytes: number;
 }
@@ -47,6 +47,8 @@ export interface Verdict {
   readonly contextLength: number | undefined;
   /** What the button that goes on says; undefined when going on is pointless. */
   readonly run: string | undefined;
+  /** What going on takes of the GPU's memory, in bytes, when the model is streamed; undefined when it is loaded whole. */
+  readonly memoryBudget: number | undefined;
 }
 
 /** Types named in the line; the rest are summed up. */
@@ -75,11 +77,28 @@ function atLeast({ memory, gpu }: Estimate): string {
   return memory !== null && memory.givenBytes >= gpu.total * 1.99 ? "at least " : "";
 }
 
-function headline(estimate: Estimate, held: Held | undefined, hard: readonly Problem[]): Pick<Verdict, "tone" | "headline"> {
+/** Whether the model would be streamed: not what the model in use makes room for, unless a limit was set. */
+function streamedOf({ streamed, memory, spareBytes }: Estimate, held: Held | undefined): StreamedEstimate | undefined {
+  const roomAfter = held !== undefined && memory?.source !== "budget" && held.bytes + spareBytes >= 0;
+  return roomAfter ? undefined : (streamed ?? undefined);
+}
+
+interface Reading {
+  readonly held: Held | undefined;
+  readonly hard: readonly Problem[];
+  readonly streamed: StreamedEstimate | undefined;
+}
+
+function headline(estimate: Estimate, { held, hard, streamed }: Reading): Pick<Verdict, "tone" | "headline"> {
   const { fits, spareBytes, memory } = estimate;
   if (hard.length > 0) return { tone: "bad", headline: "This cannot be run here" };
   if (fits && memory?.source === "none") return { tone: "good", headline: "Should fit; how much memory there is cannot be told" };
   if (fits) return { tone: "good", headline: `Fits, with ${atLeast(estimate)}${formatBytes(spareBytes)} to spare` };
+  if (streamed)
+    return {
+      tone: "tight",
+      headline: `Does not fit whole; streamed it writes about ${formatRate(streamed.decodeTokensPerSecond)} tokens/s`,
+    };
   if (held && held.bytes + spareBytes >= 0) return { tone: "tight", headline: `Fits once ${held.name} has made room` };
   return { tone: "bad", headline: `Does not fit: ${formatBytes(-spareBytes)} short` };
 }
@@ -92,30 +111,54 @@ function downloadFact({ downloadBytes, fileBytes }: Estimate): VerdictFact {
   return { label, text: formatBytes(downloadBytes) };
 }
 
-function speedFacts({ decodeTokensPerSecond: answer, prefillTokensPerSecond: prompt }: Estimate): VerdictFact[] {
+function speedFacts(
+  { decodeTokensPerSecond: answer, prefillTokensPerSecond: prompt }: Estimate,
+  streamed?: StreamedEstimate,
+): VerdictFact[] {
+  if (streamed) return streamedFacts(streamed);
   if (answer === null || prompt === null) return [];
-  const slow = answer < readingSpeed;
-  return [
-    {
-      label: "Speed",
-      text: `about ${formatRate(answer)} tokens/s${slow ? ", slower than most people read" : ""}; prompts ${formatRate(prompt)} tokens/s`,
-      ...(slow ? { tone: "tight" } : {}),
-    },
-  ];
+  return [speedFact(answer, prompt)];
 }
 
-function storageFacts({ storage, downloadBytes }: Estimate): VerdictFact[] {
-  if (downloadBytes === 0) return [];
+function speedFact(answer: number, prompt: number): VerdictFact {
+  const slow = answer < readingSpeed;
+  return {
+    label: "Speed",
+    text: `about ${formatRate(answer)} tokens/s${slow ? ", slower than most people read" : ""}; prompts ${formatRate(prompt)} tokens/s`,
+    ...(slow ? { tone: "tight" } : {}),
+  };
+}
+
+function streamedFacts(streamed: StreamedEstimate): VerdictFact[] {
+  const { residentLayers, streamedLayers, bytesPerToken, readBytesPerSecond, tier } = streamed;
+  const from = tier === "memory" ? "this computer's memory" : "storage";
+  const layers = `${formatCount(streamedLayers)} of ${formatCountOf(residentLayers + streamedLayers, "layer")}`;
+  const text = `${layers} are read from ${from} for each token: ${formatBytes(bytesPerToken)} at ${formatBytes(readBytesPerSecond)}/s`;
+  return [speedFact(streamed.decodeTokensPerSecond, streamed.prefillTokensPerSecond), { label: "Streamed", text }];
+}
+
+/** Where the copy of the layers goes that a streamed model is read from. */
+function copyFacts({ tier, imageBytes, imageStored }: StreamedEstimate): VerdictFact[] {
+  const label = "Copy";
+  const size = formatBytes(imageBytes);
+  if (imageStored) return [{ label, text: `${size}, it is on this device` }];
+  if (tier === "memory") return [{ label, text: `${size} of this computer's memory, made anew at each load`, tone: "tight" }];
+  return [{ label, text: `${size} of layers is stored beside the model, once, before it runs` }];
+}
+
+function storageFacts({ storage, downloadBytes }: Estimate, streamed?: StreamedEstimate): VerdictFact[] {
   const { neededBytes, availableBytes, persisted } = storage;
+  const copy = streamed ? copyFacts(streamed) : [];
+  if (downloadBytes === 0 && (!streamed || neededBytes === 0)) return copy;
   const label = "Storage";
   const needed = formatBytes(neededBytes);
   if (availableBytes !== null && neededBytes > availableBytes) {
     const text = `${needed} needed, the browser offers about ${formatBytes(availableBytes)}: it would run from memory and not be kept`;
-    return [{ label, text, tone: "tight" }];
+    return [...copy, { label, text, tone: "tight" }];
   }
   const free = availableBytes === null ? "" : ` of about ${formatBytes(availableBytes)} free`;
   const kept = persisted ? "kept until you delete it" : "kept, unless the browser runs out of space";
-  return [{ label, text: `${needed}${free}; ${kept}` }];
+  return [...copy, { label, text: `${needed}${free}; ${kept}` }];
 }
 
 function memoryText(estimate: Estimate): string {
@@ -123,35 +166,47 @@ function memoryText(estimate: Estimate): string {
   const need = (kind: string): string => `${formatBytes(gpu.total)} of ${kind} with a full context`;
   if (memory === null || memory.source === "none") return need("GPU memory");
   const given = `${atLeast(estimate)}${formatBytes(memory.givenBytes)}`;
+  if (memory.source === "budget") return `${need("GPU memory")}; your limit is ${formatBytes(memory.givenBytes)}`;
   // An adapter that computes on the CPU takes the machine's memory.
   if (memory.source === "host") return `${need("memory")}; this machine can spare ${given}`;
   return `${need("GPU memory")}; the GPU gave ${given}`;
 }
 
-function memoryOf(estimate: Estimate): Verdict["memory"] {
+function memoryOf(estimate: Estimate, streamed: StreamedEstimate | undefined): Verdict["memory"] {
   const { gpu, memory } = estimate;
   // It cannot be laid out at all, as the problems say.
   if (gpu.total === 0) return undefined;
+  const comes = Math.min(gpu.weights, streamed?.bytesPerToken ?? 0);
   const parts: MemoryPart[] = [
-    { kind: "weights", label: "weights", bytes: gpu.weights },
+    { kind: "weights", label: streamed ? "weights that stay" : "weights", bytes: gpu.weights - comes },
     { kind: "conversation", label: "conversation", bytes: gpu.kv },
     { kind: "working", label: "working memory", bytes: Math.max(0, gpu.total - gpu.weights - gpu.kv) },
+    ...(streamed ? [{ kind: "streamed" as const, label: "streamed weights", bytes: comes }] : []),
   ];
   return { text: memoryText(estimate), parts, given: memory === null || memory.source === "none" ? undefined : memory.givenBytes };
 }
 
-function runLabel({ downloadBytes, storage }: Estimate, tone: Tone, hard: readonly Problem[]): string | undefined {
+function runLabel({ downloadBytes, storage }: Estimate, tone: Tone, { hard, streamed }: Reading): string | undefined {
   if (hard.length > 0) return undefined;
+  if (streamed) return `Run streamed (about ${formatRate(streamed.decodeTokensPerSecond)} tokens/s)`;
   if (tone === "bad") return "Try anyway";
   if (downloadBytes === 0) return "Load";
   return storage.storedBytes > 0 ? "Resume and run" : "Download and run";
+}
+
+/** What would run without streaming. */
+function wholeText({ contextLength, fileBytes }: NonNullable<Estimate["suggestion"]>): string | undefined {
+  if (contextLength !== undefined) return `With a context of ${formatCount(contextLength)} tokens it would fit whole, and be faster.`;
+  return fileBytes === undefined ? undefined : `A file of at most ${formatBytes(fileBytes)} would fit whole, and be faster.`;
 }
 
 /** @param held what the model in use would give back, when there is one */
 export function readVerdict(estimate: Estimate, held?: Held): Verdict {
   // Too little memory is what the bar and the headline are about.
   const hard = estimate.problems.filter((problem) => !isMemory(problem));
-  const { tone, headline: text } = headline(estimate, held, hard);
+  const streamed = streamedOf(estimate, held);
+  const reading = { held, hard, streamed };
+  const { tone, headline: text } = headline(estimate, reading);
   const { architecture, parameters, types, contextLength, trainedContextLength, gpu, suggestion } = estimate;
   const about = [architecture, `${formatParameters(parameters)} parameters`, typeMix(types)].filter((part) => part !== "").join(" · ");
   const trained = trainedContextLength > contextLength ? `, trained for ${formatCount(trainedContextLength)}` : "";
@@ -161,11 +216,17 @@ export function readVerdict(estimate: Estimate, held?: Held): Verdict {
     tone,
     headline: text,
     about,
-    memory: memoryOf(estimate),
-    facts: [downloadFact(estimate), ...speedFacts(estimate), { label: "Context", text: context }, ...storageFacts(estimate)],
+    memory: memoryOf(estimate, streamed),
+    facts: [
+      downloadFact(estimate),
+      ...speedFacts(estimate, streamed),
+      { label: "Context", text: context },
+      ...storageFacts(estimate, streamed),
+    ],
     problems: hard,
-    suggestion: suggestion?.text,
+    suggestion: suggestion && estimate.streamed ? wholeText(suggestion) : suggestion?.text,
     contextLength: suggestion?.contextLength,
-    run: runLabel(estimate, tone, hard),
+    run: runLabel(estimate, tone, reading),
+    memoryBudget: hard.length > 0 ? undefined : streamed?.memoryBudget,
   };
 }

@@ -58,8 +58,9 @@ interface Actions {
   readonly chooseOther: () => void;
 }
 
-function verdictButtons(source: ModelSource, { run, contextLength, tone }: Verdict, actions: Actions): HTMLButtonElement[] {
+function verdictButtons(source: ModelSource, { run, contextLength, tone, memoryBudget }: Verdict, actions: Actions): HTMLButtonElement[] {
   const buttons: HTMLButtonElement[] = [];
+  const go = (): void => actions.run(memoryBudget === undefined ? source : { ...source, memoryBudget });
   const add = (label: string, press: () => void): void => {
     // What is best comes first and stands out.
     const first = buttons.length === 0;
@@ -68,9 +69,9 @@ function verdictButtons(source: ModelSource, { run, contextLength, tone }: Verdi
     );
   };
   if (contextLength !== undefined) add(`Use ${formatCount(contextLength)} tokens`, () => actions.useContext(source, contextLength));
-  if (run !== undefined && tone !== "bad") add(run, () => actions.run(source));
+  if (run !== undefined && tone !== "bad") add(run, go);
   if (tone === "bad") add("Choose another model", actions.chooseOther);
-  if (run !== undefined && tone === "bad") add(run, () => actions.run(source));
+  if (run !== undefined && tone === "bad") add(run, go);
   return buttons;
 }
 

@@ -1,5 +1,5 @@
 // A model library and an estimate without a store, a file or a GPU, for tests of the page.
-import type { AdapterProbe, Estimate, ModelLibrary, StorageSpace, StoredModel } from "../api/types.ts";
+import type { AdapterProbe, Estimate, ModelLibrary, StorageSpace, StoredModel, StreamedEstimate } from "../api/types.ts";
 import { ShaderloomError } from "../base/errors.ts";
 
 /** A complete, verified download; `part` replaces what a test is about. */
@@ -95,6 +95,24 @@ export function fakeLibrary(models: readonly StoredModel[] = []): FakeLibrary {
     close: () => undefined,
   };
   return library;
+}
+
+/** What streaming a model of 1.2 GB from storage might give. */
+export function fakeStreamed(part: Partial<StreamedEstimate> = {}): StreamedEstimate {
+  return {
+    memoryBudget: 3e8,
+    leastBytes: 1.2e8,
+    residentLayers: 8,
+    streamedLayers: 24,
+    bytesPerToken: 2.8e8,
+    decodeTokensPerSecond: 4.2,
+    prefillTokensPerSecond: 60,
+    imageBytes: 3.6e8,
+    imageStored: false,
+    tier: "opfs",
+    readBytesPerSecond: 1.3e9,
+    ...part,
+  };
 }
 
 /** Only there: nothing above the engine looks inside. */
