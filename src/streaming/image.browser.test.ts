@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { openIndexedDb } from "../store/indexeddb.ts";
 import { imageCases } from "../testing/image_cases.ts";
 import { imageOf, openImageShelf, planOf } from "../testing/image_shelf.ts";
-import type { ImageOrder } from "../testing/image_worker.ts";
+import type { ImageAnswer, ImageOrder } from "../testing/image_worker.ts";
 import { readMapped } from "../testing/mapped_reads.ts";
 
 const workers = new Set<Worker>();
@@ -15,16 +15,17 @@ function newPlace(): string {
   return place;
 }
 
-async function inWorker(name: string): Promise<void> {
+async function inWorker(name: string, place: string = newPlace()): Promise<unknown> {
   const worker = new Worker(new URL("../testing/image_worker.ts", import.meta.url), { type: "module" });
   workers.add(worker);
-  const answer = await new Promise<string>((resolve, reject) => {
-    worker.addEventListener("message", ({ data }: MessageEvent<string>) => resolve(data));
+  const answer = await new Promise<ImageAnswer>((resolve, reject) => {
+    worker.addEventListener("message", ({ data }: MessageEvent<ImageAnswer>) => resolve(data));
     worker.addEventListener("error", ({ message }) => reject(new Error(`the worker failed: ${message}`)));
-    const order: ImageOrder = { place: newPlace(), name };
+    const order: ImageOrder = { place, name };
     worker.postMessage(order, []);
   });
-  if (answer !== "") throw new Error(answer);
+  if (!answer.ok) throw new Error(answer.error);
+  return answer.value;
 }
 
 afterEach(async () => {
@@ -60,10 +61,23 @@ describe("an image in the database", () => {
 });
 
 describe("an image in the private file system, in a worker", () => {
-  for (const title of Object.keys(imageCases)) test(title, () => inWorker(title));
-  test("takes no more room than its bytes", () => inWorker("takes no more room than its bytes"));
-  test("whose folder a person deletes has nothing and takes it again", () =>
-    inWorker("whose folder a person deletes has nothing and takes it again"));
+  for (const title of Object.keys(imageCases)) {
+    test(title, async () => {
+      await inWorker(title);
+    });
+  }
+  for (const title of ["takes no more room than its bytes", "whose folder a person deletes has nothing and takes it again"]) {
+    test(title, async () => {
+      await inWorker(title);
+    });
+  }
+
+  test("is written once by three who want it at the same time", async () => {
+    const place = newPlace();
+    const written = await Promise.all([1, 2, 3].map(() => inWorker("builds beside another", place)));
+    expect(written.map(Number).toSorted((a, b) => a - b)).toEqual([0, 0, 12]);
+  });
+
   test("reads into mapped GPU memory", async ({ skip }) => {
     if ((await navigator.gpu.requestAdapter()) === null) skip("this browser has no WebGPU adapter");
     await inWorker("reads into mapped GPU memory");

@@ -1,5 +1,7 @@
 // The worker of image.browser.test.ts: images in the private file system, whose handles exist in dedicated workers only.
 import { openIndexedDb } from "../store/indexeddb.ts";
+import type { ModelStore } from "../store/model_store.ts";
+import { openNamedStore } from "../store/open.ts";
 import { openOpfs } from "../store/opfs.ts";
 import { check, same } from "./chunk_cases.ts";
 import { imageCases } from "./image_cases.ts";
@@ -10,6 +12,21 @@ export interface ImageOrder {
   /** Of the folder and the database. */
   readonly place: string;
   readonly name: string;
+}
+
+export type ImageAnswer = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: string };
+
+/** A tab that writes an image which another may be writing. @returns how many sections it wrote */
+async function buildBeside(place: string): Promise<number> {
+  const models = await openNamedStore(place, {});
+  check(models?.tier === "opfs", "this worker has no private file system");
+  const plan = planOf({ layers: 12, chunks: 2, chunkBytes: 65_536 });
+  const image = await imageOf(models as ModelStore, { id: "ab".repeat(16), name: "model" }, { plan });
+  const written = await build(image, plan);
+  same([await readAll(image, plan), image.completed], [[], true]);
+  image.close();
+  models?.close();
+  return written.length;
 }
 
 /** What only this tier has. */
@@ -51,7 +68,8 @@ const ownCases: Readonly<Record<string, (shelf: ImageShelf, place: string) => Pr
   },
 };
 
-async function obey({ place, name }: ImageOrder): Promise<void> {
+async function obey({ place, name }: ImageOrder): Promise<unknown> {
+  if (name === "builds beside another") return buildBeside(place);
   const { keyValue } = await openIndexedDb(place);
   const shelf = openImageShelf({ keyValue, chunks: await openOpfs(place) });
   const run = imageCases[name];
@@ -61,9 +79,13 @@ async function obey({ place, name }: ImageOrder): Promise<void> {
   return own?.(shelf, place);
 }
 
+function answer(message: ImageAnswer): void {
+  postMessage(message);
+}
+
 addEventListener("message", ({ data }: MessageEvent<ImageOrder>) => {
   obey(data).then(
-    () => postMessage(""),
-    (thrown: unknown) => postMessage(thrown instanceof Error ? `${thrown.message}\n${thrown.stack}` : String(thrown)),
+    (value) => answer({ ok: true, value }),
+    (thrown: unknown) => answer({ ok: false, error: thrown instanceof Error ? `${thrown.message}\n${thrown.stack}` : String(thrown) }),
   );
 });
