@@ -14,9 +14,10 @@ import { measureNeed } from "./need.ts";
 import { planRunner, type RunnerPlan } from "./placement.ts";
 import { probeAdapter, type ProbeOptions } from "./probe.ts";
 import { predictSpeed, productFormats } from "./speed.ts";
+import { type LoadStorage, openLoadStorage } from "./storage.ts";
 import { suggest } from "./suggestion.ts";
 import { tryMemory } from "./trial.ts";
-import type { AdapterProbe, Estimate, GpuNeed, MemoryTrial } from "./verdict.ts";
+import type { AdapterProbe, Estimate, GpuNeed, MemoryTrial, StreamedEstimate } from "./verdict.ts";
 
 export interface EstimateSessionOptions extends FactsOptions {
   readonly contextLength?: number | undefined;
@@ -53,17 +54,53 @@ export async function estimateSession(options: EstimateSessionOptions): Promise<
   const draft = await draftModel(facts.file, { ...options, caps });
   const problems = problem ? [problem, ...draft.problems] : draft.problems;
   const plan = draft.model && (await planRunner(draft.model, caps, options.execution?.fusion));
-  const judged = { facts, draft, plan, need: plan && draft.model ? measureNeed(plan, draft.model) : nothing };
-  if (problem || !plan) return compose({ ...judged, problems, probe: undefined, trial: undefined });
+  const unmeasured = { probe: undefined, trial: undefined, streamed: undefined };
+  const judged = { ...unmeasured, facts, draft, plan, need: plan && draft.model ? measureNeed(plan, draft.model) : nothing, problems };
+  if (problem || !plan) return compose(judged);
   try {
-    const trial = await tryMemory(gpu, judged.need.total, options.signal);
+    const trial = withinBudget(await tryMemory(gpu, judged.need.total, options.signal), options.memoryBudget);
     const probe = await probeFor(gpu, plan, options);
-    return compose({ ...judged, problems, probe, trial });
+    const measured = { ...judged, probe, trial };
+    if (trial.givenBytes >= judged.need.total) return compose(measured);
+    const streamed = await tryStreamed({ facts, draft, plan, trial, probe }, options);
+    return compose(streamed instanceof ShaderloomError ? { ...measured, problems: [...problems, streamed] } : { ...measured, streamed });
   } catch (thrown) {
     const error = asShaderloomError(thrown);
     if (!error.code.startsWith("GPU.")) throw error;
     // A GPU that cannot be measured cannot run the model either.
-    return compose({ ...judged, problems: [...problems, error], probe: undefined, trial: undefined });
+    return compose({ ...judged, problems: [...problems, error] });
+  }
+}
+
+/** A budget of the caller's is all that there is. */
+function withinBudget(trial: MemoryTrial, memoryBudget = Infinity): MemoryTrial {
+  return memoryBudget < trial.givenBytes ? { source: "budget", givenBytes: memoryBudget } : trial;
+}
+
+type Measured = Pick<Judged, "facts" | "draft"> & {
+  readonly plan: RunnerPlan;
+  readonly trial: MemoryTrial;
+  readonly probe: AdapterProbe;
+};
+
+/** How it would run streamed; undefined when it would not or nothing tells, the load's own refusal of a budget that is too small. */
+async function tryStreamed(measured: Measured, options: EstimateSessionOptions): Promise<StreamedEstimate | ShaderloomError | undefined> {
+  const { facts, draft, plan, trial, probe } = measured;
+  if (!draft.model) return undefined;
+  const { memoryBudget, execution, signal } = options;
+  let storage: LoadStorage | undefined;
+  try {
+    storage = await openLoadStorage(options.model, options.store);
+    const { judgeStreamed } = await import("./streamed_verdict.ts");
+    const { models } = storage;
+    const where = { models, model: facts.stored, givenBytes: trial.givenBytes, memoryBudget };
+    return await judgeStreamed({ plan, loaded: draft.model, probe, wish: execution, signal, ...where });
+  } catch (thrown) {
+    const error = asShaderloomError(thrown);
+    if (error.code === "AbortError") throw error;
+    return error.code === "GPU.budget" && memoryBudget !== undefined ? error : undefined;
+  } finally {
+    storage?.models?.close();
   }
 }
 
@@ -107,7 +144,7 @@ async function probeFor(gpu: GPU | undefined, plan: RunnerPlan, options: Estimat
 
 const nothing: GpuNeed = { weights: 0, kvPerThousandTokens: 0, kv: 0, scratch: 0, atLoad: 0, total: 0 };
 
-export interface Judged {
+interface Judged {
   readonly facts: ModelFacts;
   readonly draft: ModelDraft;
   /** Undefined when the model cannot be laid out. */
@@ -116,14 +153,15 @@ export interface Judged {
   readonly problems: readonly ShaderloomError[];
   readonly probe: AdapterProbe | undefined;
   readonly trial: MemoryTrial | undefined;
+  readonly streamed: StreamedEstimate | undefined;
 }
 
 /** Puts the verdict together. */
-export function compose({ facts, draft, plan, need, problems, probe, trial }: Judged): Estimate {
+function compose({ facts, draft, plan, need, problems, probe, trial, streamed }: Judged): Estimate {
   const { file, fileBytes, downloadBytes, storage } = facts;
   const speed = plan && probe ? predictSpeed(plan, probe) : undefined;
   const spareBytes = (trial?.givenBytes ?? 0) - need.total;
-  const short = trial !== undefined && trial.givenBytes < need.atLoad;
+  const short = trial !== undefined && trial.source !== "budget" && trial.givenBytes < need.atLoad;
   const all = short ? [...problems, tooLittle(need, trial)] : problems;
   const { contextLength, trainedContextLength, acceptedContext } = draft;
   const decodeTokensPerSecond = speed?.decodeTokensPerSecond ?? null;
@@ -141,14 +179,19 @@ export function compose({ facts, draft, plan, need, problems, probe, trial }: Ju
     memory: trial ?? null,
     prefillTokensPerSecond: speed?.prefillTokensPerSecond ?? null,
     decodeTokensPerSecond,
-    storage,
+    storage: streamed ? { ...storage, neededBytes: storage.neededBytes + imageLeft(streamed) } : storage,
     problems: all.map((error) => error.toPlain()),
     suggestion: plan
-      ? suggest({ gpu: need, contextLength, fileBytes, givenBytes: trial?.givenBytes, decodeTokensPerSecond, acceptedContext })
+      ? suggest({ gpu: need, contextLength, fileBytes, givenBytes: trial?.givenBytes, decodeTokensPerSecond, acceptedContext, streamed })
       : null,
-    streamed: null,
+    streamed: streamed ?? null,
     probe: probe ?? null,
   };
+}
+
+/** Bytes of the streamed copy that storing is left of. */
+function imageLeft({ tier, imageStored, imageBytes }: StreamedEstimate): number {
+  return tier === "memory" || imageStored ? 0 : imageBytes;
 }
 
 function tooLittle({ atLoad }: GpuNeed, { givenBytes }: MemoryTrial): ShaderloomError {
