@@ -218,7 +218,7 @@ interface Reading {
 
 async function readWeights(prepare: PrepareOptions, { plan, slabs, kept }: Reading): Promise<void> {
   const { source, model, opened, signal, report } = prepare;
-  const upload = createUpload(opened.device.queue);
+  const upload = createUpload(opened.device.queue, prepare.memoryBudget);
   let failure: ShaderloomError | undefined;
   opened.onFailure((error) => {
     failure = error;

@@ -58,10 +58,11 @@ export class WorkMaker {
   /** Weights by what they are: variants that are compared read the same. */
   readonly #made = new Map<string, GPUBufferBinding[]>();
 
-  constructor(device: GPUDevice, target: KernelTarget) {
+  /** @param within  counts its buffers, too */
+  constructor(device: GPUDevice, target: KernelTarget, within?: BufferLedger) {
     this.#device = device;
     this.#target = target;
-    this.#ledger = new BufferLedger(device);
+    this.#ledger = new BufferLedger(device, within);
     const rng = seededRng(7);
     this.#pool = Float32Array.from({ length: poolLength }, () => rng.normal());
   }

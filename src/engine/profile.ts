@@ -82,10 +82,10 @@ export async function profileRunner(parts: ProfileParts, options: ProfileOptions
   }
 }
 
-/** On the session's own device, with buffers of its own that end with it. */
-async function measureLimits({ device, caps, precision }: ProfileParts, timer: TimerOptions): Promise<Limits> {
+/** On the session's own device, in buffers that end with it. */
+async function measureLimits({ device, ledger, caps, precision }: ProfileParts, timer: TimerOptions): Promise<Limits> {
   const target = { caps, deviceClass: caps.deviceClass, precision, maxRows: 1 };
-  const maker = new WorkMaker(device, target);
+  const maker = new WorkMaker(device, target, ledger);
   const measure = async (): Promise<Limits> => {
     const copy = await makeCopyWork(maker, target);
     const kind = precision === "int8" ? "packedDot" : "f32";

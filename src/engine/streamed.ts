@@ -112,15 +112,16 @@ async function measureRates({ residency, parts }: StreamingOptions, filling: Fil
     return found ? slabRange(found, name) : parts.weights.slab(name);
   });
   const layerBytes = sections.reduce((sum, { bytes }) => sum + bytes, 0);
-  const headBytes = headOf(parts).reduce((sum, name) => sum + parts.weights.slab(name).buffer.size, 0);
+  const head = headOf(parts);
+  const headBytes = residency.fixed.reduce((sum, slab) => sum + (slab.parts.some(({ tensor }) => head.has(tensor)) ? slab.bytes : 0), 0);
   return { read, copy, computeMs, headMs: (computeMs * headBytes) / (headBytes + layerBytes) };
 }
 
-/** Slabs that the head reads. */
-function headOf({ decode }: Omit<RunnerParts, "stream">): readonly string[] {
+/** Tensors that the head multiplies with. */
+function headOf({ decode }: Omit<RunnerParts, "stream">): ReadonlySet<string> {
   const { calls, sections } = decode.lowered;
   const head = sections.find(({ name }) => name === "head");
-  return head ? calls.slice(head.start, head.end).flatMap(({ weights }) => weights.map(({ tensor }) => tensor)) : [];
+  return new Set(calls.slice(head?.start, head?.end).flatMap(({ weights }) => weights.map(({ tensor }) => tensor)));
 }
 
 function bodyOf(sections: readonly ProgramSection[]): ProgramSection {

@@ -25,14 +25,17 @@ export interface BufferRange {
 export class BufferLedger {
   readonly #device: GPUDevice;
   readonly #budget: number;
+  readonly #parent: BufferLedger | undefined;
   readonly #live = new Map<GPUBuffer, BufferKind>();
   #total = 0;
   #peak = 0;
 
-  /** @param budget  bytes that are never exceeded */
-  constructor(device: GPUDevice, budget: number = Infinity) {
+  /** @param within  bytes that are never exceeded, or a ledger that counts all of this one's too */
+  constructor(device: GPUDevice, within: number | BufferLedger = Infinity) {
     this.#device = device;
-    this.#budget = budget;
+    const nested = typeof within === "object";
+    this.#budget = nested ? Infinity : within;
+    this.#parent = nested ? within : undefined;
   }
 
   /** Most bytes that there were at once. */
@@ -48,7 +51,7 @@ export class BufferLedger {
   /** @throws {ShaderloomError} GPU.oom beyond the budget */
   create(kind: BufferKind, descriptor: { label: string; size: number; usage?: number; mappedAtCreation?: boolean }): GPUBuffer {
     if (descriptor.size > this.room) throw overBudget(descriptor, this.#budget, this.#total);
-    const buffer = this.#device.createBuffer({ usage: storageUsage, ...descriptor });
+    const buffer = this.#parent?.create(kind, descriptor) ?? this.#device.createBuffer({ usage: storageUsage, ...descriptor });
     this.#live.set(buffer, kind);
     this.#total += buffer.size;
     this.#peak = Math.max(this.#peak, this.#total);
@@ -57,13 +60,12 @@ export class BufferLedger {
 
   destroy(buffer: GPUBuffer): void {
     if (this.#live.delete(buffer)) this.#total -= buffer.size;
+    this.#parent?.destroy(buffer);
     buffer.destroy();
   }
 
   destroyAll(): void {
-    for (const buffer of this.#live.keys()) buffer.destroy();
-    this.#live.clear();
-    this.#total = 0;
+    for (const buffer of [...this.#live.keys()]) this.destroy(buffer);
   }
 
   bytes(): LedgerBytes & { readonly total: number } {

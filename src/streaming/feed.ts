@@ -107,7 +107,7 @@ export class Feed {
 
   /** Ends what waits; reading goes on. */
   interrupt(error: ShaderloomError): void {
-    for (const { reject } of this.#waiting.splice(0)) reject(error);
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(error);
   }
 
   /** Nothing is read or copied any more. */

@@ -120,7 +120,10 @@ export function chooseSpread(
   { rates, wish = {} }: { readonly rates: Rates; readonly wish?: Wish },
 ): Choice | undefined {
   const perLayer = Math.max(...shape.sections.map(({ chunks }) => chunks));
-  const tried = wish.prefetchLayers === undefined ? prefetches : [wish.prefetchLayers];
+  const { prefetchLayers } = wish;
+  // A wish for more than there is room for is met as far as it can be.
+  const tried =
+    prefetchLayers === undefined ? prefetches : [prefetchLayers, ...prefetches.filter((one) => one < prefetchLayers).toReversed()];
   const ahead = new Set(tried.map((prefetch) => Math.max(leastStaging, Math.ceil(prefetch * perLayer))));
   let best: Choice | undefined;
   for (const stagingChunks of ahead) {
@@ -128,6 +131,7 @@ export function chooseSpread(
       const spread = mostResident(shape, room.bytes, { stagingChunks, frames, most: wish.residentLayers });
       if (!spread) continue;
       const choice = { ...spread, frames, ...simulate(shape, spread, rates) };
+      if (prefetchLayers !== undefined) return choice;
       if (best === undefined || choice.stepMs < best.stepMs * 0.995) best = choice;
       break;
     }

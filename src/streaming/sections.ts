@@ -3,13 +3,18 @@
 
 import { assert } from "../base/errors.ts";
 import { bindAlignment, type LayoutPlan, type Slab } from "../base/layout.ts";
-import { alignUp, ceilDiv } from "../base/math.ts";
+import { alignUp, ceilDiv, clamp } from "../base/math.ts";
 import { chunkBytes as storeChunkBytes } from "../store/chunk_store.ts";
 import { sha256 } from "../store/hash.ts";
 import type { ImagePlan, Section } from "./types.ts";
 
 /** Raised when the bytes of an image change though its layout does not: how weights are packed, or where sections lie. */
 const imageVersion = 1;
+
+/** Chunks of a layer, as long as they are neither too small to read nor larger than what is stored: reading ahead goes by chunks. */
+const wantedChunks = 8;
+/** From here on a read costs more than its bytes. */
+const leastChunkBytes = 64 << 10;
 
 /** The layer that a tensor belongs to; undefined for what is not of a layer. */
 export function layerOf(tensor: string): number | undefined {
@@ -48,8 +53,9 @@ export async function planImage(plan: LayoutPlan, facts: string): Promise<ImageP
   const layers = [...splitLayers(plan).layers].toSorted(([a], [b]) => a - b);
   const placed = layers.map(([layer, slabs]) => ({ layer, ...placeSlabs(slabs) }));
   const largest = Math.max(bindAlignment, ...placed.map(({ bytes }) => bytes));
+  const wanted = clamp(ceilDiv(largest, wantedChunks), leastChunkBytes, storeChunkBytes);
   // Layers of one size are whole chunks: nothing is read that is not needed.
-  const chunkBytes = alignUp(ceilDiv(largest, ceilDiv(largest, storeChunkBytes)), bindAlignment);
+  const chunkBytes = alignUp(ceilDiv(largest, ceilDiv(largest, wanted)), bindAlignment);
   let chunks = 0;
   const sections = placed.map(({ layer, bytes, slabs }): Section => {
     const firstChunk = chunks;

@@ -29,8 +29,8 @@ const maxGrid = 65535;
 /**
  * @throws {ShaderloomError} GPU.error when the device refuses the dispatch, GPU.oom, GPU.lost
  */
-export async function execute(device: GPUDevice, execution: Execution): Promise<Found> {
-  const ledger = new BufferLedger(device);
+export async function execute(device: GPUDevice, execution: Execution, within?: BufferLedger): Promise<Found> {
+  const ledger = new BufferLedger(device, within);
   try {
     const reading = await scoped(device, execution.variant.key, () => submit(device, ledger, execution));
     const found = new Map<string, Uint8Array<ArrayBuffer>>();

@@ -2,6 +2,7 @@
 // positions and the first rows of its weights. Products have a check of their own, in the model's weights.
 
 import { f32ToF16 } from "../base/dtype.ts";
+import type { BufferLedger } from "../gpu/buffers.ts";
 import { ShaderloomError } from "../base/errors.ts";
 import { alignUp } from "../base/math.ts";
 import { seededRng } from "../base/rng.ts";
@@ -33,15 +34,15 @@ interface Prepared {
   readonly reference: readonly CpuTensor[];
 }
 
-/** A check of a class, any variant of it. Submits before it returns. */
-export function readyKernelCheck(device: GPUDevice, cls: KernelClass): { run(compiled: Compiled): Promise<Verdict> } {
+/** A check of a class, any variant of it, in buffers that the ledger counts. Submits before it returns. */
+export function readyKernelCheck(device: GPUDevice, ledger: BufferLedger, cls: KernelClass): { run(compiled: Compiled): Promise<Verdict> } {
   const prepared = cls.calls[0].visit((kernel, attributes) => prepare(kernel, attributes, cls));
   const { operands, gpu } = prepared;
   const shape = { rows: operands.args.rows.length, outputRows: operands.args.outputRows.length, contextTokens: operands.contextTokens };
   return {
     run: async ({ variant, pipeline }) => {
       try {
-        return judge(prepared, await execute(device, { variant, pipeline, shape, operands: gpu, step: operands.step }));
+        return judge(prepared, await execute(device, { variant, pipeline, shape, operands: gpu, step: operands.step }, ledger));
       } catch (thrown) {
         if (!(thrown instanceof ShaderloomError)) throw thrown;
         if (thrown.code === "GPU.oom") return { kind: "unchecked", reason: thrown.message };

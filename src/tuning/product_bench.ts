@@ -88,6 +88,7 @@ export class ProductBench {
           const old = this.#buffers.get(name);
           if (old && old.size >= size) continue;
           if (old) this.#options.ledger.destroy(old);
+          this.#buffers.delete(name);
           const usage = name === "state" || name === "shape" ? storageUsage | uniformUsage : storageUsage;
           this.#buffers.set(name, this.#options.ledger.create("other", { label: `tuning ${name}`, size, usage }));
         }

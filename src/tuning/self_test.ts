@@ -32,13 +32,13 @@ export class SelfTest {
    * @throws {ShaderloomError} GPU.selftest when no variant of a kernel is right, GPU.lost, AbortError
    */
   async checkAll(contests: readonly Contest[]): Promise<void> {
-    const { device, signal } = this.#options;
+    const { signal } = this.#options;
     const products = contests.filter(({ cls }) => isProduct(cls));
     const room = await this.#reserve(products);
     for (let at = 0; at < contests.length; at += checksAtOnce) {
       throwIfAborted(signal);
       const some = contests.slice(at, at + checksAtOnce).filter(({ cls }) => room || !isProduct(cls));
-      const checks = some.map((contest) => this.#check(contest, device));
+      const checks = some.map((contest) => this.#check(contest));
       // Every check ends before an error of one is told, so that none outlives the load.
       const ended = await Promise.allSettled(checks);
       for (const one of ended) if (one.status === "rejected") throw one.reason;
@@ -57,11 +57,12 @@ export class SelfTest {
   }
 
   /** Until a variant is right. */
-  async #check(contest: Contest, device: GPUDevice): Promise<void> {
+  async #check(contest: Contest): Promise<void> {
+    const { device, ledger, kept } = this.#options;
     for (;;) {
       const compiled = await contest.compileChosen();
       const { cls } = contest;
-      const ready = isProduct(cls) ? readyCheck(this.bench, cls, this.#options.kept) : readyKernelCheck(device, cls);
+      const ready = isProduct(cls) ? readyCheck(this.bench, cls, kept) : readyKernelCheck(device, ledger, cls);
       const verdict: Verdict = await ready.run(compiled);
       if (verdict.kind !== "wrong") {
         contest.checked = verdict.kind === "right";
