@@ -22,6 +22,7 @@ import type { Session, StoreOptions } from "./session.ts";
 import { createSession } from "./live_session.ts";
 import { prepareRunner, type PrepareOptions } from "./prepare.ts";
 import type { TuningMode } from "../tuning/report.ts";
+import type { ModelOrigin } from "./streamed_image.ts";
 import type { openTuningShelf } from "./tuning_record.ts";
 import { holdStored, type LoadStorage, openLoadStorage, sessionStorage } from "./storage.ts";
 
@@ -59,20 +60,12 @@ export interface LoadSessionOptions {
  *   TOKENIZER, TEMPLATE, CONTEXT, GPU, AbortError
  */
 export async function loadSession(options: LoadSessionOptions): Promise<Session> {
-  const { signal, store: { onFull = "memory" } = {} } = options;
+  const { signal } = options;
   const startMs = performance.now();
   const report = createLoadReport(options.onProgress);
   throwIfAborted(signal);
   fetchAhead();
-  // A missing adapter is said before a download starts.
-  const opened = await openDevice(options.gpu ?? globalThis.navigator?.gpu, {
-    deviceClass: options.deviceClass,
-    maxBindingBytes: options.maxBindingBytes,
-  });
-  // Fetched beside the model's header.
-  const shaders = openShaderFiles({ caps: opened.caps, deviceClass: opened.caps.deviceClass, precision: options.activations ?? "f32" });
-  void shaders.catch(() => undefined);
-  const ledger = new BufferLedger(opened.device, options.memoryBudget);
+  const { opened, shaders, ledger } = await openGpu(options);
   const stop = new AbortController();
   const sessionEnd = new AbortController();
   const either = signal ? AbortSignal.any([stop.signal, signal]) : stop.signal;
@@ -95,19 +88,9 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
     const model = await buildModel(file, source, { ...options, caps: opened.caps });
     // A vocabulary or template that cannot be used ends the load at once, whatever is still being read or compiled.
     const text = loadText(model, files);
-    const again = { storage, signal: sessionEnd.signal, report: createLoadReport(undefined) };
-    const origin = { storage, files, again, reopen: () => openFiles(options, again), onFull, imageStore: options.imageStore };
-    const runner = prepareRunner({
-      source,
-      model,
-      opened,
-      ledger,
-      shaders,
-      signal: either,
-      report,
-      origin,
-      ...howPrepared(options, opened),
-    });
+    const origin = originOf(options, { storage, files, signal: sessionEnd.signal });
+    const how = howPrepared(options, opened);
+    const runner = prepareRunner({ source, model, opened, ledger, shaders, signal: either, report, origin, ...how });
     void runner.then(
       () => report.phase("tokenizer"),
       () => undefined,
@@ -130,6 +113,25 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
   } finally {
     files?.source.close?.();
   }
+}
+
+type OpenedGpu = Pick<PrepareOptions, "opened" | "shaders" | "ledger">;
+
+/** A missing adapter is said before a download starts; shaders are fetched beside the model's header. */
+async function openGpu({ gpu = globalThis.navigator?.gpu, ...options }: LoadSessionOptions): Promise<OpenedGpu> {
+  const { deviceClass, maxBindingBytes, activations = "f32", memoryBudget } = options;
+  const opened = await openDevice(gpu, { deviceClass, maxBindingBytes });
+  const shaders = openShaderFiles({ caps: opened.caps, deviceClass: opened.caps.deviceClass, precision: activations });
+  void shaders.catch(() => undefined);
+  return { opened, shaders, ledger: new BufferLedger(opened.device, memoryBudget) };
+}
+
+/** Where layers that are streamed come from, as long as the session lasts. */
+function originOf(options: LoadSessionOptions, loaded: Pick<ModelOrigin, "storage" | "files"> & { signal: AbortSignal }): ModelOrigin {
+  const { storage, files, signal } = loaded;
+  const again = { storage, signal, report: createLoadReport(undefined) };
+  const { store: { onFull = "memory" } = {}, imageStore } = options;
+  return { storage, files, again, reopen: () => openFiles(options, again), onFull, imageStore };
 }
 
 /** What some requests need of the package later on, when there may be no network. Whoever needs one that did not come tells of it. */

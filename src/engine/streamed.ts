@@ -1,14 +1,14 @@
 // Opens the streaming of a model that is bigger than its budget: has the image written, measures, spreads the layers, fills what stays. A chunk
 // of its own, as only loads under a budget need it.
 
-import { assert, type ShaderloomError } from "../base/errors.ts";
+import { abortError, assert, type ShaderloomError, throwIfAborted } from "../base/errors.ts";
 import { type BufferLedger, type BufferRange, withMemoryCheck } from "../gpu/buffers.ts";
 import type { Section as ProgramSection } from "../graph/program.ts";
 import { Feed } from "../streaming/feed.ts";
 import { fillLayers, type FillOptions } from "../streaming/fill.ts";
 import { frameSizes, makeFrame, pieceStarts, type Placement, slabRange } from "../streaming/frames.ts";
 import { asLayers, chooseSpread, type Choice, leastStaging, type Rates, type Wish } from "../streaming/schedule.ts";
-import type { Section, StreamingStats } from "../streaming/types.ts";
+import type { Section, StreamingStats, WeightImage } from "../streaming/types.ts";
 import type { Residency } from "./residency.ts";
 import type { RunnerParts, StepStream } from "./runner_parts.ts";
 import { type ImageWork, prepareImage, repairImage } from "./streamed_image.ts";
@@ -43,62 +43,73 @@ const stagingUsage = 0x02 | 0x04;
 
 /** @throws {ShaderloomError} GPU.oom, GPU.lost, AbortError; as writing the image */
 export async function openStreaming(options: StreamingOptions): Promise<Streaming> {
-  const { work, residency, parts, ledger } = options;
-  const image = await prepareImage(work);
-  const repair = (sections: readonly number[]): Promise<void> => repairImage(work, image, sections);
+  const image = await prepareImage(options.work);
   try {
-    const { sections, chunkBytes } = residency.shape;
-    const makeStaging = (count: number): GPUBuffer[] => {
-      return Array.from({ length: count }, (_, index) =>
-        ledger.create("weights", { label: `staging ${index}`, size: chunkBytes, usage: stagingUsage, mappedAtCreation: true }),
-      );
-    };
-    const allocate = <T>(make: () => T): Promise<T> => withMemoryCheck(parts.device, options.advice, make);
-    const filling: Omit<FillOptions, "staging"> = { device: parts.device, image, plan: residency.image, repair, signal: work.signal };
-    const trial = await allocate(() => ({
-      staging: makeStaging(leastStaging),
-      frame: makeFrame(ledger, "trial", sizesOf(options, sections)),
-    }));
-    const rates = await measureRates(options, { ...filling, staging: trial.staging }, trial.frame);
-    for (const buffer of trial.frame) ledger.destroy(buffer);
-    for (const buffer of trial.staging) ledger.destroy(buffer);
-    const choice = chooseSpread(
-      residency.shape,
-      { bytes: ledger.room, frames: framesOf[options.deviceClass] },
-      { rates, wish: options.wish },
-    );
-    assert(choice, "the least budget was checked");
-    const spread = await allocate(() => placeLayers(options, choice));
-    const staging = await allocate(() => makeStaging(choice.stagingChunks));
-    await fillLayers({ ...filling, staging }, spread.resident);
-    const feed = new Feed({ ...filling, staging, layers: spread.streamed });
-    const streamed = new Set(spread.streamed.map(({ place }) => place.section.layer));
-    const steps = new StreamedSteps({
-      queue: parts.device.queue,
-      feed,
-      runs: { prefill: streamedRuns(parts.prefill.lowered.calls, streamed), decode: streamedRuns(parts.decode.lowered.calls, streamed) },
-      bodyEnd: bodyOf(parts.decode.lowered.sections).end,
-    });
-    const places = [...spread.resident, ...spread.streamed].flatMap(({ place }) =>
-      [...place.section.slabs.keys()].map((slab) => [slab, place] as const),
-    );
-    const placeOf = new Map(places);
-    return {
-      steps,
-      slab: (name) => {
-        const place = placeOf.get(name);
-        return place && slabRange(place, name);
-      },
-      stats: () => describe({ options, choice, rates, feed, steps, tier: image.tier }),
-      close: (error) => {
-        feed.close(error);
-        image.close();
-      },
-    };
+    return await streamFrom(options, image);
   } catch (thrown) {
     image.close();
     throw thrown;
   }
+}
+
+async function streamFrom(options: StreamingOptions, image: WeightImage): Promise<Streaming> {
+  const { work, residency, parts } = options;
+  const repair = (sections: readonly number[]): Promise<void> => repairImage(work, image, sections);
+  const filling: Filling = { device: parts.device, image, plan: residency.image, repair, signal: work.signal };
+  const { choice, rates } = await chooseByMeasure(options, filling);
+  const spread = await withMemoryCheck(parts.device, options.advice, () => placeLayers(options, choice));
+  await fillLayers({ ...filling, staging: spread.staging }, spread.resident);
+  const feed = new Feed({ ...filling, staging: spread.staging, layers: spread.streamed });
+  const steps = stepsOver(parts, feed, spread);
+  const placeOf = new Map(
+    [...spread.resident, ...spread.streamed].flatMap(({ place }) => [...place.section.slabs.keys()].map((slab) => [slab, place] as const)),
+  );
+  const close = (error: ShaderloomError): void => {
+    feed.close(error);
+    image.close();
+  };
+  // A load that fails after this ends it as an unload does.
+  const { signal } = work.origin.again;
+  signal.addEventListener("abort", () => close(abortError()), { once: true });
+  throwIfAborted(signal);
+  return {
+    steps,
+    slab: (name) => {
+      const place = placeOf.get(name);
+      return place && slabRange(place, name);
+    },
+    stats: () => describe({ options, choice, rates, feed, steps, tier: image.tier }),
+    close,
+  };
+}
+
+type Filling = Omit<FillOptions, "staging">;
+
+function makeStaging({ ledger, residency }: StreamingOptions, count: number): GPUBuffer[] {
+  const size = residency.shape.chunkBytes;
+  return Array.from({ length: count }, (_, index) =>
+    ledger.create("weights", { label: `staging ${index}`, size, usage: stagingUsage, mappedAtCreation: true }),
+  );
+}
+
+/** Spreads the layers by what reading and computing take here, in buffers that are given back. */
+async function chooseByMeasure(options: StreamingOptions, filling: Filling): Promise<{ readonly choice: Choice; readonly rates: Rates }> {
+  const { residency, parts, ledger, deviceClass, wish, advice } = options;
+  const { staging, frame } = await withMemoryCheck(parts.device, advice, () => ({
+    staging: makeStaging(options, leastStaging),
+    frame: makeFrame(ledger, "trial", sizesOf(options, residency.shape.sections)),
+  }));
+  const rates = await measureRates(options, { ...filling, staging }, frame);
+  for (const buffer of [...frame, ...staging]) ledger.destroy(buffer);
+  const choice = chooseSpread(residency.shape, { bytes: ledger.room, frames: framesOf[deviceClass] }, { rates, wish });
+  assert(choice, "the least budget was checked");
+  return { choice, rates };
+}
+
+function stepsOver(parts: StreamingOptions["parts"], feed: Feed, { streamed }: PlacedLayers): StreamedSteps {
+  const layers = new Set(streamed.map(({ place }) => place.section.layer));
+  const runs = { prefill: streamedRuns(parts.prefill.lowered.calls, layers), decode: streamedRuns(parts.decode.lowered.calls, layers) };
+  return new StreamedSteps({ queue: parts.device.queue, feed, runs, bodyEnd: bodyOf(parts.decode.lowered.sections).end });
 }
 
 /** Reads one layer and computes steps with it in the place of all. */
@@ -136,6 +147,7 @@ interface PlacedLayer {
 }
 
 interface PlacedLayers {
+  readonly staging: readonly GPUBuffer[];
   readonly resident: readonly PlacedLayer[];
   readonly streamed: readonly PlacedLayer[];
 }
@@ -144,7 +156,7 @@ function sizesOf({ residency }: StreamingOptions, sections: readonly Section[]):
   return frameSizes(sections, residency.shape.maxBufferBytes);
 }
 
-/** Makes the buffers of layers that stay, and the frames that the others share in turn. */
+/** Makes the buffers of layers that stay, the frames that the others share in turn, and what is read ahead into. */
 function placeLayers(options: StreamingOptions, choice: Choice): PlacedLayers {
   const { residency, ledger } = options;
   const { sections, maxBufferBytes } = residency.shape;
@@ -156,6 +168,7 @@ function placeLayers(options: StreamingOptions, choice: Choice): PlacedLayers {
   );
   const frames = Array.from({ length: Math.min(choice.frames, streamed.length) }, (_, frame) => makeFrame(ledger, `frame ${frame}`, sizes));
   return {
+    staging: makeStaging(options, choice.stagingChunks),
     streamed: streamed.map(({ section, index, starts }, at) => ({
       index,
       place: { section, starts, buffers: frames[at % frames.length] },

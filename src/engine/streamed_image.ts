@@ -2,6 +2,7 @@
 
 import { assert, ShaderloomError, throwIfAborted } from "../base/errors.ts";
 import type { LayoutPlan, Slab } from "../base/layout.ts";
+import { sha256 } from "../store/hash.ts";
 import type { ModelStore } from "../store/model_store.ts";
 import { openImage } from "../streaming/image.ts";
 import { slabLayer } from "../streaming/sections.ts";
@@ -51,7 +52,7 @@ export async function prepareImage(work: ImageWork): Promise<WeightImage> {
   const { origin, plan, signal } = work;
   const { storage, files, onFull, imageStore } = origin;
   const modelId = files.sources.every((source) => source.stored) ? files.sources[0].stored?.model : undefined;
-  const id = imageStore ? plan.revision.slice(0, 32) : modelId;
+  const id = imageStore ? await nameOf(files) : modelId;
   const name = files.sources[0].name;
   const models = imageStore ?? storage.models;
   const stored = models !== undefined && id !== undefined;
@@ -68,6 +69,12 @@ export async function prepareImage(work: ImageWork): Promise<WeightImage> {
     image.close();
     throw thrown;
   }
+}
+
+/** An id for files that are in no store. */
+async function nameOf({ sources }: OpenedModel): Promise<string> {
+  const names = sources.map(({ name, size }) => `${name} ${size}`).join();
+  return (await sha256(new TextEncoder().encode(names))).slice(0, 32);
 }
 
 /** Reads everything once, so that it is stored, and compares it with what was promised. */

@@ -65,7 +65,7 @@ export class BufferLedger {
   }
 
   destroyAll(): void {
-    for (const buffer of [...this.#live.keys()]) this.destroy(buffer);
+    for (const buffer of this.#live.keys()) this.destroy(buffer);
   }
 
   bytes(): LedgerBytes & { readonly total: number } {
