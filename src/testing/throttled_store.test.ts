@@ -54,16 +54,22 @@ describe("the rate", () => {
 });
 
 describe("trouble", () => {
-  test("a missing and a flipped chunk are noticed by the file over it, the others are right", async () => {
+  test("what happens once is survived by reading again; what was lost or spoiled is noticed by the file over it, and the others are right", async () => {
     const { store, disk } = openThrottledStore({}, memoryStore(), { chunkBytes: chunk });
     const file = await stored(store);
-    disk.trouble = ({ index }) => (index === 2 ? "missing" : index === 5 ? "flipped" : undefined);
+    disk.trouble = ({ index, number }) => (index === 2 ? "lost" : index === 5 ? "spoiled" : number % 7 === 1 ? "flipped" : undefined);
     for (let index = 0; index < chunks; index++) {
       const read = await file.read(index);
       if (index === 2 || index === 5) expect(read).toBeUndefined();
       else expect(sameBytes(read, bytes.subarray(index * chunk, (index + 1) * chunk))).toBe(true);
     }
     expect(file.has(2) || file.has(5)).toBe(false);
+    disk.trouble = undefined;
+    for (const index of [2, 5]) {
+      const own = bytes.subarray(index * chunk, (index + 1) * chunk);
+      await file.put(index, own);
+      expect(sameBytes(await file.read(index), own)).toBe(true);
+    }
   });
 
   test("errors come through, silence stays silent, and a plan knows how many reads there were", async () => {

@@ -17,10 +17,13 @@ export interface DiskRead {
 }
 
 export type DiskTrouble =
-  /** The chunk is not there. */
+  /** The chunk is not there, this time. */
   | "missing"
-  /** One bit of it is another. */
+  /** One bit of it is another, this time. */
   | "flipped"
+  /** The same from now on, until it is written again. */
+  | "lost"
+  | "spoiled"
   /** No answer comes, ever. */
   | "silent"
   /** The store fails with this. */
@@ -100,17 +103,25 @@ type Counted = { -readonly [K in keyof DiskCounts]: DiskCounts[K] };
 /** Writes are neither slowed nor spoiled. */
 function throttledChunks(inner: ChunkStore, disk: Disk, counted: Counted): ChunkStore {
   const take = createPace(disk);
+  const damaged = new Map<string, "missing" | "flipped">();
+  const troubleOf = (file: string, index: number): DiskTrouble | undefined => {
+    const key = `${file}/${index}`;
+    const trouble = disk.trouble?.({ number: counted.reads, file, index });
+    if (trouble === "lost" || trouble === "spoiled") damaged.set(key, trouble === "lost" ? "missing" : "flipped");
+    return damaged.get(key) ?? trouble;
+  };
   return {
     tier: inner.tier,
     put: async (...put) => {
       await inner.put(...put);
+      damaged.delete(`${put[0]}/${put[1]}`);
       counted.puts++;
       counted.bytesPut += put[2].length;
     },
     read: async (...read) => {
       const [file, index, length] = read;
       counted.reads++;
-      const trouble = disk.trouble?.({ number: counted.reads, file, index });
+      const trouble = troubleOf(file, index);
       if (trouble === "silent") return new Promise(() => undefined);
       if (trouble instanceof Error) throw trouble;
       const done = take(length);
