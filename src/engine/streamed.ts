@@ -65,6 +65,7 @@ async function streamFrom(options: StreamingOptions, image: WeightImage): Promis
     [...spread.resident, ...spread.streamed].flatMap(({ place }) => [...place.section.slabs.keys()].map((slab) => [slab, place] as const)),
   );
   const close = (error: ShaderloomError): void => {
+    steps.abandon();
     feed.close(error);
     image.close();
   };
@@ -199,6 +200,7 @@ function describe({ options, choice, rates, feed, steps, tier }: Described): Str
   return {
     resident,
     streamed: sections.length - resident,
+    layers: choice.resident.map((stays, index) => (stays ? "resident" : feed.stateOf(index))),
     frames: choice.frames,
     prefetch: asLayers(sections, choice.stagingChunks),
     stagingBytes: choice.stagingChunks * chunkBytes,

@@ -7,7 +7,7 @@
 
 import { assert, asShaderloomError, ShaderloomError } from "../base/errors.ts";
 import { copyToFrame, type Placement } from "./frames.ts";
-import type { ImagePlan, WeightImage } from "./types.ts";
+import type { ImagePlan, LayerState, WeightImage } from "./types.ts";
 
 export interface FeedOptions {
   readonly device: GPUDevice;
@@ -70,6 +70,20 @@ export class Feed {
 
   get counters(): { readonly bytes: number; readonly repairs: number; readonly readBytesPerSecond: number } {
     return { bytes: this.#bytes, repairs: this.#repairs, readBytesPerSecond: (this.#readBytes * 1000) / Math.max(this.#readMs, 1e-3) };
+  }
+
+  /** Where a streamed layer is just now, by its place in the plan: to look at, not to rely on. */
+  stateOf(index: number): Exclude<LayerState, "resident"> {
+    const { layers } = this.#options;
+    const layerOf = (visit: number): (typeof layers)[number] => layers[visit % layers.length];
+    // A frame holds what was put into it last.
+    const frames = new Set<readonly GPUBuffer[]>();
+    for (let visit = this.#filled - 1; visit >= Math.max(0, this.#filled - layers.length); visit--) {
+      const { place, index: other } = layerOf(visit);
+      if (other === index && !frames.has(place.buffers)) return "frame";
+      frames.add(place.buffers);
+    }
+    return this.#readings.some(({ visit }) => layerOf(visit).index === index) ? "reading" : "stored";
   }
 
   /** A step begins: with the first layer, wherever the one before was left. What failed before is tried again. */
