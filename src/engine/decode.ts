@@ -1,6 +1,7 @@
 // The decode loop of one request: as many steps in flight as the pace says, results in order, a token of each. Whatever ends it, the sequence
 // holds the tokens that were given and no other.
 
+import { untilAborted } from "../base/abort.ts";
 import { assert, ShaderloomError, throwIfAborted } from "../base/errors.ts";
 import { Flight } from "./flight.ts";
 import type { GenerateContext } from "./generate_context.ts";
@@ -53,6 +54,7 @@ export async function* decode(
 class DecodeSteps {
   readonly #context: GenerateContext;
   readonly #mask: GenerateRequest["mask"];
+  readonly #signal: AbortSignal | undefined;
   readonly #wanted: Wanted;
   readonly #flight: Flight<StepResult>;
   /** Steps that may still be submitted. */
@@ -67,6 +69,7 @@ class DecodeSteps {
     const { sequence, contextLength, pace } = context;
     this.#context = context;
     this.#mask = request.mask;
+    this.#signal = request.signal;
     this.#wanted = wantedBy(context, request);
     this.#position = sequence.length;
     // The last token needs no step of its own.
@@ -76,7 +79,7 @@ class DecodeSteps {
 
   /**
    * The result of the step that the last token given goes into; undefined when there is no room for it.
-   * @throws {ShaderloomError} GPU.numeric, GRAMMAR.dead_end, GPU.lost, GPU.oom
+   * @throws {ShaderloomError} AbortError, GPU.numeric, GRAMMAR.dead_end, GPU.lost, GPU.oom
    */
   async next(completionIds: readonly number[]): Promise<StepResult | undefined> {
     const { sequence } = this.#context;
@@ -87,10 +90,12 @@ class DecodeSteps {
       return undefined;
     }
     try {
-      const result = await this.#flight.next();
+      // Weights that are streamed may be long in coming.
+      const result = await untilAborted(this.#flight.next(), this.#signal);
       sequence.append([token]);
       return result;
     } catch (error) {
+      if (this.#signal?.aborted) throw error;
       // A step that found nothing to choose wrote its token all the same; which pages a failed one wrote is not known.
       if (isDeadEnd(error)) sequence.append([token]);
       else sequence.reset();

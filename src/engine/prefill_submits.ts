@@ -1,5 +1,6 @@
 // Prefill steps as submits that leave the GPU to the page in between: cut where the pace says, few outstanding, none after an abort.
 
+import { untilAborted } from "../base/abort.ts";
 import { throwIfAborted } from "../base/errors.ts";
 import type { ReadbackSlot } from "../gpu/readback.ts";
 import type { StepDispatch } from "../graph/program.ts";
@@ -76,7 +77,8 @@ export class PrefillSubmits {
     const loads = dispatches.map(({ load }) => load);
     for (let start = 0; ;) {
       while (!this.#pace.mayFollow(this.#outstanding.map((submit) => submit.loads))) await this.#outstanding[0].done;
-      await gate?.ready(start);
+      const ready = gate?.ready(start);
+      if (ready) await untilAborted(ready, signal);
       throwIfAborted(signal);
       const most = gate?.end(start) ?? Infinity;
       const end = Math.min(this.#pace.cut(loads, start), most);
