@@ -16,8 +16,9 @@ export function createMemoryBar({ text, parts, given }: VerdictMemory): HTMLElem
   });
   const bar = element("div", { class: "memory-bar", role: "img", "aria-label": text }, pieces);
   if (given !== undefined && given < need) {
-    // Beyond this line there is no memory.
-    const edge = element("span", { class: "memory-edge" });
+    // Beyond this line there is no memory; what is streamed need not be there all at once.
+    const streamed = parts.some(({ kind }) => kind === "streamed");
+    const edge = element("span", { class: streamed ? "memory-edge calm" : "memory-edge" });
     edge.style.left = share(given);
     bar.append(edge);
   }
