@@ -130,8 +130,12 @@ async function openGpu({ gpu = globalThis.navigator?.gpu, ...options }: LoadSess
 function originOf(options: LoadSessionOptions, loaded: Pick<ModelOrigin, "storage" | "files"> & { signal: AbortSignal }): ModelOrigin {
   const { storage, files, signal } = loaded;
   const again = { storage, signal, report: createLoadReport(undefined) };
-  const { store: { onFull = "memory" } = {}, imageStore } = options;
-  return { storage, files, again, reopen: () => openFiles(options, again), onFull, imageStore };
+  const { store = {}, imageStore, model } = options;
+  const parts = [model].flat();
+  // Node has no such class everywhere.
+  const local = typeof File === "function" ? parts.filter((part) => part instanceof File) : [];
+  const whole = local.length === parts.length ? local : [];
+  return { storage, files, again, reopen: () => openFiles(options, again), store, local: whole, imageStore };
 }
 
 /** What some requests need of the package later on, when there may be no network. Whoever needs one that did not come tells of it. */

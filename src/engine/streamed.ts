@@ -8,10 +8,10 @@ import { Feed } from "../streaming/feed.ts";
 import { fillLayers, type FillOptions } from "../streaming/fill.ts";
 import { frameSizes, makeFrame, pieceStarts, type Placement, slabRange } from "../streaming/frames.ts";
 import { asLayers, chooseSpread, type Choice, leastStaging, type Rates, type Wish } from "../streaming/schedule.ts";
-import type { Section, StreamingStats, WeightImage } from "../streaming/types.ts";
+import type { Section, StreamingStats } from "../streaming/types.ts";
 import type { Residency } from "./residency.ts";
 import type { RunnerParts, StepStream } from "./runner_parts.ts";
-import { type ImageWork, prepareImage, repairImage } from "./streamed_image.ts";
+import { type ImageWork, type OpenedImage, prepareImage, repairImage } from "./streamed_image.ts";
 import { measureCompute } from "./streamed_measure.ts";
 import { StreamedSteps, streamedRuns } from "./streamed_steps.ts";
 
@@ -43,16 +43,16 @@ const stagingUsage = 0x02 | 0x04;
 
 /** @throws {ShaderloomError} GPU.oom, GPU.lost, AbortError; as writing the image */
 export async function openStreaming(options: StreamingOptions): Promise<Streaming> {
-  const image = await prepareImage(options.work);
+  const opened = await prepareImage(options.work);
   try {
-    return await streamFrom(options, image);
+    return await streamFrom(options, opened);
   } catch (thrown) {
-    image.close();
+    opened.close();
     throw thrown;
   }
 }
 
-async function streamFrom(options: StreamingOptions, image: WeightImage): Promise<Streaming> {
+async function streamFrom(options: StreamingOptions, { image, close: closeImage }: OpenedImage): Promise<Streaming> {
   const { work, residency, parts } = options;
   const repair = (sections: readonly number[]): Promise<void> => repairImage(work, image, sections);
   const filling: Filling = { device: parts.device, image, plan: residency.image, repair, signal: work.signal };
@@ -67,7 +67,7 @@ async function streamFrom(options: StreamingOptions, image: WeightImage): Promis
   const close = (error: ShaderloomError): void => {
     steps.abandon();
     feed.close(error);
-    image.close();
+    closeImage();
   };
   // A load that fails after this ends it as an unload does.
   const { signal } = work.origin.again;

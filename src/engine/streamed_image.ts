@@ -12,6 +12,7 @@ import type { ByteSource } from "../weights/source.ts";
 import type { LoadedModel } from "./model.ts";
 import type { OpenedModel } from "./opened_model.ts";
 import type { LoadReport } from "./progress.ts";
+import type { StoreOptions } from "./session.ts";
 import type { LoadStorage } from "./storage.ts";
 
 /** The files of a model that is being loaded, and how to get at them again. */
@@ -22,7 +23,10 @@ export interface ModelOrigin {
   readonly reopen: () => Promise<OpenedModel>;
   /** Of repairs after the load. */
   readonly again: { readonly signal: AbortSignal; readonly report: LoadReport };
-  readonly onFull: "memory" | "error";
+  /** Where the image may be kept when the files are of this computer. */
+  readonly store: StoreOptions;
+  /** Files of this computer, where the model is nothing else. */
+  readonly local: readonly File[];
   /** Keeps the image, instead of the model's own store. */
   readonly imageStore?: ModelStore | undefined;
 }
@@ -38,8 +42,15 @@ export interface ImageWork {
 }
 
 /** What an image is made of, beside the tensors: files that are known by their versions. Other files have none that outlives the session. */
-export function originFacts({ files }: ModelOrigin, checkWeights: boolean | undefined): readonly string[] {
-  return [...files.sources.map(({ stored, name, size }) => stored?.id ?? `${name} ${size}`), checkWeights ? "checked" : ""];
+export function originFacts({ files, local }: ModelOrigin, checkWeights: boolean | undefined): readonly string[] {
+  const versions = files.sources.map(({ stored, name, size }) => stored?.id ?? `${name} ${size}`);
+  return [...versions, ...local.map(({ name, size, lastModified }) => `${name} ${size} ${lastModified}`), checkWeights ? "checked" : ""];
+}
+
+/** An image, and the end of what was opened for it. */
+export interface OpenedImage {
+  readonly image: WeightImage;
+  close(): void;
 }
 
 /**
@@ -48,33 +59,54 @@ export function originFacts({ files }: ModelOrigin, checkWeights: boolean | unde
  *
  * @throws {ShaderloomError} as reading the files; QUOTA.full, STORE.*, AbortError
  */
-export async function prepareImage(work: ImageWork): Promise<WeightImage> {
+export async function prepareImage(work: ImageWork): Promise<OpenedImage> {
   const { origin, plan, signal } = work;
-  const { storage, files, onFull, imageStore } = origin;
-  const modelId = files.sources.every((source) => source.stored) ? files.sources[0].stored?.model : undefined;
-  const id = imageStore ? await nameOf(files) : modelId;
-  const name = files.sources[0].name;
-  const models = imageStore ?? storage.models;
-  const stored = models !== undefined && id !== undefined;
-  if (stored) await fetchAll(work);
-  const model = id === undefined ? undefined : { id, name };
-  const image = await openImage({ models, model, plan, diagnostics: storage.diagnostics, onFull, signal });
+  const { storage, files, store } = origin;
+  const place = await placeOfImage(origin);
+  let image: WeightImage | undefined;
+  const close = (): void => {
+    image?.close();
+    place?.own?.close();
+  };
   try {
+    // Of what is stored everything, before a byte of it is kept in another form.
+    if (place) await fetchAll(work);
+    const model = place && { id: place.id, name: files.sources[0].name };
+    const { onFull = "memory" } = store;
+    image = await openImage({ models: place?.models, model, plan, diagnostics: storage.diagnostics, onFull, signal });
     const missing = image.missing();
     if (missing.length > 0) await writeSections(work, image, { source: files.source, sections: missing });
-    if (!stored) await files.source.finish?.(signal);
+    if (!place) await files.source.finish?.(signal);
     await image.complete();
-    return image;
+    return { image, close };
   } catch (thrown) {
-    image.close();
+    close();
     throw thrown;
   }
 }
 
+interface ImagePlace {
+  readonly models: ModelStore;
+  /** Of the model that the image belongs to. */
+  readonly id: string;
+  /** A store that was opened for the image alone. */
+  readonly own?: ModelStore | undefined;
+}
+
+/** Beside the stored model; of a file of this computer in the store, too, by what it is known by. Else nowhere: in memory. */
+async function placeOfImage({ storage, files: { sources }, store, local, imageStore }: ModelOrigin): Promise<ImagePlace | undefined> {
+  if (imageStore) return { models: imageStore, id: await nameOf(sources.map(({ name, size }) => `${name} ${size}`)) };
+  const id = sources.every(({ stored }) => stored) ? sources[0].stored?.model : undefined;
+  if (storage.models && id !== undefined) return { models: storage.models, id };
+  if (local.length === 0 || store.mode === "off") return undefined;
+  const { openModelStore } = await import("../store/open.ts");
+  const own = await openModelStore({ tier: store.tier, folder: store.folder }).catch(() => undefined);
+  return own && { models: own, own, id: await nameOf(local.map(({ name, size, lastModified }) => `${name} ${size} ${lastModified}`)) };
+}
+
 /** An id for files that are in no store. */
-async function nameOf({ sources }: OpenedModel): Promise<string> {
-  const names = sources.map(({ name, size }) => `${name} ${size}`).join();
-  return (await sha256(new TextEncoder().encode(names))).slice(0, 32);
+async function nameOf(facts: readonly string[]): Promise<string> {
+  return (await sha256(new TextEncoder().encode(facts.join("\n")))).slice(0, 32);
 }
 
 /** Reads everything once, so that it is stored, and compares it with what was promised. */

@@ -104,8 +104,8 @@ export class Feed {
   /** Waits until the next layer of the step is there; nothing to wait for when it is. @throws {ShaderloomError} why it cannot be read */
   ready(): Promise<void> | undefined {
     const visit = this.#submitted;
+    if (visit < this.#filled && !this.#closed) return undefined;
     if (this.#failure) throw this.#failure;
-    if (visit < this.#filled) return undefined;
     return new Promise((resolve, reject) => {
       this.#waiting.push({ visit, resolve, reject });
     });
@@ -155,7 +155,7 @@ export class Feed {
       this.#readBytes += this.#options.plan.chunkBytes;
     } catch (thrown) {
       reading.state = "failed";
-      this.#fail(asShaderloomError(thrown, "STORE.failed"));
+      this.#fail(asShaderloomError(thrown, "STORE.failed"), reading.visit);
     } finally {
       if (--this.#underWay === 0) this.#readMs += performance.now() - this.#readingSince;
     }
@@ -176,7 +176,7 @@ export class Feed {
 
   /** Submits copies of what is read, in order, as far as frames are free. */
   #flush(): void {
-    if (this.#failure) return;
+    if (this.#closed) return;
     const { device, layers, plan } = this.#options;
     let encoder: GPUCommandEncoder | undefined;
     const copied: GPUBuffer[] = [];
@@ -226,9 +226,11 @@ export class Feed {
     this.#pump();
   }
 
-  #fail(error: ShaderloomError): void {
+  /** Ends what waits for a visit or a later one: what was read before it is still good. */
+  #fail(error: ShaderloomError, visit = 0): void {
     this.#failure ??= error;
-    this.interrupt(this.#failure);
+    const ended = this.#waiting.filter((waiting) => waiting.visit >= visit);
+    for (const waiting of ended) this.#waiting.splice(this.#waiting.indexOf(waiting), 1)[0].reject(this.#failure);
   }
 }
 
