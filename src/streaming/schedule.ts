@@ -71,10 +71,9 @@ export function simulate({ sections, chunkBytes }: Pick<StreamShape, "sections" 
 
 /** Which of `layers` stay when `count` do: the first, the last, and others that lie evenly, so that reading never has long to wait. */
 export function spreadResident(layers: number, count: number): readonly boolean[] {
-  const streamed = layers - count;
-  const inner = streamed <= layers - 2 ? { first: 1, layers: layers - 2 } : { first: layers - streamed, layers: streamed };
-  const gone = new Set(Array.from({ length: streamed }, (_, index) => inner.first + Math.floor(((index + 0.5) * inner.layers) / streamed)));
-  return Array.from({ length: layers }, (_, layer) => !gone.has(layer));
+  const gap = count > 1 ? (layers - 1) / (count - 1) : 0;
+  const kept = new Set(Array.from({ length: count }, (_, index) => Math.round(index * gap)));
+  return Array.from({ length: layers }, (_, layer) => kept.has(layer));
 }
 
 /** What layers and staging may take. */
