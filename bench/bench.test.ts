@@ -203,6 +203,18 @@ describe("command line", () => {
     ]);
   });
 
+  test("streaming", () => {
+    expect(options("--only=stream").stream).toEqual({ shape: "many", format: "q4_0", rate: "balanced" });
+    expect(options("--only=stream", "--model=3b", "--type=q8_0", "--rate=1500").stream).toEqual({
+      shape: "3b",
+      format: "q8_0",
+      rate: 1.5e9,
+    });
+    expect(options("--only=stream", "--rate=free").stream?.rate).toBe("free");
+    expect(options("--only=copy").stream).toBeUndefined();
+    expect(() => options("--only=stream", "--rate=fast")).toThrow("--rate=fast");
+  });
+
   test("what cannot be meant is refused", () => {
     expect(() => options("--only=kernel")).toThrow("there is no kernel");
     expect(() => options("--shape=512")).toThrow("--shape=512");

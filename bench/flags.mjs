@@ -4,14 +4,27 @@ import { basename } from "node:path";
 import { parseArgs } from "node:util";
 
 /** In the order in which they are measured. */
-export const sections = ["copy", "peaks", "ratios", "columns", "lut", "dispatch", "kernels", "loop", "steady", "models", "estimate"];
+export const sections = [
+  "copy",
+  "peaks",
+  "ratios",
+  "columns",
+  "lut",
+  "dispatch",
+  "kernels",
+  "loop",
+  "steady",
+  "stream",
+  "models",
+  "estimate",
+];
 
 const options = {
   node: { type: "string" },
   name: { type: "string" },
   results: { type: "string" },
-  // A long answer is measured when it is asked for.
-  only: { type: "string", default: sections.filter((section) => section !== "steady").join(",") },
+  // A long answer and a large model are measured when they are asked for.
+  only: { type: "string", default: sections.filter((section) => section !== "steady" && section !== "stream").join(",") },
   assert: { type: "boolean", default: false },
   models: { type: "string", default: "bundled,small-q4_0,small-q8_0" },
   prefill: { type: "string", default: "128" },
@@ -32,6 +45,7 @@ const options = {
   least: { type: "string" },
   clock: { type: "string", default: "wall" },
   rounds: { type: "string" },
+  rate: { type: "string", default: "balanced" },
   llama: { type: "string" },
   "no-build": { type: "boolean", default: false },
 };
@@ -88,6 +102,14 @@ function filterOf(flags) {
   };
 }
 
+/** What is streamed: the first of the models and types that are named, and its store's rate, in MB/s where it is a number. */
+function streamOf({ model, type, rate }) {
+  const named = rate === "balanced" || rate === "free";
+  const [shape = "many"] = listOf(model ?? "");
+  const [format = "q4_0"] = listOf(type ?? "");
+  return { shape, format, rate: named ? rate : numberOf("rate", rate) * 1e6 };
+}
+
 /** Options of bench/suite.ts, a file model with its path. */
 export function suiteOptions(flags, bundledModel) {
   const only = listOf(flags.only);
@@ -102,6 +124,7 @@ export function suiteOptions(flags, bundledModel) {
     prefillTokens: numberOf("prefill", flags.prefill),
     decodeTokens: numberOf("decode", flags.decode),
     runs: numberOf("runs", flags.runs),
+    ...(only.includes("stream") ? { stream: streamOf(flags) } : {}),
     ...(flags.class ? { deviceClass: flags.class } : {}),
     ...(flags.activations ? { activations: flags.activations } : {}),
   };

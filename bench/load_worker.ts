@@ -54,7 +54,7 @@ function uncheckedSource(chunks: ChunkStore, id: string, size: number): ByteSour
     name: id,
     size,
     read: async (offset, length, { into } = {}) => {
-      const bytes = await chunks.read(id, Math.floor(offset / chunkBytes), length, into);
+      const bytes = await chunks.read(id, Math.floor(offset / chunkBytes), length, { into });
       if (bytes === undefined) throw new Error(`no chunk at ${offset}`);
       return bytes;
     },

@@ -10,16 +10,31 @@ import { measureModel, type ModelSpec, type ModelSpeed, type SpeedOptions } from
 import { measurePeaks, type Peaks } from "./peaks.ts";
 import { measureRatios, type RatiosResult } from "./ratios.ts";
 import { measureSteady, type SteadyResult } from "./steady.ts";
+import { measureStream, type StreamOptions, type StreamResult } from "./stream.ts";
 
 export { randomModel } from "./random_model.ts";
 
 /** What can be measured, in the order in which it is. */
-export type Section = "copy" | "peaks" | "ratios" | "columns" | "lut" | "dispatch" | "kernels" | "loop" | "steady" | "models" | "estimate";
+export type Section =
+  | "copy"
+  | "peaks"
+  | "ratios"
+  | "columns"
+  | "lut"
+  | "dispatch"
+  | "kernels"
+  | "loop"
+  | "steady"
+  | "stream"
+  | "models"
+  | "estimate";
 
 export interface SuiteOptions extends SpeedOptions {
   readonly sections: readonly Section[];
   readonly kernels?: KernelFilter;
   readonly models: readonly ModelSpec[];
+  /** The random model that is streamed, and how fast its store is. */
+  readonly stream?: Pick<StreamOptions, "shape" | "format" | "rate"> | undefined;
   /** What times are taken with, but for those of models; default the wall clock. */
   readonly clock?: (() => number) | undefined;
   readonly onProgress?: (line: string) => void;
@@ -32,6 +47,7 @@ export interface SuiteResult extends KernelSections {
   readonly ratios?: RatiosResult;
   readonly loop?: LoopResult;
   readonly steady?: SteadyResult;
+  readonly stream?: StreamResult;
   readonly models: readonly ModelSpeed[];
   readonly estimates: readonly EstimateError[];
 }
@@ -62,7 +78,9 @@ export async function runSuite(gpu: GPU, options: SuiteOptions): Promise<SuiteRe
     const sections = await measureKernelSections(bench, options.sections, options.kernels);
     const loop = await measure("loop", () => measureLoop(gpu));
     const steady = await measure("steady", () => measureSteady(gpu, options.deviceClass));
-    const loops = { ...(loop && { loop }), ...(steady && { steady }) };
+    const { stream: streamed } = options;
+    const stream = streamed && (await measure("stream", () => measureStream({ ...options, ...streamed, gpu, say })));
+    const loops = { ...(loop && { loop }), ...(steady && { steady }), ...(stream && { stream }) };
     kernels = { adapter, ...(copy && { copy }), ...(peaks && { peaks }), ...(ratios && { ratios }), ...loops, ...sections };
   } finally {
     opened.destroy();

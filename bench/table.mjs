@@ -69,13 +69,40 @@ function steadyTable({ model, tokens, p50, p99, longest, ratio, hundreds, growth
   ].join("\n");
 }
 
+const mb = (bytes) => `${number(bytes / 1e6)} MB`;
+
+function timeRow(name, { ms, runs }, least) {
+  return [name, number(ms), number(least), runs.map((run) => number(run)).join(" ")];
+}
+
+/** A streamed model: what there was to do, what it took, and what is promised of that. */
+function streamTable({ model, layers, weightBytes, budget, peakBytes, knobs, rate, throttled, missingBytes, prefill, ratios, ...times }) {
+  const { compute, token, naive, boundMs, naiveBoundMs, naivePeakBytes, foretoldMs, stallMs } = times;
+  const { resident, streamed, frames, prefetch, stagingBytes } = knobs;
+  const read = (missingBytes * 1000) / rate;
+  const head = ["a token", "ms", "at least", "all rounds"];
+  return [
+    `  ${model}, ${layers} layers, ${mb(weightBytes)} on the GPU, in ${mb(budget)} (peak ${mb(peakBytes)}; reloading ${mb(naivePeakBytes)})`,
+    `  ${resident} layers stay, ${streamed} are read through ${frames} frames, ${number(prefetch, 2)} layers (${mb(stagingBytes)}) ahead`,
+    `  ${mb(missingBytes)} a token at ${mb(rate)}/s${throttled ? "" : " (not throttled)"}: ${number(read)} ms; foretold ${number(foretoldMs)} ms, waited ${number(stallMs)} ms`,
+    `  prompt of ${prefill.tokens}: ${mb(prefill.bytes)} read, ${number(prefill.passes, 2)} passes, ${number(prefill.ms)} ms (${number(prefill.wholeMs)} ms with all of it there)`,
+    align([
+      head,
+      timeRow("all on the GPU", compute, compute.ms),
+      timeRow("streamed", token, boundMs),
+      timeRow("reloaded", naive, naiveBoundMs),
+    ]),
+    promisesTable({ ratios }),
+  ].join("\n");
+}
+
 function skippedText({ section, measured, skipped }) {
   return `  ${section}: the time was over after ${measured} of ${measured + skipped} measurements; name fewer or give more`;
 }
 
 /** Each table after an empty line; those of sections that were not asked for are absent. */
 function tablesOf(
-  { copy, peaks, ratios, loop, steady, columns, lut, dispatch, kernels, skipped = [], faults = [], models, estimates },
+  { copy, peaks, ratios, loop, steady, stream, columns, lut, dispatch, kernels, skipped = [], faults = [], models, estimates },
   peers,
 ) {
   const tables = [];
@@ -87,6 +114,7 @@ function tablesOf(
   if (ratios) tables.push(ratiosTable(ratios));
   if (loop) tables.push(promisesTable(loop));
   if (steady) tables.push(steadyTable(steady));
+  if (stream) tables.push(streamTable(stream));
   add(columns, columnsTable);
   add(lut, lutTable);
   add(dispatch, dispatchTable);

@@ -1,3 +1,3 @@
 import type { SuiteResult } from "./suite.ts";
 
-export declare function verdictOf(result: Pick<SuiteResult, "ratios" | "loop" | "faults">): string[];
+export declare function verdictOf(result: Pick<SuiteResult, "ratios" | "loop" | "stream" | "faults">): string[];

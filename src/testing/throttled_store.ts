@@ -43,24 +43,28 @@ export interface DiskCounts {
   readonly bytesPut: number;
 }
 
-/**
- * What a pause may save up: a reader whose timer wakes late loses nothing, and over any time t no more than rate * (t + slack) comes, of
- * which a few seconds make nothing.
- */
-const slackMs = 8;
+/** How late a timer may wake a reader before it is the reader's own loss: browsers wake it 4 ms late. */
+const mostLateMs = 5;
 
-/** A token bucket by time. @returns a function that waits until a read of that many bytes, begun now, would be done */
+/**
+ * A disk that reads one thing after another: what is asked for while it is busy waits, and a pause saves nothing up. Only how late the timer
+ * was is made good to a reader that goes on at once, so that a reader that never pauses gets the stated rate.
+ * @returns a function that waits until a read of that many bytes, begun now, would be done
+ */
 function createPace(disk: Disk): (bytes: number) => () => Promise<void> {
   let freeAt = 0;
+  let lateMs = 0;
   return (bytes) => {
     const { bytesPerSecond } = disk;
     if (bytesPerSecond === undefined) return () => Promise.resolve();
-    freeAt = Math.max(freeAt, performance.now() - slackMs) + (bytes * 1000) / bytesPerSecond;
-    const due = freeAt;
+    const due = Math.max(freeAt, performance.now() - lateMs) + (bytes * 1000) / bytesPerSecond;
+    freeAt = due;
+    lateMs = 0;
     return async () => {
       for (let left = due - performance.now(); left > 0; left = due - performance.now()) {
         await new Promise((resolve) => void setTimeout(resolve, left));
       }
+      lateMs = Math.min(mostLateMs, performance.now() - due);
     };
   };
 }
