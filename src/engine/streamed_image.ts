@@ -148,13 +148,14 @@ export async function repairImage(work: ImageWork, image: WeightImage, sections:
   }
 }
 
-interface Writing {
+/** What sections are made of. */
+export interface Writing {
   readonly source: ByteSource;
   readonly sections: readonly number[];
 }
 
-/** One section after the other, so that memory holds a layer and no more. */
-async function writeSections(work: ImageWork, image: WeightImage, { source, sections }: Writing): Promise<void> {
+/** Makes sections of files, one after the other, so that memory holds a layer and no more. @throws as reading the files and storing */
+export async function writeSections(work: ImageWork, image: WeightImage, { source, sections }: Writing): Promise<void> {
   const { model, layout, plan, checkWeights, report, signal } = work;
   const slabs = layout.slabs.filter((slab) => slabLayer(slab) !== undefined);
   const start = performance.now();
