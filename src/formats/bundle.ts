@@ -64,11 +64,6 @@ export interface BlockBytes {
   readonly down: Uint8Array;
 }
 
-/** Bytes of a layer's blocks in the file. */
-export function blockFileBytes({ up, down, hidden, intermediate }: BundledBlock): { readonly up: number; readonly down: number } {
-  return { up: fileBytes(up, hidden * intermediate), down: fileBytes(down, hidden * intermediate) };
-}
-
 /**
  * Writes a bundle's record.
  * @param out  zero-filled, `recordBytes` long, at a multiple of 4

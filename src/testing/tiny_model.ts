@@ -15,6 +15,8 @@ export interface TinyModelOptions {
   readonly ffn?: number;
   readonly contextLength?: number;
   readonly seed?: number;
+  /** Whether the head has a matrix of its own. */
+  readonly untied?: boolean;
   /** Tokens beyond `tinyVocabSize`, for readers that want more. */
   readonly extraTokens?: number;
   /** Entries added to the metadata, or replacing those of the same key. */
@@ -120,5 +122,7 @@ function tensorsOf(options: TinyModelOptions): GgufTensor[] {
     ];
   };
   const layerTensors = Array.from({ length: layers }, (_, index) => layer(index)).flat();
-  return [matrix("token_embd", tinyVocabSize + (options.extraTokens ?? 0), hidden), ...layerTensors, norm("output_norm")];
+  const vocab = tinyVocabSize + (options.extraTokens ?? 0);
+  const head = options.untied ? [matrix("output", vocab, hidden)] : [];
+  return [matrix("token_embd", vocab, hidden), ...layerTensors, norm("output_norm"), ...head];
 }

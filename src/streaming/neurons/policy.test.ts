@@ -74,17 +74,15 @@ describe("the window", () => {
     expect(new BundleWindow({ capacity: 0, halfLife }).advance([1])).toEqual({ load: [], evict: [] });
   });
 
-  test("brings what is expected, as far as there is room", () => {
+  test("counts a bundle by the share of its neurons that a token needed", () => {
     const window = new BundleWindow({ capacity: 2, halfLife });
-    expect(
-      window.advance(
-        [1],
-        new Map([
-          [5, 0.9],
-          [6, 0.2],
-        ]),
-      ).load,
-    ).toEqual([1, 5]);
+    const needed = new Map([
+      [1, 1],
+      [6, 0.2],
+      [5, 0.9],
+    ]);
+    expect(window.advance(needed).load).toEqual([1, 5]);
+    expect(window.advance(new Map([[6, 0.3]]))).toEqual({ load: [], evict: [] });
   });
 });
 
@@ -92,20 +90,20 @@ describe("scores", () => {
   test("are worth what the bundles here show: a bias of the coarse copy is learnt", () => {
     const predictor = new ScorePredictor();
     const rng = seededRng(11);
-    const here = new Set(Array.from({ length: 32 }, (_, bundle) => bundle));
-    // Active above 1, not above 0.
-    for (let token = 0; token < 50; token++) {
+    const here = Array.from({ length: 32 }, (_, bundle) => bundle);
+    // A quarter of the neurons above 1, none below.
+    for (let token = 0; token < 200; token++) {
       const scores = Float32Array.from({ length: 64 }, () => rng.normal() * 2);
-      predictor.learn(scores, here, new Set([...here].filter((bundle) => scores[bundle] > 1)));
+      predictor.learn(scores, new Map(here.map((bundle) => [bundle, scores[bundle] > 1 ? 0.25 : 0])));
     }
     const scores = Float32Array.from({ length: 64 }, (_, bundle) => (bundle - 32) / 8);
-    const missing = predictor.missing(scores, here);
-    expect(missing.length).toBeGreaterThan(0);
-    expect(missing.every((bundle) => scores[bundle] > 0.6)).toBe(true);
-    expect(missing).toContain(63);
+    const missing = predictor.missing(scores, new Map(here.map((bundle) => [bundle, 0])), 0.1);
+    expect([...missing.keys()].every((bundle) => scores[bundle] > 0.5)).toBe(true);
+    expect(missing.get(63)).toBeCloseTo(0.25, 1);
   });
 
-  test("before anything was learnt, a positive score is a yes", () => {
-    expect(new ScorePredictor().missing(Float32Array.from([-1, 1, 0, Number.NaN]), new Set())).toEqual([1]);
+  test("before anything was learnt, a positive score is half a yes", () => {
+    const missing = new ScorePredictor().missing(Float32Array.from([-1, 1, 0, Number.NaN]), new Map());
+    expect([...missing]).toEqual([[1, 0.5]]);
   });
 });

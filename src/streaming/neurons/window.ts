@@ -18,8 +18,8 @@ export interface WindowOptions {
   readonly halfLife: number;
 }
 
-/** A bundle that is expected, and by how much: 1 is as good as having just been active. */
-export type Expected = ReadonlyMap<number, number>;
+/** Bundles that a token needed, and how much of each: the share of its neurons that were active, or 1 where that is not known. */
+export type Needed = ReadonlyMap<number, number>;
 
 /** The window of one layer. */
 export class BundleWindow {
@@ -38,18 +38,13 @@ export class BundleWindow {
     return this.#resident;
   }
 
-  /**
-   * A token has been computed. What was active, and what is expected to be, competes for room with what is here; nothing is brought that
-   * would not stay.
-   * @param active    bundles that the token needed, here or not
-   * @param expected  bundles that the next one may need
-   */
-  advance(active: readonly number[], expected: Expected = new Map()): WindowChange {
+  /** A token has been computed. What it needed competes for room with what is here; nothing is brought that would not stay. */
+  advance(needed: readonly number[] | Needed): WindowChange {
     this.#token++;
-    for (const bundle of active) this.#weights.set(bundle, { weight: this.#weightOf(bundle) + 1, token: this.#token });
-    const rank = (bundle: number): number => this.#weightOf(bundle) + (expected.get(bundle) ?? 0);
-    const all = new Set([...this.#resident, ...active, ...expected.keys()]);
-    const ranked = [...all].map((bundle) => ({ bundle, rank: rank(bundle), here: this.#resident.has(bundle) }));
+    const shares: Needed = isList(needed) ? new Map(needed.map((bundle) => [bundle, 1])) : needed;
+    for (const [bundle, share] of shares) this.#weights.set(bundle, { weight: this.#weightOf(bundle) + share, token: this.#token });
+    const all = new Set([...this.#resident, ...shares.keys()]);
+    const ranked = [...all].map((bundle) => ({ bundle, rank: this.#weightOf(bundle), here: this.#resident.has(bundle) }));
     // Of equals, what is here stays.
     ranked.sort((a, b) => b.rank - a.rank || Number(b.here) - Number(a.here) || a.bundle - b.bundle);
     const load: number[] = [];
@@ -77,4 +72,8 @@ export class BundleWindow {
       if (!this.#resident.has(bundle) && this.#weightOf(bundle) < 2 ** -20) this.#weights.delete(bundle);
     }
   }
+}
+
+function isList(needed: readonly number[] | Needed): needed is readonly number[] {
+  return Array.isArray(needed);
 }
