@@ -44,24 +44,25 @@ function expectedDown({ down, hidden, intermediate, neurons, downCols }: BundleP
   return packMatrix(down, rows, { rows: 8, cols: downCols });
 }
 
-const cases: ReadonlyArray<readonly [up: string, down: string, hidden: number, intermediate: number]> = [
-  ["f32", "f32", 64, 172],
-  ["f16", "f16", 96, 64],
-  ["bf16", "f16", 32, 33],
-  ["q8_0", "q8_0", 64, 96],
-  ["q4_0", "q4_0", 128, 160],
-  ["q4_0", "q8_0", 64, 64],
-  ["q5_1", "q5_0", 64, 64],
-  ["q4_k", "q6_k", 256, 512],
-  ["q8_0", "q4_k", 64, 256],
+const cases: ReadonlyArray<readonly [up: string, down: string, hidden: number, intermediate: number, group: number]> = [
+  ["q8_0", "q4_0", 64, 352, 3],
+  ["f32", "f32", 64, 172, 1],
+  ["f16", "f16", 96, 64, 1],
+  ["bf16", "f16", 32, 33, 1],
+  ["q8_0", "q8_0", 64, 96, 1],
+  ["q4_0", "q4_0", 128, 160, 1],
+  ["q4_0", "q8_0", 64, 64, 1],
+  ["q5_1", "q5_0", 64, 64, 1],
+  ["q4_k", "q6_k", 256, 512, 1],
+  ["q8_0", "q4_k", 64, 256, 1],
 ];
 
-describe.each(cases)("gate and up in %s, down in %s, %i x %i", (upName, downName, hidden, intermediate) => {
-  const plan = planBundles({ up: named(upName), down: named(downName), hidden, intermediate });
+describe.each(cases)("gate and up in %s, down in %s, %i x %i, %i to a bundle", (upName, downName, hidden, intermediate, group) => {
+  const plan = planBundles({ up: named(upName), down: named(downName), hidden, intermediate, group });
   const source = blockOf(plan);
 
   test("a record is those rows and columns in the layout of row groups", () => {
-    expect(plan.neurons).toBe(Math.max(32, plan.down.blockSize));
+    expect(plan.neurons).toBe(Math.max(32, plan.down.blockSize) * group);
     expect(plan.recordBytes % 256).toBe(0);
     for (let index = 0; index < plan.bundles; index++) {
       const record = new Uint8Array(plan.recordBytes);

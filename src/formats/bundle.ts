@@ -13,6 +13,8 @@ export interface BundledBlock {
   readonly down: WeightFormat;
   readonly hidden: number;
   readonly intermediate: number;
+  /** A bundle has so many times the neurons that it must have, for stores whose reads cost more than their bytes; default 1. */
+  readonly group?: number | undefined;
 }
 
 /**
@@ -21,7 +23,7 @@ export interface BundledBlock {
  * and every format is decoded by its own shader part.
  */
 export interface BundlePlan extends BundledBlock {
-  /** Neurons of a bundle: 32, or what shares a block of down; those of the last bundle may be fewer, the rest are zero. */
+  /** Neurons of a bundle: 32, or what shares a block of down, or several of those; the last bundle may have fewer, the rest are zero. */
   readonly neurons: number;
   /** Bundles of the layer. */
   readonly bundles: number;
@@ -39,11 +41,11 @@ export interface BundlePlan extends BundledBlock {
  * @throws {ShaderloomError} UNSUPPORTED.bundles for types with codebooks (IQ), and for rows of hidden that are no whole blocks
  */
 export function planBundles(block: BundledBlock): BundlePlan {
-  const { up, down, hidden, intermediate } = block;
+  const { up, down, hidden, intermediate, group = 1 } = block;
   for (const { name, codebook } of [up, down]) if (codebook) throw unsupported(`${name} weights have codebooks`);
   const whole = hidden % up.blockSize === 0 && intermediate % down.blockSize === 0 && hidden % blockWidth === 0;
   if (!whole) throw unsupported(`${hidden} x ${intermediate} is not cut into whole blocks`);
-  const neurons = Math.max(blockWidth, down.blockSize);
+  const neurons = Math.max(blockWidth, down.blockSize) * group;
   const upRows = 2 * neurons;
   const upBytes = (upRows / rowGroupSize) * up.rowGroupBytes(hidden);
   const downCols = (hidden / rowGroupSize) * neurons;

@@ -252,6 +252,7 @@ test("every format file is on the list, under its own name and type", async () =
   const shared = [
     "bit_planes",
     "block_format",
+    "bundle",
     "fives",
     "float",
     "format",
@@ -261,6 +262,7 @@ test("every format file is on the list, under its own name and type", async () =
     "row_groups",
     "sample",
     "scaling",
+    "shadow",
   ];
   const files = readdirSync(new URL(".", import.meta.url)).filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"));
   const names = formats.map((format) => format.name).filter((name) => !["f32", "f16", "bf16"].includes(name));
