@@ -208,6 +208,8 @@ describe("rooms", () => {
         "weights",
         "sampling",
         "engine",
+        "kv",
+        "streaming",
         "testing",
       ],
       campaign: ["index", "base", "store", "weights", "testing"],
