@@ -2,7 +2,7 @@
 // check, everything bound.
 
 import { untilAborted } from "../base/abort.ts";
-import { assert, type ShaderloomError } from "../base/errors.ts";
+import { assert, ShaderloomError } from "../base/errors.ts";
 import type { LayoutPlan } from "../base/layout.ts";
 import { type BufferLedger, type BufferRange, withMemoryCheck } from "../gpu/buffers.ts";
 import type { OpenDevice } from "../gpu/device.ts";
@@ -171,13 +171,22 @@ async function describeRunner(prepare: PrepareOptions, made_: Made): Promise<Pre
     kernels,
     streaming,
     execution: prepare.execution,
-    tune: ({ signal, onProgress } = {}) => tuner.sweep({ signal, onProgress }),
+    tune: async ({ signal, onProgress } = {}) => {
+      if (streaming) throw streamedTune();
+      return tuner.sweep({ signal, onProgress });
+    },
     profile: async (options, check) => {
       const { profileRunner } = await import("./profile.ts");
       const { activations: precision, contextLength } = model;
       return profileRunner({ ...parts, runner, ledger, caps, precision, contextLength, maxRows: chunkRows, slot: 0, check }, options);
     },
   };
+}
+
+function streamedTune(): ShaderloomError {
+  const message =
+    "Products are raced in a model's own weights, and these are streamed. Tune a model that fits: its results hold here, too.";
+  return new ShaderloomError("REQUEST.tune", message);
 }
 
 /** What was asked for, and what would ask for less. */

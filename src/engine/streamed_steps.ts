@@ -1,7 +1,7 @@
 // Steps of a model whose layers are streamed: one after another, each cut before every layer that has to be waited for. Knows which dispatches
 // read which layer; the feed knows when it is there.
 
-import { ShaderloomError } from "../base/errors.ts";
+import { assert, ShaderloomError } from "../base/errors.ts";
 import type { KernelCall } from "../graph/call.ts";
 import type { DispatchRange } from "../graph/program.ts";
 import type { Feed } from "../streaming/feed.ts";
@@ -20,7 +20,12 @@ export function streamedRuns(calls: readonly KernelCall[], streamed: ReadonlySet
       runs.set(layer, run);
     }
   }
-  return [...runs.values()].toSorted((a, b) => a.start - b.start);
+  const sorted = [...runs.values()].toSorted((a, b) => a.start - b.start);
+  assert(
+    sorted.every(({ end }, index) => end <= (sorted[index + 1]?.start ?? Infinity)),
+    "a layer's dispatches come before those of the next",
+  );
+  return sorted;
 }
 
 /** What steps waited for. */
@@ -116,13 +121,14 @@ export class StreamedSteps implements StepStream {
     const { feed, runs: allRuns, queue } = this.#options;
     const runs = allRuns[phase];
     let run = 0;
-    let waiting = false;
+    /** Since when a layer is waited for. */
+    let waitingMs: number | undefined;
     if (phase === "decode") this.#decodeSteps++;
     return {
       ready: (start) => {
         if (run >= runs.length || runs[run].start !== start) return undefined;
         const ready = feed.ready();
-        waiting = ready !== undefined;
+        waitingMs = ready && performance.now();
         return ready;
       },
       end: (start) => {
@@ -131,8 +137,10 @@ export class StreamedSteps implements StepStream {
       },
       passed: (end) => {
         const now = performance.now();
-        if (waiting && this.#idleSince !== undefined && run > 0 && phase === "decode") this.#decodeStallMs += now - this.#idleSince;
-        waiting = false;
+        if (waitingMs !== undefined && this.#idleSince !== undefined && phase === "decode") {
+          this.#decodeStallMs += now - Math.max(this.#idleSince, waitingMs);
+        }
+        waitingMs = undefined;
         while (run < runs.length && runs[run].end <= end) {
           feed.submitted();
           run++;
