@@ -148,7 +148,7 @@ describe("the budget", () => {
     const memoryBudget = await leastBudget(options);
     const session = await openSession({ ...options, memoryBudget, tuning: "race" });
     expect(await idsOf(session, request(promptOf(20), 5))).toHaveLength(5);
-    await session.tune().catch((error: unknown) => expect(error).toMatchObject({ code: "GPU.oom" }));
+    await expect(session.tune()).rejects.toMatchObject({ code: "REQUEST.tune" });
     expect(session.stats().gpuBytes.peak).toBeLessThanOrEqual(memoryBudget);
     session.destroy();
     expect(counted.peak(), counted.held()).toBeLessThanOrEqual(memoryBudget);
