@@ -2,7 +2,6 @@
 // on purpose.
 
 import type { Rng } from "../../src/base/rng.ts";
-import { chunkBytes } from "../../src/store/chunk_store.ts";
 import type { ChunkStore } from "../../src/store/chunk_store.ts";
 import { openIndexedDb } from "../../src/store/indexeddb.ts";
 import { openOpfs } from "../../src/store/opfs.ts";
@@ -73,11 +72,12 @@ export async function inspect(tier: BrowserTier): Promise<Outcomes["inspect"]> {
     const id = /^manifest\/(.*)$/.exec(key)?.[1];
     if (id === undefined || manifest["tier"] !== tier) continue;
     const found: Array<InspectedFile["chunks"][number]> = [];
+    const spacing = Number(manifest["chunkBytes"]);
     for (const [other, record] of facts) {
       const [, file, number] = /^chunk\/(.*)\/(\d+)$/.exec(other) ?? [];
       if (file !== id) continue;
       const index = Number(number);
-      const bytes = await chunks.read(id, index, Math.min(chunkBytes, Number(manifest["bytes"]) - index * chunkBytes));
+      const bytes = await chunks.read(id, index, Math.min(spacing, Number(manifest["bytes"]) - index * spacing), { spacing });
       const actual = bytes === undefined ? "" : hex(await crypto.subtle.digest("SHA-256", bytes));
       found.push({ index, gone: bytes === undefined, right: actual === record["sha256"], sha256: String(record["sha256"]) });
     }
