@@ -15,6 +15,7 @@ export const sections = [
   "loop",
   "steady",
   "stream",
+  "neurons",
   "models",
   "estimate",
 ];
@@ -24,7 +25,7 @@ const options = {
   name: { type: "string" },
   results: { type: "string" },
   // A long answer and a large model are measured when they are asked for.
-  only: { type: "string", default: sections.filter((section) => section !== "steady" && section !== "stream").join(",") },
+  only: { type: "string", default: sections.filter((section) => !["steady", "stream", "neurons"].includes(section)).join(",") },
   assert: { type: "boolean", default: false },
   models: { type: "string", default: "bundled,small-q4_0,small-q8_0" },
   prefill: { type: "string", default: "128" },

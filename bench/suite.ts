@@ -2,6 +2,7 @@
 
 import { openDevice } from "../src/gpu/device.ts";
 import type { Caps } from "../src/gpu/caps.ts";
+import { measureNeurons, type NeuronsResult } from "./neurons.ts";
 import { type CopyResult, measureCopy } from "./copy.ts";
 import { type EstimateError, measureEstimate } from "./estimate.ts";
 import { type KernelFilter, type KernelSections, measureKernelSections } from "./kernel_sections.ts";
@@ -26,6 +27,7 @@ export type Section =
   | "loop"
   | "steady"
   | "stream"
+  | "neurons"
   | "models"
   | "estimate";
 
@@ -48,6 +50,7 @@ export interface SuiteResult extends KernelSections {
   readonly loop?: LoopResult;
   readonly steady?: SteadyResult;
   readonly stream?: StreamResult;
+  readonly neurons?: NeuronsResult;
   readonly models: readonly ModelSpeed[];
   readonly estimates: readonly EstimateError[];
 }
@@ -80,7 +83,8 @@ export async function runSuite(gpu: GPU, options: SuiteOptions): Promise<SuiteRe
     const steady = await measure("steady", () => measureSteady(gpu, options.deviceClass));
     const { stream: streamed } = options;
     const stream = streamed && (await measure("stream", () => measureStream({ ...options, ...streamed, gpu, say })));
-    const loops = { ...(loop && { loop }), ...(steady && { steady }), ...(stream && { stream }) };
+    const neurons = await measure("neurons", () => measureNeurons(gpu, options.deviceClass ?? caps.deviceClass));
+    const loops = { ...(loop && { loop }), ...(steady && { steady }), ...(stream && { stream }), ...(neurons && { neurons }) };
     kernels = { adapter, ...(copy && { copy }), ...(peaks && { peaks }), ...(ratios && { ratios }), ...loops, ...sections };
   } finally {
     opened.destroy();

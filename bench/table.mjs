@@ -69,6 +69,37 @@ function steadyTable({ model, tokens, p50, p99, longest, ratio, hundreds, growth
   ].join("\n");
 }
 
+/** With two decimals, because some are small. */
+const percentOf = (share) => `${number(share * 100, 2)} %`;
+
+/** Streamed neurons: bytes and errors by room, and what SwiGLU loses. */
+function neuronsTable({ model, tokens, density, repeated, window, room, swiglu }) {
+  const errors = ({ blockError, error, divergence, same }) => [
+    ...[blockError, error, divergence].map((value) => value.toExponential(1)),
+    percentOf(same),
+  ];
+  const head = ["bytes", "blocks' error", "logits' error", "divergence", "same best"];
+  const hits = window.map(
+    ({ slots, share, belady }) => `${number(share, 3)} with room for ${slots} (Belady has ${percentOf(belady)} of what is needed)`,
+  );
+  const rowOf = (name, row, last) => [name, percentOf(row.share), ...errors(row), number(row.runs, 2), last];
+  return [
+    `  neurons of ${model}, ${tokens} tokens: ${percentOf(density)} of the bundles active, ${percentOf(repeated)} of those at the token before, too`,
+    `  hits of the window over Belady's: ${hits.join(", ")}`,
+    align([
+      ["room for", ...head, "runs", "bundles"],
+      ...room.map((row) => rowOf(`${row.slots}${row.again ? ", again" : ""}`, row, percentOf(row.activeBundles))),
+    ]),
+    `  SwiGLU, text of perplexity ${number(swiglu.perplexity, 3)} with all neurons:`,
+    align([
+      ["kept, room for", ...head, "runs", "bundles", "perplexity"],
+      ...swiglu.rows.map((row) => {
+        return [...rowOf(`${percentOf(row.kept)}, ${row.slots}`, row, percentOf(row.activeBundles)), number(row.perplexity, 3)];
+      }),
+    ]),
+  ].join("\n");
+}
+
 const mb = (bytes) => `${number(bytes / 1e6)} MB`;
 
 function timeRow(name, { ms, runs }, least) {
@@ -102,7 +133,7 @@ function skippedText({ section, measured, skipped }) {
 
 /** Each table after an empty line; those of sections that were not asked for are absent. */
 function tablesOf(
-  { copy, peaks, ratios, loop, steady, stream, columns, lut, dispatch, kernels, skipped = [], faults = [], models, estimates },
+  { copy, peaks, ratios, loop, steady, stream, neurons, columns, lut, dispatch, kernels, skipped = [], faults = [], models, estimates },
   peers,
 ) {
   const tables = [];
@@ -115,6 +146,7 @@ function tablesOf(
   if (loop) tables.push(promisesTable(loop));
   if (steady) tables.push(steadyTable(steady));
   if (stream) tables.push(streamTable(stream));
+  if (neurons) tables.push(neuronsTable(neurons));
   add(columns, columnsTable);
   add(lut, lutTable);
   add(dispatch, dispatchTable);

@@ -4,22 +4,18 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { ShaderloomError } from "../base/errors.ts";
 import { sharedGpuOrSkip } from "../testing/gpu.ts";
-import { argmax, divergence, relativeError } from "../testing/logits.ts";
+import { argmax, relativeError } from "../testing/logits.ts";
+import { logitsOf, outcomeOf, tracesOf } from "../testing/neuron_outcome.ts";
 import { type NeuronRun, type NeuronRunOptions, openNeuronRun } from "../testing/neuron_run.ts";
 import { tinyModel } from "../testing/tiny_model.ts";
 import { topicModel, topicTokens } from "../testing/topic_model.ts";
+import { windowShares } from "../testing/window_shares.ts";
 import { errorCode } from "../testing/typed_error.ts";
 
 async function opened(gpu: GPU, file: Uint8Array<ArrayBuffer>, options: NeuronRunOptions): Promise<NeuronRun> {
   const run = await openNeuronRun(gpu, file, options);
   onTestFinished(() => run.close());
   return run;
-}
-
-async function logitsOf(run: NeuronRun, tokens: readonly number[]): Promise<Float32Array[]> {
-  const logits: Float32Array[] = [];
-  for (const [position, token] of tokens.entries()) logits.push(await run.step(token, position));
-  return logits;
 }
 
 /** Greedy text after a prompt. */
@@ -65,37 +61,6 @@ describe("with every bundle on the GPU", () => {
 const topics = { topics: 8, stay: 0.95, seed: 4 };
 const topicShape = { format: "f16", layers: 4, bundles: 64, topics: 8, own: 4, shared: 6, seed: 3, contextLength: 256 } as const;
 
-interface Outcome {
-  /** Bytes read for a token over those of all bundles. */
-  readonly share: number;
-  /** Means over the tokens. */
-  readonly divergence: number;
-  readonly error: number;
-  /** Tokens whose most likely next one is the same. */
-  readonly same: number;
-  readonly activeBundles: number;
-  readonly activeNeurons: number;
-}
-
-/** Tokens through a model with some of its bundles, against the whole model's logits. */
-async function outcomeOf(run: NeuronRun, tokens: readonly number[], want: readonly Float32Array[]): Promise<Outcome> {
-  const { cache, layers, recordBytes } = run;
-  const bundles = layers.reduce((sum, { plan }) => sum + plan.bundles, 0);
-  await cache?.beforeToken();
-  const before = cache?.stats.bytes ?? 0;
-  const found = await logitsOf(run, tokens);
-  const stats = cache?.stats ?? expect.fail("no cache");
-  const mean = (of: (at: number) => number): number => tokens.reduce<number>((sum, _, at) => sum + of(at), 0) / tokens.length;
-  return {
-    share: (stats.bytes - before) / tokens.length / recordBytes,
-    divergence: mean((at) => divergence(want[at], found[at])),
-    error: mean((at) => relativeError(want[at], found[at])),
-    same: tokens.filter((_, at) => argmax(want[at]) === argmax(found[at])).length,
-    activeBundles: stats.active / stats.tokens / bundles,
-    activeNeurons: stats.activeShares / stats.tokens / bundles,
-  };
-}
-
 test("room for 24 of 64 bundles, 18 % of them active: few bytes, and errors that running tokens again makes small", async (context) => {
   const gpu = await sharedGpuOrSkip(context);
   const file = await topicModel(topicShape);
@@ -103,18 +68,30 @@ test("room for 24 of 64 bundles, 18 % of them active: few bytes, and errors that
   const how = { deviceClass: "cpu", activations: "f32" } as const;
   const want = await logitsOf(await opened(gpu, file, how), tokens);
   const window = { slots: 24, shadow: true, halfLife: 2 };
-  const once = await outcomeOf(await opened(gpu, file, { ...how, neurons: window }), tokens, want);
+  const all = { tokens, want };
+  const once = await outcomeOf(await opened(gpu, file, { ...how, neurons: window }), file, all);
   expect(once.activeBundles).toBeGreaterThan(0.15);
   expect(once.activeBundles).toBeLessThan(0.25);
   expect(once.share).toBeLessThanOrEqual(0.35);
   expect(once.divergence).toBeLessThan(0.1);
   const neurons = { ...window, again: { above: 0.02, times: 3 } };
-  const again = await outcomeOf(await opened(gpu, file, { ...how, neurons }), tokens, want);
+  const again = await outcomeOf(await opened(gpu, file, { ...how, neurons }), file, all);
   expect(again.share).toBeLessThanOrEqual(0.35);
   expect(again.divergence).toBeLessThan(1e-3);
-  expect(again.same).toBe(tokens.length);
-  const blind = await outcomeOf(await opened(gpu, file, { ...how, neurons: { ...window, shadow: false } }), tokens, want);
+  expect(again.blockError).toBeLessThan(0.01);
+  expect(again.same).toBe(1);
+  const blind = await outcomeOf(await opened(gpu, file, { ...how, neurons: { ...window, shadow: false } }), file, all);
   expect(blind.divergence).toBeGreaterThan(once.divergence);
+  expect(blind.blockError).toBeGreaterThan(once.blockError);
+});
+
+test("the window has at least 0.9 of Belady's hits on the model's own trace", async (context) => {
+  const gpu = await sharedGpuOrSkip(context);
+  const file = await topicModel(topicShape);
+  const how = { deviceClass: "cpu", activations: "f32" } as const;
+  const run = await opened(gpu, file, { ...how, neurons: { slots: 64, shadow: false, halfLife: 2 } });
+  const { traces } = await tracesOf(run, topicTokens(96, topics));
+  for (const slots of [16, 24, 32]) expect(windowShares(traces, slots, 2).share, `${slots} slots`).toBeGreaterThanOrEqual(0.9);
 });
 
 test("a read that fails is a typed error before anything is computed, and is made good by the next token", async (context) => {

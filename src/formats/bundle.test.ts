@@ -57,7 +57,8 @@ const cases: ReadonlyArray<readonly [up: string, down: string, hidden: number, i
   ["q8_0", "q4_k", 64, 256, 1],
 ];
 
-describe.each(cases)("gate and up in %s, down in %s, %i x %i, %i to a bundle", (upName, downName, hidden, intermediate, group) => {
+describe.each(cases)("gate and up in %s, down in %s, %i x %i, %i to a bundle", (...shape) => {
+  const [upName, downName, hidden, intermediate, group] = shape;
   const plan = planBundles({ up: named(upName), down: named(downName), hidden, intermediate, group });
   const source = blockOf(plan);
 

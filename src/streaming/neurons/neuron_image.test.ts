@@ -20,13 +20,11 @@ function recordOf(place: number, bundle: number): Uint8Array<ArrayBuffer> {
 async function made(): Promise<{ image: WeightImage; packed: string[]; write: (places: readonly number[]) => Promise<void> }> {
   const image = await openImage({ models: undefined, model: undefined, plan, diagnostics: noDiagnostics(), onFull: "error" });
   const packed: string[] = [];
-  const write = (places: readonly number[]): Promise<void> => {
-    const pack = (place: number, bundle: number, out: Uint8Array): void => {
-      packed.push(`${place}.${bundle}`);
-      out.set(recordOf(place, bundle));
-    };
-    return writeRecords(image, plan, { layers, pack, places });
+  const pack = (place: number, bundle: number, out: Uint8Array): void => {
+    packed.push(`${place}.${bundle}`);
+    out.set(recordOf(place, bundle));
   };
+  const write = (places: readonly number[]): Promise<void> => writeRecords(image, plan, { layers, pack, places });
   await write(image.missing());
   return { image, packed, write };
 }
