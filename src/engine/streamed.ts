@@ -7,7 +7,7 @@ import type { Section as ProgramSection } from "../graph/program.ts";
 import { Feed } from "../streaming/feed.ts";
 import { fillLayers, type FillOptions } from "../streaming/fill.ts";
 import { frameSizes, makeFrame, pieceStarts, type Placement, slabRange } from "../streaming/frames.ts";
-import { asLayers, chooseSpread, type Choice, leastStaging, type Rates, type Wish } from "../streaming/schedule.ts";
+import { asLayers, chooseSpread, type Choice, framesOf, leastStaging, type Rates, type Wish } from "../streaming/schedule.ts";
 import type { Section, StreamingStats } from "../streaming/types.ts";
 import type { Residency } from "./residency.ts";
 import type { RunnerParts, StepStream } from "./runner_parts.ts";
@@ -34,9 +34,6 @@ export interface StreamingOptions {
   readonly wish: Wish;
   readonly advice: () => string;
 }
-
-/** Frames, where copies may run beside what computes: a CPU driver does one after the other. */
-const framesOf = { gpu: 2, cpu: 1 };
 
 /** MAP_WRITE | COPY_SRC. */
 const stagingUsage = 0x02 | 0x04;

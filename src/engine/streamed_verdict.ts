@@ -4,7 +4,7 @@
 import { assert } from "../base/errors.ts";
 import { imageScheme } from "../store/manifest.ts";
 import type { ModelStore } from "../store/model_store.ts";
-import { chooseSpread, simulate, type Wish } from "../streaming/schedule.ts";
+import { chooseSpread, framesOf, simulate, type Wish } from "../streaming/schedule.ts";
 import type { LoadedModel } from "./model.ts";
 import type { RunnerPlan } from "./placement.ts";
 import { measureReads } from "./read_probe.ts";
@@ -15,8 +15,6 @@ import type { AdapterProbe, StreamedEstimate } from "./verdict.ts";
 /** Of what an adapter gave, for what browser and system take meanwhile. */
 const usedShare = 0.9;
 const budgetStep = 1 << 20;
-/** Sets of buffers that layers rotate through, as a load has them. */
-const framesOf = { gpu: 2, cpu: 1 };
 
 export interface StreamedOptions {
   readonly plan: RunnerPlan;

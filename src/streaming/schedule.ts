@@ -76,6 +76,9 @@ export function spreadResident(layers: number, count: number): readonly boolean[
   return Array.from({ length: layers }, (_, layer) => kept.has(layer));
 }
 
+/** Sets of buffers that layers rotate through: two where a copy may run beside what computes, while a CPU driver does one after the other. */
+export const framesOf: Readonly<Record<"gpu" | "cpu", number>> = { gpu: 2, cpu: 1 };
+
 /** What layers and staging may take. */
 export interface Room {
   readonly bytes: number;
