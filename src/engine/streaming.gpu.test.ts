@@ -231,6 +231,10 @@ describe("what is read", () => {
     expect(counts().puts).toBe(puts);
     expect(await text({ maxBindingBytes })).toEqual(expected);
     expect(counts().puts).toBeGreaterThan(puts);
+    // The older image is gone: the first layout has to be written again.
+    const again = counts().puts;
+    expect(await text()).toEqual(expected);
+    expect(counts().puts).toBeGreaterThan(again);
   });
 
   test("a slow store shows in the time that tokens waited", async (context) => {
