@@ -154,6 +154,7 @@ function sessionStats(parts: SessionParts, decoded: DecodeStats): SessionStats {
     ...decoded,
     prefillSubmits,
     streaming: parts.streaming?.stats() ?? null,
+    neurons: parts.neurons?.stats() ?? null,
     loadMs,
     encodeMs: encodeMs / Math.max(1, decodeSteps),
     submitMs: submitMs / Math.max(1, decodeSteps),

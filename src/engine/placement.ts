@@ -15,6 +15,7 @@ import { PagedCache } from "../kv/paged_cache.ts";
 import { Control } from "./control.ts";
 import { executionRanges, type ExecutionOptions } from "./execution.ts";
 import type { LoadedModel } from "./model.ts";
+import type { NeuronPlan } from "./neuron_plan.ts";
 import { SamplingState } from "./sampling_state.ts";
 import { scoredBytes } from "./step_result.ts";
 
@@ -40,17 +41,30 @@ export interface RunnerPlan {
   readonly tiers: TierLimits;
   /** Candidates of each scored row. */
   readonly scoreTopK: number;
+  /** Where feed-forward blocks are over bundles of neurons. */
+  readonly neurons?: NeuronPlan | undefined;
 }
 
-export async function planRunner(model: LoadedModel, caps: Caps, fusion: ExecutionOptions["fusion"] = "auto"): Promise<RunnerPlan> {
+export async function planRunner(
+  model: LoadedModel,
+  caps: Caps,
+  fusion: ExecutionOptions["fusion"] = "auto",
+  neurons?: ExecutionOptions["neurons"],
+): Promise<RunnerPlan> {
+  const neuronal = neurons && (await import("./neuron_plan.ts"));
   const target: KernelTarget = { caps, deviceClass: caps.deviceClass, precision: model.activations, maxRows: 1 };
   const scoreTopK = Math.min(mostScored, model.config.vocabSize);
-  const passes = fusion === "auto" ? {} : { fusion: new Set(fusion === "off" ? [] : fusion) };
+  const plain = fusion === "auto" ? undefined : new Set(fusion === "off" ? [] : fusion);
+  const passes = { fusion: neuronal?.neuronPasses(fusion) ?? plain };
   const rows = { decode: { rows: slots, outputRows: slots }, prefill: { rows: chunkRows, outputRows: headRows } };
   const shared = { kv: model.kv, formats: model.formats, scoreTopK, ...passes };
-  const { decode, prefill, tiers } = await lowerPrograms(model.graph, { ...shared, target, rows, most: mostPipelines });
-  const layout = planLayout([...decode.calls, ...prefill.calls], model.formats, caps.maxBindingBytes);
-  return { target, decode, prefill, tiers, layout, scoreTopK };
+  const programs = await lowerPrograms(model.graph, { ...shared, target, rows, most: mostPipelines });
+  if (neuronal && neurons) {
+    const planned = neuronal.planNeurons(programs, { model, caps, budget: neurons.budget });
+    return { ...programs, ...planned, target, scoreTopK };
+  }
+  const layout = planLayout([...programs.decode.calls, ...programs.prefill.calls], model.formats, caps.maxBindingBytes);
+  return { ...programs, target, layout, scoreTopK };
 }
 
 /** The buffers of a loaded model, all in one ledger. */
@@ -87,7 +101,7 @@ export function placeRunner(
     ]),
   );
   const tables = new Map(
-    model.tables.map(({ name, data }) => {
+    [...model.tables, ...(plan.neurons?.tables ?? [])].map(({ name, data }) => {
       const buffer = ledger.create("other", { label: name, size: data.byteLength });
       device.queue.writeBuffer(buffer, 0, data);
       return [name, buffer] as const;
@@ -107,7 +121,7 @@ export function placeRunner(
   const shared = { device, ledger, layout, activationBytes: model.activations === "f16" ? 2 : 4 };
   const programOf = (phase: "prefill" | "decode", rows: number, outputRows: number): ProgramOptions => {
     const { calls, sections, logits, chosen, scores, hidden } = plan[phase];
-    const keep = [logits, chosen, scores, hidden];
+    const keep = [logits, chosen, scores, hidden, ...(plan.neurons?.kept[phase] ?? [])];
     const rest = { label: phase, calls, sections, keep, target: { ...plan.target, maxRows: rows } };
     return { ...shared, ...rest, maxRows: rows, maxOutputRows: outputRows, stepRows: chunkRows, tiers: plan.tiers };
   };

@@ -28,6 +28,7 @@ import { Runner } from "./runner.ts";
 import type { RunnerParts } from "./runner_parts.ts";
 import type { Session, SessionStats } from "./session.ts";
 import { choosingOf, decodeSections, prefillSections } from "./step_result.ts";
+import type { NeuronLoad, StreamedNeurons } from "./neuron_load.ts";
 import type { Residency } from "./residency.ts";
 import type { Streaming } from "./streamed.ts";
 import type { ModelOrigin } from "./streamed_image.ts";
@@ -66,6 +67,8 @@ export interface Prepared {
   readonly execution: ExecutionOptions;
   /** Where layers are streamed. */
   readonly streaming: Streaming | undefined;
+  /** Where neurons are. */
+  readonly neurons: StreamedNeurons | undefined;
   /** See `Session.tune`. */
   readonly tune: Session["tune"];
   /** See `Session.profile`; `check` throws what went wrong with the device in the meantime. */
@@ -76,8 +79,9 @@ export interface Prepared {
 export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> {
   const { model, opened, ledger, report, memoryBudget } = prepare;
   const { device, caps } = opened;
+  if (prepare.execution.neurons && memoryBudget !== undefined) throw budgetAndNeurons();
   report.phase("compile");
-  const plan = await planRunner(model, caps, prepare.execution.fusion);
+  const plan = await planRunner(model, caps, prepare.execution.fusion, prepare.execution.neurons);
   const residency = memoryBudget === undefined ? undefined : await residencyOf(prepare, plan, memoryBudget);
   const { layout } = plan;
   const slabs = residency ? [...residency.fixed, ...residency.trial] : layout.plan.slabs;
@@ -101,7 +105,8 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
     signal: prepare.signal,
     openShelf: () => prepare.openShelf(shaders),
   });
-  const weights = readWeights(prepare, { plan: { ...layout.plan, slabs }, slabs: made.slabs, kept: tuner.kept });
+  const fileSlabs = slabs.filter(({ name }) => !plan.neurons?.slabs.has(name));
+  const weights = readWeights(prepare, { plan: { ...layout.plan, slabs: fileSlabs }, slabs: made.slabs, kept: tuner.kept });
   // A driver that compiles cannot be stopped, but it can be left alone.
   await untilAborted(Promise.all([tuner.compile(weights), weights]), prepare.signal).catch((thrown: unknown) => {
     tuner.abandon();
@@ -115,6 +120,13 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
     }),
   );
   return describeRunner(prepare, { plan, made, decode, prefill, kernels, tuner, residency });
+}
+
+function budgetAndNeurons(): ShaderloomError {
+  return new ShaderloomError(
+    "REQUEST.execution",
+    "execution.neurons has a budget of its own. Leave out memoryBudget or execution.neurons.",
+  );
 }
 
 /** A chunk of its own: most loads have no budget. */
@@ -154,8 +166,9 @@ async function describeRunner(prepare: PrepareOptions, made_: Made): Promise<Pre
     frameBudgetMs: prepare.execution.frameBudgetMs,
   };
   const streaming = residency && (await openStreaming(prepare, { parts: held, residency, slabs: made.slabs, layout }));
+  const neurons = plan.neurons && (await openNeurons(prepare, { parts: held, plan: { ...plan, neurons: plan.neurons }, made }));
   const slab = (name: string): BufferRange => streaming?.slab(name) ?? held.weights.slab(name);
-  const parts = { ...held, weights: { ...held.weights, slab }, stream: streaming?.steps };
+  const parts = { ...held, weights: { ...held.weights, slab }, stream: streaming?.steps ?? neurons?.steps };
   const runner = new Runner(parts);
   const dispatches = {
     decode: decode.dispatchCount(decodeSections[choosingOf(plan.decode, true)].id),
@@ -170,7 +183,9 @@ async function describeRunner(prepare: PrepareOptions, made_: Made): Promise<Pre
     fusion: { decode: plan.decode.fusion, prefill: plan.prefill.fusion },
     kernels,
     streaming,
-    execution: prepare.execution,
+    neurons,
+    // A prompt's tokens need other neurons each.
+    execution: { ...prepare.execution, ...(neurons && { chunkTokens: 1 }) },
     tune: async ({ signal, onProgress } = {}) => {
       if (streaming) throw streamedTune();
       return tuner.sweep({ signal, onProgress });
@@ -217,6 +232,11 @@ async function openStreaming(prepare: PrepareOptions, { layout, ...opening }: Op
     deviceClass: opened.caps.deviceClass,
   };
   return openStreamed({ ...opening, ...load, advice: () => memoryAdvice(ledger, layout) });
+}
+
+async function openNeurons(prepare: PrepareOptions, opening: Pick<NeuronLoad, "parts" | "plan" | "made">): Promise<StreamedNeurons> {
+  const { openNeurons: open } = await import("./neuron_load.ts");
+  return open({ ...opening, ...prepare });
 }
 
 interface Reading {

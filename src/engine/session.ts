@@ -10,6 +10,7 @@ import type { TuneProgress, TuneReport } from "../tuning/tune.ts";
 import type { StoreTier } from "../store/chunk_store.ts";
 import type { StoreDiagnostics } from "../store/diagnostics.ts";
 import type { PlainError } from "../base/errors.ts";
+import type { NeuronStats } from "../streaming/neurons/neuron_cache.ts";
 import type { StreamingStats } from "../streaming/types.ts";
 import type { Profile, ProfileOptions } from "./profile_report.ts";
 
@@ -151,6 +152,8 @@ export interface SessionStats {
   readonly prefillSubmits: { readonly count: number; readonly longestMs: number };
   /** Null where all weights are on the GPU. */
   readonly streaming: StreamingStats | null;
+  /** Of `execution.neurons`; null without. */
+  readonly neurons?: NeuronStats | null;
   readonly loadMs: number;
   /** Mean JavaScript time to encode a decode step, in milliseconds. */
   readonly encodeMs: number;

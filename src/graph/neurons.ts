@@ -6,7 +6,7 @@ import { type BundlePlan, planBundles } from "../formats/bundle.ts";
 import type { WeightFormat } from "../formats/format.ts";
 import type { Activation } from "../kernels/activation.ts";
 import { add } from "../kernels/add.ts";
-import { neuronDown, neuronReport, neuronScores, neuronUp } from "../kernels/neurons.ts";
+import { listHeaderWords, neuronDown, neuronReport, neuronScores, neuronUp } from "../kernels/neurons.ts";
 import { kernelCall, type KernelCall, type WeightRange } from "./call.ts";
 import type { FusionName } from "./fuse/names.ts";
 import type { Table, Value } from "./ir.ts";
@@ -33,6 +33,11 @@ export interface NeuronLayer {
   /** Of the listed bundles' neurons, in f32. */
   readonly neurons: Value;
   readonly output: Value;
+}
+
+/** Words of a list. */
+export function listWords(slots: number): number {
+  return listHeaderWords + slots;
 }
 
 /** Whether a slab is filled by bundles, not by a loader. */

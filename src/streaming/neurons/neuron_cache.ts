@@ -24,6 +24,8 @@ export interface NeuronCacheOptions {
   readonly ledger: BufferLedger;
   readonly readback: Readback;
   readonly layers: readonly NeuronSizes[];
+  /** Buffers of the layers, where they are made already. */
+  readonly buffers?: readonly NeuronBuffers[] | undefined;
   readonly reader: RecordReader;
   readonly cost: ReadCost;
   /** Tokens after which having been active counts half. */
@@ -106,7 +108,7 @@ export class NeuronCache {
     this.#layers = layers.map((sizes, index) => ({
       sizes,
       slots: new LayerSlots(sizes, halfLife),
-      buffers: makeBuffers(ledger, sizes, index),
+      buffers: options.buffers?.[index] ?? makeBuffers(ledger, sizes, index),
       stale: true,
     }));
     const most = Math.max(staging.bytes, ...layers.map(({ recordBytes }) => recordBytes));

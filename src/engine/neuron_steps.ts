@@ -1,0 +1,98 @@
+// Steps of a model whose neurons are streamed: one token each and one after another, because what a token needed decides what is there for the
+// next. A token that probably lacked much is run again up to its logits. Knows no weights and no files.
+
+import { ShaderloomError } from "../base/errors.ts";
+import type { DispatchRange } from "../graph/program.ts";
+import type { NeuronCache, ReportBuffers } from "../streaming/neurons/neuron_cache.ts";
+import type { PartedStep, PhaseName, StepGate, StepStream } from "./runner_parts.ts";
+
+export interface NeuronStepsOptions {
+  readonly queue: Pick<GPUQueue, "submit">;
+  readonly encoder: () => GPUCommandEncoder;
+  readonly cache: NeuronCache;
+  /** Where each program leaves what a token needed. */
+  readonly reports: Readonly<Record<PhaseName, readonly ReportBuffers[]>>;
+  /** The decode program up to its last layer: what is run again. */
+  readonly body: DispatchRange;
+}
+
+/** A token of which more than this share of the active neurons was missing is run again, at most so often. */
+const lacking = 0.02;
+const mostRuns = 3;
+
+/** Nothing of a step has to be waited for once it begins. */
+const openGate: StepGate = { ready: () => undefined, end: () => Infinity, passed: () => undefined };
+
+export class NeuronSteps implements StepStream {
+  readonly #options: NeuronStepsOptions;
+  readonly #tails = new Map<readonly string[], readonly string[]>();
+  #last: Promise<unknown> = Promise.resolve();
+  #epoch = 0;
+
+  constructor(options: NeuronStepsOptions) {
+    this.#options = options;
+  }
+
+  step<T>(phase: PhaseName, submit: (gate: StepGate) => Promise<T>): Promise<T> {
+    return this.#turn(async (check) => {
+      await this.#options.cache.beforeToken();
+      check();
+      const result = await submit(openGate);
+      await this.#report(phase);
+      return result;
+    });
+  }
+
+  decode<T>(step: PartedStep<T>): Promise<T> {
+    const { cache, body } = this.#options;
+    return this.#turn(async (check) => {
+      for (let runs = 1; ; runs++) {
+        await cache.beforeToken();
+        check();
+        if (runs === 1) step.begin();
+        step.submit([body]);
+        const missing = await this.#report("decode");
+        check();
+        if (missing <= lacking || runs >= mostRuns) break;
+      }
+      return step.finish([this.#tailOf(step.sections)]);
+    });
+  }
+
+  abandon(): void {
+    this.#epoch++;
+  }
+
+  async settled(): Promise<void> {
+    await this.#last;
+  }
+
+  /** Runs after the steps before. */
+  #turn<T>(run: (check: () => void) => Promise<T>): Promise<T> {
+    const epoch = this.#epoch;
+    const check = (): void => {
+      if (epoch !== this.#epoch) throw new ShaderloomError("AbortError", "The step was left before it was submitted.");
+    };
+    const mine = this.#last.then(() => {
+      check();
+      return run(check);
+    });
+    this.#last = mine.catch(() => undefined);
+    return mine;
+  }
+
+  #report(phase: PhaseName): Promise<number> {
+    const { cache, queue, encoder, reports } = this.#options;
+    const commands = encoder();
+    cache.encodeReport(commands, reports[phase]);
+    queue.submit([commands.finish()]);
+    return cache.afterToken();
+  }
+
+  /** What follows the body; the same object each time, because recordings go by it. */
+  #tailOf(sections: readonly string[]): readonly string[] {
+    const tail = this.#tails.get(sections) ?? sections.slice(1);
+    this.#tails.set(sections, tail);
+    return tail;
+  }
+}
