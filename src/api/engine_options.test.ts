@@ -70,7 +70,12 @@ describe("engine options", () => {
   });
   test.each([
     ["", "fast", "an object of fields"],
-    [".speed", { speed: 1 }, "the fields are fusion, sampler, tokensInFlight, chunkTokens, frameBudgetMs, residentLayers, prefetchLayers"],
+    [".speed", { speed: 1 }, "the fields are fusion, sampler, tokensInFlight, chunkTokens, frameBudgetMs, residentLayers, prefetchLayers, neurons"],
+    [".neurons", { neurons: 5 }, "an object of fields"],
+    [".neurons.size", { neurons: { budget: 5, size: 5 } }, "the fields are budget, threshold"],
+    [".neurons.budget", { neurons: {} }, "an integer from 1 to"],
+    [".neurons.budget", { neurons: { budget: 0.5 } }, "an integer from 1 to"],
+    [".neurons.threshold", { neurons: { budget: 5, threshold: -1 } }, "a number from 0 to 65504"],
     [".fusion", { fusion: "on" }, '"auto", "off" or a list of qkv,'],
     [".fusion", { fusion: null }, '"auto", "off" or a list'],
     [".fusion[1]", { fusion: ["norm", "rope"] }, "one of qkv, gate_up,"],
@@ -114,6 +119,10 @@ describe("engine options", () => {
     expect(check(options)).toEqual(options);
     expect(checkEstimateOptions({ ...options, memoryBudget: 2 ** 35 })).toEqual({ ...options, memoryBudget: 2 ** 35 });
     expect(check({ execution: { residentLayers: 1024, prefetchLayers: 8 } })).toBeDefined();
+  });
+  test("streamed neurons pass", () => {
+    const options = { model: "a.gguf", execution: { neurons: { budget: 2 ** 30, threshold: 0.5 } } };
+    expect(check(options)).toEqual(options);
   });
   test("no options at all", () => {
     expect(refusal(() => checkEngineOptions(undefined as never)).code).toBe("REQUEST.request");

@@ -169,12 +169,21 @@ function checkStore(value: unknown): void {
 }
 
 function checkExecution(value: unknown): void {
-  const execution = readFields(value, "execution", ["fusion", "sampler", ...Object.keys(executionRanges)]);
+  const execution = readFields(value, "execution", ["fusion", "sampler", ...Object.keys(executionRanges), "neurons"]);
   checkFusion(execution.get("fusion"));
   checkChoice(execution, "sampler", ["gpu", "cpu"], "execution.");
   for (const [name, range] of Object.entries(executionRanges)) {
     if (execution.get(name) !== undefined) checkNumber(execution.get(name), `execution.${name}`, range);
   }
+  if (execution.get("neurons") !== undefined) checkNeurons(execution.get("neurons"));
+}
+
+function checkNeurons(value: unknown): void {
+  const path = "execution.neurons";
+  const neurons = readFields(value, path, ["budget", "threshold"]);
+  checkNumber(neurons.get("budget"), `${path}.budget`, { min: 1, max: Number.MAX_SAFE_INTEGER, integer: true });
+  const threshold = neurons.get("threshold");
+  if (threshold !== undefined) checkNumber(threshold, `${path}.threshold`, { min: 0, max: 65504 });
 }
 
 function checkFusion(value: unknown): void {

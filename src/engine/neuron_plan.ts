@@ -35,7 +35,7 @@ export function neuronPasses(fusion: "auto" | "off" | readonly FusionName[]): Re
 }
 
 /** A copy of two bits a weight, where rows are whole blocks of it. */
-function shadow({ hidden }: BundlePlan): WeightFormat | undefined {
+function coarseFormat({ hidden }: BundlePlan): WeightFormat | undefined {
   return hidden % tq2_0.blockSize === 0 ? tq2_0 : undefined;
 }
 
@@ -49,7 +49,7 @@ export function planNeurons(
     const bound = Math.floor(caps.maxBindingBytes / Math.max(upBytes, downBytes));
     return Math.min(bound, Math.floor(budget / config.numLayers / (upBytes + downBytes)));
   };
-  const options = { formats: model.formats, activation: config.activation, slots, shadow };
+  const options = { formats: model.formats, activation: config.activation, slots, shadow: coarseFormat };
   const neuronal = (lowered: Lowered): { readonly lowered: Lowered; readonly layers: readonly NeuronLayer[] } => {
     const { calls, sections, layers } = withNeurons(lowered, options);
     return { lowered: { ...lowered, calls, sections }, layers };
