@@ -26,8 +26,8 @@ export interface ExecutionOptions {
   /** Of a streamed model: layers read ahead of what the GPU computes, 0.1 to 8; left out, chosen by measurement. */
   readonly prefetchLayers?: number | undefined;
   /**
-   * Feed-forward blocks from the bundles of neurons that tokens needed lately, in `budget` bytes on the GPU; the other bundles stay in this
-   * process's memory. Text differs where bundles are missing that a token needs, and prompts are read token by token. `threshold`: outputs of
+   * Feed-forward blocks from the bundles of neurons that tokens needed lately, in `budget` bytes on the GPU; all bundles are kept
+   * beside the stored model, else in memory. Text differs where bundles are missing that a token needs, and prompts are read token by token. `threshold`: outputs of
    * neurons smaller than this count as zero (default 0), for activations without exact zeros. Not with a memory budget.
    */
   readonly neurons?: { readonly budget: number; readonly threshold?: number | undefined } | undefined;

@@ -98,7 +98,7 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
     const [prepared, { tokenizer, chatTemplate }] = await Promise.all([runner, text]);
     report.phase("finish");
     // A file that is not what was promised must not answer a single question.
-    if (!prepared.streaming) await source.finish?.(either);
+    if (!prepared.streaming && prepared.neurons?.finished !== true) await source.finish?.(either);
     throwIfAborted(signal);
     report.phase("ready");
     const loadMs = performance.now() - startMs;

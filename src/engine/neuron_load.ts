@@ -1,4 +1,4 @@
-// Opens the streaming of neurons: packs records of the model's files into an image in memory, makes the coarse copies of gate, and joins the
+// Opens the streaming of neurons: packs records of the model's files into an image beside the stored model or in memory, makes the coarse copies of gate, and joins the
 // cache of bundles to the programs. The one door to this chunk.
 
 import { assert, throwIfAborted } from "../base/errors.ts";
@@ -9,8 +9,7 @@ import { ternary } from "../formats/shadow.ts";
 import type { BufferLedger } from "../gpu/buffers.ts";
 import { placedBytes } from "../graph/layout.ts";
 import type { NeuronLayer } from "../graph/neurons.ts";
-import { noDiagnostics } from "../store/diagnostics.ts";
-import { lostAgain } from "../streaming/feed.ts";
+import { sha256 } from "../store/hash.ts";
 import { openImage } from "../streaming/image.ts";
 import { NeuronCache, type NeuronStats, type RecordReader, type ReportBuffers } from "../streaming/neurons/neuron_cache.ts";
 import { imageRecords, planNeuronImage, writeRecords } from "../streaming/neurons/neuron_image.ts";
@@ -19,6 +18,9 @@ import type { ByteSource } from "../weights/source.ts";
 import type { ExecutionOptions } from "./execution.ts";
 import type { LoadedModel } from "./model.ts";
 import type { NeuronPlan } from "./neuron_plan.ts";
+import type { LoadReport } from "./progress.ts";
+import { tensorFacts } from "./residency.ts";
+import { fetchAll, type ModelOrigin, originFacts, placeOfImage, withReopened } from "./streamed_image.ts";
 import { NeuronSteps } from "./neuron_steps.ts";
 import type { Placed, RunnerPlan } from "./placement.ts";
 import type { CompiledPhase, RunnerParts, StepStream } from "./runner_parts.ts";
@@ -26,6 +28,8 @@ import type { CompiledPhase, RunnerParts, StepStream } from "./runner_parts.ts";
 /** Bundles that come and go. */
 export interface StreamedNeurons {
   readonly steps: StepStream;
+  /** Whether the model's files were read whole and compared with what they should be. */
+  readonly finished: boolean;
   stats(): NeuronStats;
 }
 
@@ -35,6 +39,8 @@ export interface NeuronLoad {
   readonly made: Pick<Placed, "slabs" | "tables">;
   readonly model: LoadedModel;
   readonly source: ByteSource;
+  readonly origin: ModelOrigin;
+  readonly report: LoadReport;
   readonly ledger: BufferLedger;
   readonly execution: ExecutionOptions;
   readonly checkWeights?: boolean | undefined;
@@ -50,7 +56,7 @@ const staging = { count: 4, bytes: 1 << 20 };
 export async function openNeurons(load: NeuronLoad): Promise<StreamedNeurons> {
   const { parts, plan, ledger, execution } = load;
   const { decode, prefill } = plan.neurons.layers;
-  const reader = await makeRecords(load, decode);
+  const { reader, finished, close } = await makeRecords(load, decode);
   const slab = (layer: NeuronLayer, which: "up" | "down"): GPUBuffer =>
     required(load.made.slabs, plan.layout.matrix(layer.ranges[which]).slab);
   const cache = new NeuronCache({
@@ -75,27 +81,65 @@ export async function openNeurons(load: NeuronLoad): Promise<StreamedNeurons> {
     reports: { decode: reportsOf(parts.decode, decode), prefill: reportsOf(parts.prefill, prefill) },
     body,
   });
-  return { steps, stats: () => ({ ...cache.stats }) };
+  // Whatever ends the session, a load that fails after this too, ends what was opened for it.
+  const { signal } = load.origin.again;
+  signal.addEventListener("abort", close, { once: true });
+  throwIfAborted(signal);
+  return { steps, finished, stats: () => ({ ...cache.stats }) };
 }
 
 function reportsOf({ program }: CompiledPhase, layers: readonly NeuronLayer[]): ReportBuffers[] {
   return layers.map(({ active, shadow }) => ({ active: program.buffer(active), scores: shadow && program.buffer(shadow.scores) }));
 }
 
-/** Reads each layer's block once: its records go to memory, its coarse copy of gate to the GPU. */
-async function makeRecords(load: NeuronLoad, layers: readonly NeuronLayer[]): Promise<RecordReader> {
+interface Records {
+  readonly reader: RecordReader;
+  /** Whether all of the source was read and compared with what it should be. */
+  readonly finished: boolean;
+  readonly close: () => void;
+}
+
+/** What records are made of, beside the weights; another version is another image. */
+const recordVersion = 1;
+
+/** Records of all layers in an image: beside the stored model, else in memory. Coarse copies of gate go to the GPU on the way. */
+async function makeRecords(load: NeuronLoad, layers: readonly NeuronLayer[]): Promise<Records> {
+  const { origin, model, checkWeights, signal } = load;
   const sizes = layers.map(({ layer, plan }) => ({ layer, bundles: plan.bundles, recordBytes: plan.recordBytes }));
-  const plan = planNeuronImage(sizes, "of this session");
-  const image = await openImage({ models: undefined, model: undefined, plan, diagnostics: noDiagnostics(), onFull: "error" });
-  for (const [place, layer] of layers.entries()) {
-    throwIfAborted(load.signal);
-    const block = await readBlock(load, layer);
-    const pack = (_: number, bundle: number, out: Uint8Array): void => packBundle(layer.plan, bundle, block, out);
-    await writeRecords(image, plan, { layers: sizes, pack, places: [place] });
-    uploadShadow(load, layer, block);
+  const facts = [recordVersion, sizes, originFacts(origin, checkWeights), tensorFacts(model)];
+  const plan = planNeuronImage(sizes, await sha256(new TextEncoder().encode(JSON.stringify(facts))));
+  const place = await placeOfImage(origin);
+  // Of what is stored nothing is kept in another form before all of it is what was promised.
+  if (place) await fetchAll(load);
+  const stored = place && { id: place.id, name: origin.files.sources[0].name };
+  const { onFull = "memory" } = origin.store;
+  const { diagnostics } = origin.storage;
+  const image = await openImage({ models: place?.models, model: stored, plan, diagnostics, onFull, signal });
+  const close = (): void => {
+    image.close();
+    place?.own?.close();
+  };
+  const write = (index: number, block: BlockBytes): Promise<void> => {
+    const pack = (_: number, bundle: number, out: Uint8Array): void => packBundle(layers[index].plan, bundle, block, out);
+    return writeRecords(image, plan, { layers: sizes, pack, places: [index] });
+  };
+  const repair = (index: number): Promise<void> =>
+    withReopened(load, async (source) => write(index, await readBlock({ ...load, source, signal: origin.again.signal }, layers[index])));
+  try {
+    const missing = new Set(image.missing());
+    for (const [index, layer] of layers.entries()) {
+      throwIfAborted(signal);
+      if (!missing.has(index) && !layer.shadow) continue;
+      const block = await readBlock(load, layer);
+      if (missing.has(index)) await write(index, block);
+      uploadShadow(load, layer, block);
+    }
+    if (place) await image.complete();
+  } catch (thrown) {
+    close();
+    throw thrown;
   }
-  // Memory loses nothing, so there is nothing to make anew.
-  return imageRecords(image, { plan, layers: sizes, repair: (place) => Promise.reject(lostAgain(place)) });
+  return { reader: imageRecords(image, { plan, layers: sizes, repair }), finished: place !== undefined, close };
 }
 
 /** The block's matrices as file rows, converted and checked as the loader does it. */

@@ -2,8 +2,10 @@
 // by requests that end early.
 
 import { describe, expect, test } from "vitest";
+import { ShaderloomError } from "../base/errors.ts";
 import { sharedGpuOrSkip } from "../testing/gpu.ts";
 import { idsOf, openSession, promptOf, request, withSession } from "../testing/streamed_session.ts";
+import { openThrottledStore } from "../testing/throttled_store.ts";
 import { tinyModel } from "../testing/tiny_model.ts";
 import { topicModel, topicTokens } from "../testing/topic_model.ts";
 import { errorCode } from "../testing/typed_error.ts";
@@ -71,6 +73,32 @@ test("with room for 3/8 of the bundles: less memory, few bytes, and the same tex
     expect((bytes - before) / tokens / blocks).toBeLessThan(0.35);
     // The coarse copy of gate takes a sixteenth of what it is a copy of.
     expect(weightsOf(session)).toBeLessThan(whole.bytes - blocks * 0.5);
+  });
+});
+
+test("records are kept: a second load packs none; one that is lost is made anew; a store that is out of order is a typed error", async (context) => {
+  const gpu = await sharedGpuOrSkip(context);
+  const shape = { format: "q8_0", layers: 2, bundles: 32, topics: 4, own: 4, shared: 4, seed: 5, contextLength: 256 } as const;
+  const model = await topicModel(shape);
+  const { store, disk, counts } = openThrottledStore();
+  const blocks = (2 * 3 * 1024 * 256 * 34) / 32;
+  const neurons = { budget: blocks / 2 };
+  const options = { gpu, model, deviceClass: "cpu", imageStore: store, execution: { neurons } } as const;
+  const prompt = topicTokens(24, { topics: 4, stay: 0.8, seed: 6 });
+  const text = await withSession(options, (session) => idsOf(session, request(prompt, 16)));
+  const { puts } = counts();
+  expect(puts).toBeGreaterThanOrEqual(2 * 32);
+  await withSession(options, async (session) => {
+    expect(counts().puts).toBe(puts);
+    const { reads } = counts();
+    disk.trouble = ({ number }) => (number === reads + 3 || number === reads + 9 ? "lost" : undefined);
+    expect(await idsOf(session, request(prompt, 16))).toEqual(text);
+    expect(counts().puts).toBe(puts + 2);
+    disk.trouble = () => new ShaderloomError("STORE.failed", "The disk is gone. Load the model again.");
+    const other = topicTokens(24, { topics: 4, stay: 0, seed: 9 });
+    expect(await errorCode(idsOf(session, request(other, 16)))).toBe("STORE.failed");
+    disk.trouble = undefined;
+    expect(await idsOf(session, request(prompt, 16))).toEqual(text);
   });
 });
 

@@ -100,7 +100,8 @@ function standInsOf(layout: WeightLayout, classes: readonly { readonly calls: re
   return standIns;
 }
 
-function tensorFacts({ file }: LoadedModel): readonly unknown[] {
+/** What is known of each tensor. */
+export function tensorFacts({ file }: LoadedModel): readonly unknown[] {
   return [...file.tensors.values()].map(({ name, type, shape, offset, bytes, stored }) => [
     name,
     type,

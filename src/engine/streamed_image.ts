@@ -85,7 +85,7 @@ export async function prepareImage(work: ImageWork): Promise<OpenedImage> {
   }
 }
 
-interface ImagePlace {
+export interface ImagePlace {
   readonly models: ModelStore;
   /** Of the model that the image belongs to. */
   readonly id: string;
@@ -94,7 +94,13 @@ interface ImagePlace {
 }
 
 /** Beside the stored model; of a file of this computer in the store, too, by what it is known by. Else nowhere: in memory. */
-async function placeOfImage({ storage, files: { sources }, store, local, imageStore }: ModelOrigin): Promise<ImagePlace | undefined> {
+export async function placeOfImage({
+  storage,
+  files: { sources },
+  store,
+  local,
+  imageStore,
+}: ModelOrigin): Promise<ImagePlace | undefined> {
   if (imageStore) return { models: imageStore, id: await nameOf(sources.map(({ name, size }) => `${name} ${size}`)) };
   const id = sources.every(({ stored }) => stored) ? sources[0].stored?.model : undefined;
   if (storage.models && id !== undefined) return { models: storage.models, id };
@@ -110,7 +116,7 @@ async function nameOf(facts: readonly string[]): Promise<string> {
 }
 
 /** Reads everything once, so that it is stored, and compares it with what was promised. */
-async function fetchAll({ origin: { files }, report, signal }: ImageWork): Promise<void> {
+export async function fetchAll({ origin: { files }, report, signal }: Pick<ImageWork, "origin" | "report" | "signal">): Promise<void> {
   const { source, sources } = files;
   if (!sources.every(({ stored }) => stored?.complete() ?? true)) {
     const { size, readBytes = 1 << 22 } = source;
@@ -134,6 +140,17 @@ async function fetchAll({ origin: { files }, report, signal }: ImageWork): Promi
  */
 export async function repairImage(work: ImageWork, image: WeightImage, sections: readonly number[]): Promise<void> {
   const { origin, model } = work;
+  await withReopened({ origin, model }, (source) => writeSections({ ...work, ...origin.again }, image, { source, sections }));
+}
+
+/**
+ * Uses the model's files, opened again.
+ * @throws {ShaderloomError} SOURCE.changed when they are others by now; as opening them
+ */
+export async function withReopened(
+  { origin, model }: Pick<ImageWork, "origin" | "model">,
+  use: (source: ByteSource) => Promise<void>,
+): Promise<void> {
   const again = await origin.reopen();
   try {
     const before = origin.files.sources.map(({ stored, size }) => stored?.id ?? size);
@@ -142,7 +159,7 @@ export async function repairImage(work: ImageWork, image: WeightImage, sections:
       before.join() === now.join() &&
       [...model.file.tensors.values()].every(({ name, offset }) => again.file.tensors.get(name)?.offset === offset);
     if (!same) throw changed(again.source.name);
-    await writeSections({ ...work, ...origin.again }, image, { source: again.source, sections });
+    await use(again.source);
   } finally {
     again.source.close?.();
   }
