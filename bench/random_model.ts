@@ -27,7 +27,7 @@ export const modelShapes: Readonly<Record<string, ModelShape>> = {
   ref: { hidden: 896, layers: 24, heads: 14, kvHeads: 2, ffn: 4864, vocab: 32768 },
   "1b": { hidden: 2048, layers: 16, heads: 32, kvHeads: 8, ffn: 8192, vocab: 32768 },
   "3b": { hidden: 3072, layers: 28, heads: 24, kvHeads: 8, ffn: 8192, vocab: 128256 },
-  many: { hidden: 768, layers: 56, heads: 24, kvHeads: 2, ffn: 2048, vocab: 1024 },
+  many: { hidden: 768, layers: 72, heads: 24, kvHeads: 1, ffn: 2048, vocab: 1024 },
 };
 
 const specials = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];

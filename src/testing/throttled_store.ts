@@ -53,18 +53,18 @@ const mostLateMs = 5;
  */
 function createPace(disk: Disk): (bytes: number) => () => Promise<void> {
   let freeAt = 0;
-  let lateMs = 0;
+  /** Of reads that are over and were followed by no other yet. */
+  const lateMs: number[] = [];
   return (bytes) => {
     const { bytesPerSecond } = disk;
     if (bytesPerSecond === undefined) return () => Promise.resolve();
-    const due = Math.max(freeAt, performance.now() - lateMs) + (bytes * 1000) / bytesPerSecond;
+    const due = Math.max(freeAt, performance.now() - (lateMs.shift() ?? 0)) + (bytes * 1000) / bytesPerSecond;
     freeAt = due;
-    lateMs = 0;
     return async () => {
       for (let left = due - performance.now(); left > 0; left = due - performance.now()) {
         await new Promise((resolve) => void setTimeout(resolve, left));
       }
-      lateMs = Math.min(mostLateMs, performance.now() - due);
+      lateMs.push(Math.min(mostLateMs, performance.now() - due));
     };
   };
 }
@@ -115,7 +115,8 @@ function throttledChunks(inner: ChunkStore, disk: Disk, counted: Counted): Chunk
     return damaged.get(key) ?? trouble;
   };
   return {
-    tier: inner.tier,
+    // As a disk's: reads wait, and so can wait side by side.
+    tier: "files",
     put: async (...put) => {
       await inner.put(...put);
       damaged.delete(`${put[0]}/${put[1]}`);
