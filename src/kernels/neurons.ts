@@ -16,7 +16,7 @@ import type { Rng } from "../base/rng.ts";
 import type { WeightFormat } from "../formats/format.ts";
 import type { Header, ShaderFile } from "../gpu/shader.ts";
 import type { Activation } from "./activation.ts";
-import type { Grid, Kernel, KernelBinding, KernelTarget, OperandSpecs, StepShape, Variant } from "./kernel.ts";
+import type { Grid, Kernel, KernelBinding, KernelTarget, Narrowed, OperandSpecs, StepShape, Variant } from "./kernel.ts";
 import { weightFiles } from "./matrix.ts";
 import { loopPart, makeHeader, supports, variantKey } from "./target.ts";
 import { streamedBytes } from "./work.ts";
@@ -33,6 +33,8 @@ export interface SlotAttributes {
   readonly neurons: number;
   /** Slots that there are, and so the most that a list can name. */
   readonly slots: number;
+  /** Slots that have weights, where a check makes no more; default all. */
+  readonly filled?: number;
 }
 
 export interface NeuronUpAttributes extends SlotAttributes {
@@ -93,7 +95,7 @@ function checkSizes({ hidden, neurons }: Pick<SlotAttributes, "hidden" | "neuron
 }
 
 /** Lists of distinct slots in any order: some of them, with a threshold now and then. */
-function listSpecs({ slots }: Pick<SlotAttributes, "slots">): NonNullable<OperandSpecs["lists"]> {
+function listSpecs({ slots, filled = slots }: Pick<SlotAttributes, "slots" | "filled">): NonNullable<OperandSpecs["lists"]> {
   // Slots in steps that reach every one of them once.
   const stride = [5, 3, 7, 11].find((step) => slots % step !== 0) ?? 1;
   const count = Math.ceil(slots * 0.7);
@@ -101,9 +103,14 @@ function listSpecs({ slots }: Pick<SlotAttributes, "slots">): NonNullable<Operan
     if (index === 0) return count;
     if (index === 1) return new Uint32Array(Float32Array.of(slots % 2 === 0 ? 0 : 0.25).buffer)[0];
     const entry = index - listHeaderWords;
-    return entry < 0 ? 0 : entry < count ? (entry * stride) % slots : 0xffff;
+    return entry < 0 ? 0 : entry < count ? ((entry * stride) % slots) % filled : 0xffff;
   };
   return [{ length: listHeaderWords + slots, word }];
+}
+
+/** Two slots suffice to tell one from another. */
+function narrowSlots<A extends SlotAttributes>(attributes: A): Narrowed<A> {
+  return { attributes: { ...attributes, filled: Math.min(2, attributes.slots) } };
 }
 
 /** h [rows, slots * neurons] in f32 = f(gate x) * (up x) of the listed slots, in the list's order; zero behind them. */
@@ -131,9 +138,12 @@ export const neuronUp: Kernel<NeuronUpAttributes> = {
   },
   operands: (attributes) => ({
     inputs: [{ rows: "rows", cols: attributes.hidden, type: "act" }],
-    weights: [{ format: attributes.format, rows: 2 * attributes.slots * attributes.neurons, cols: attributes.hidden }],
+    weights: [
+      { format: attributes.format, rows: 2 * (attributes.filled ?? attributes.slots) * attributes.neurons, cols: attributes.hidden },
+    ],
     lists: listSpecs(attributes),
   }),
+  narrow: narrowSlots,
   work: (attributes, step) => ({
     bytes: streamedBytes(neuronUp.operands(attributes), neuronUp.outputs(attributes), step),
     macs: step.rows * 2 * attributes.slots * attributes.neurons * attributes.hidden,
@@ -182,12 +192,13 @@ export const neuronDown: Kernel<SlotAttributes> = {
     weights: [
       {
         format: attributes.format,
-        rows: attributes.slots * rowGroupSize,
+        rows: (attributes.filled ?? attributes.slots) * rowGroupSize,
         cols: (attributes.hidden / rowGroupSize) * attributes.neurons,
       },
     ],
     lists: listSpecs(attributes),
   }),
+  narrow: narrowSlots,
   work: (attributes, step) => ({
     bytes: streamedBytes(neuronDown.operands(attributes), neuronDown.outputs(attributes), step),
     macs: step.rows * attributes.slots * attributes.neurons * attributes.hidden,
