@@ -37,6 +37,7 @@ export function createSession(parts: SessionParts): Session {
   opened.onFailure((error) => {
     failure = error;
     parts.streaming?.close(error);
+    parts.neurons?.close(error);
   });
   const check = (): void => {
     if (destroyed) throw unloaded();
@@ -82,6 +83,7 @@ export function createSession(parts: SessionParts): Session {
       if (destroyed) return;
       destroyed = true;
       parts.streaming?.close(unloaded());
+      parts.neurons?.close(unloaded());
       ledger.destroyAll();
       opened.destroy();
       parts.release();

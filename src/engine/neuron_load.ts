@@ -1,7 +1,7 @@
-// Opens the streaming of neurons: packs records of the model's files into an image beside the stored model or in memory, makes the coarse copies of gate, and joins the
-// cache of bundles to the programs. The one door to this chunk.
+// Opens the streaming of neurons: packs records of the model's files into an image beside the stored model or in memory, makes the coarse
+// copies of gate, and joins the cache of bundles to the programs. The one door to this chunk.
 
-import { assert, throwIfAborted } from "../base/errors.ts";
+import { assert, type ShaderloomError, throwIfAborted } from "../base/errors.ts";
 import type { Slab } from "../base/layout.ts";
 import { type BlockBytes, packBundle } from "../formats/bundle.ts";
 import { fileBytes, packMatrix } from "../formats/format.ts";
@@ -31,6 +31,8 @@ export interface StreamedNeurons {
   /** Whether the model's files were read whole and compared with what they should be. */
   readonly finished: boolean;
   stats(): NeuronStats;
+  /** Ends steps. @param error  what those that wait are told */
+  close(error: ShaderloomError): void;
 }
 
 export interface NeuronLoad {
@@ -85,7 +87,7 @@ export async function openNeurons(load: NeuronLoad): Promise<StreamedNeurons> {
   const { signal } = load.origin.again;
   signal.addEventListener("abort", close, { once: true });
   throwIfAborted(signal);
-  return { steps, finished, stats: () => ({ ...cache.stats }) };
+  return { steps, finished, stats: () => ({ ...cache.stats }), close: (error) => steps.close(error) };
 }
 
 function reportsOf({ program }: CompiledPhase, layers: readonly NeuronLayer[]): ReportBuffers[] {

@@ -3,15 +3,20 @@
 
 import { describe, expect, test } from "vitest";
 import { ShaderloomError } from "../base/errors.ts";
-import { sharedGpuOrSkip } from "../testing/gpu.ts";
+import { gpuOrSkip, sharedGpuOrSkip } from "../testing/gpu.ts";
 import { idsOf, openSession, promptOf, request, withSession } from "../testing/streamed_session.ts";
 import { openThrottledStore } from "../testing/throttled_store.ts";
 import { tinyModel } from "../testing/tiny_model.ts";
 import { topicModel, topicTokens } from "../testing/topic_model.ts";
 import { errorCode } from "../testing/typed_error.ts";
+import { watchGpu } from "../testing/watched_gpu.ts";
 import type { Session } from "./session.ts";
 
 const relu = [["llama.hidden_activation", "string", "relu"]] as const;
+
+/** A model of four topics, and bytes of its feed-forward blocks. */
+const smallTopics = { format: "q8_0", layers: 2, bundles: 32, topics: 4, own: 4, shared: 4, seed: 5, contextLength: 256 } as const;
+const smallBlocks = (2 * 3 * 1024 * 256 * 34) / 32;
 
 /** What the cache of a session has done. */
 function neuronsOf(session: Session): NonNullable<ReturnType<Session["stats"]>["neurons"]> {
@@ -45,6 +50,9 @@ describe("with room for all bundles, the text of the whole model", () => {
     await withSession({ ...options, execution: { neurons: { budget: 1 << 24 }, tokensInFlight } }, async (session) => {
       expect(await textsOf(session)).toEqual(want);
       expect(neuronsOf(session).missingShares).toBe(0);
+      const checked = session.stats().kernels.chosen.filter(({ kernel }) => kernel.startsWith("neuron_"));
+      expect(new Set(checked.map(({ kernel }) => kernel)).size).toBe(4);
+      expect(checked.every((one) => one.checked)).toBe(true);
     });
   });
 });
@@ -78,11 +86,9 @@ test("with room for 3/8 of the bundles: less memory, few bytes, and the same tex
 
 test("records are kept: a second load packs none; one that is lost is made anew; a store that is out of order is a typed error", async (context) => {
   const gpu = await sharedGpuOrSkip(context);
-  const shape = { format: "q8_0", layers: 2, bundles: 32, topics: 4, own: 4, shared: 4, seed: 5, contextLength: 256 } as const;
-  const model = await topicModel(shape);
+  const model = await topicModel(smallTopics);
   const { store, disk, counts } = openThrottledStore();
-  const blocks = (2 * 3 * 1024 * 256 * 34) / 32;
-  const neurons = { budget: blocks / 2 };
+  const neurons = { budget: smallBlocks / 2 };
   const options = { gpu, model, deviceClass: "cpu", imageStore: store, execution: { neurons } } as const;
   const prompt = topicTokens(24, { topics: 4, stay: 0.8, seed: 6 });
   const text = await withSession(options, (session) => idsOf(session, request(prompt, 16)));
@@ -120,6 +126,38 @@ test("an abort and a reader that leaves end a request, and the next answer is ri
     }
     expect(await textsOf(session)).toEqual(want);
   });
+});
+
+test("a store that never answers: an abort ends the request, an unload everything", async (context) => {
+  const gpu = await sharedGpuOrSkip(context);
+  const model = await topicModel({ ...smallTopics, contextLength: 128 });
+  const { store, disk } = openThrottledStore();
+  const execution = { neurons: { budget: smallBlocks / 2 } };
+  const session = await openSession({ gpu, model, deviceClass: "cpu", imageStore: store, execution });
+  const prompt = topicTokens(24, { topics: 4, stay: 0, seed: 9 });
+  disk.trouble = () => "silent";
+  const controller = new AbortController();
+  const running = errorCode(idsOf(session, request(prompt, 16, { signal: controller.signal })));
+  setTimeout(() => controller.abort(), 300);
+  expect(await running).toBe("AbortError");
+  const again = errorCode(idsOf(session, request(prompt, 16)));
+  setTimeout(() => session.destroy(), 300);
+  expect(await again).toMatch(/^(REQUEST.unloaded|GPU.lost)$/);
+});
+
+test("a device that is lost while bundles are read is a typed error, then and later", async (context) => {
+  const watched = await watchGpu(await gpuOrSkip(context));
+  const model = await topicModel(smallTopics);
+  const { store, disk } = openThrottledStore();
+  const execution = { neurons: { budget: smallBlocks / 4 } };
+  const session = await openSession({ gpu: watched.gpu, model, deviceClass: "cpu", imageStore: store, execution });
+  disk.bytesPerSecond = smallBlocks * 4;
+  const prompt = topicTokens(60, { topics: 4, stay: 0, seed: 9 });
+  const running = errorCode(idsOf(session, request(prompt, 100)));
+  setTimeout(() => watched.device().destroy(), 300);
+  expect(await running).toBe("GPU.lost");
+  expect(await errorCode(idsOf(session, request(prompt, 3)))).toBe("GPU.lost");
+  session.destroy();
 });
 
 test("what cannot be is refused by name", async (context) => {

@@ -20,14 +20,17 @@ export interface NeuronStepsOptions {
 const lacking = 0.02;
 const mostRuns = 3;
 
-/** Nothing of a step has to be waited for once it begins. */
-const openGate: StepGate = { ready: () => undefined, end: () => Infinity, passed: () => undefined };
+/** A step is not cut. */
+const openGate: Omit<StepGate, "ready"> = { end: () => Infinity, passed: () => undefined };
 
 export class NeuronSteps implements StepStream {
   readonly #options: NeuronStepsOptions;
   readonly #tails = new Map<readonly string[], readonly string[]>();
   #last: Promise<unknown> = Promise.resolve();
   #epoch = 0;
+  #closed: ShaderloomError | undefined;
+  /** Ends what the step under way waits for. */
+  #interrupt: ((error: ShaderloomError) => void) | undefined;
 
   constructor(options: NeuronStepsOptions) {
     this.#options = options;
@@ -35,19 +38,18 @@ export class NeuronSteps implements StepStream {
 
   step<T>(phase: PhaseName, submit: (gate: StepGate) => Promise<T>): Promise<T> {
     return this.#turn(async (check) => {
-      await this.#options.cache.beforeToken();
-      check();
-      const result = await submit(openGate);
+      const gate = { ...openGate, ready: (start: number) => (start === 0 ? this.#ready().then(check) : undefined) };
+      const result = await submit(gate);
       await this.#report(phase);
       return result;
     });
   }
 
   decode<T>(step: PartedStep<T>): Promise<T> {
-    const { cache, body } = this.#options;
+    const { body } = this.#options;
     return this.#turn(async (check) => {
       for (let runs = 1; ; runs++) {
-        await cache.beforeToken();
+        await this.#ready();
         check();
         if (runs === 1) step.begin();
         step.submit([body]);
@@ -61,17 +63,34 @@ export class NeuronSteps implements StepStream {
 
   abandon(): void {
     this.#epoch++;
+    this.#interrupt?.(leftError());
+  }
+
+  /** Nothing is submitted any more. @param error  what a step that waits is told */
+  close(error: ShaderloomError): void {
+    this.#closed = error;
+    this.#interrupt?.(error);
   }
 
   async settled(): Promise<void> {
     await this.#last;
   }
 
+  /** Bundles are there, which a store may be long about. */
+  async #ready(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#interrupt = reject;
+      void this.#options.cache.beforeToken().then(resolve, reject);
+    });
+    this.#interrupt = undefined;
+  }
+
   /** Runs after the steps before. */
   #turn<T>(run: (check: () => void) => Promise<T>): Promise<T> {
     const epoch = this.#epoch;
     const check = (): void => {
-      if (epoch !== this.#epoch) throw new ShaderloomError("AbortError", "The step was left before it was submitted.");
+      if (this.#closed) throw this.#closed;
+      if (epoch !== this.#epoch) throw leftError();
     };
     const mine = this.#last.then(() => {
       check();
@@ -95,4 +114,9 @@ export class NeuronSteps implements StepStream {
     this.#tails.set(sections, tail);
     return tail;
   }
+}
+
+/** Nobody waits for a step that was left: only who lets go of it sees this. */
+function leftError(): ShaderloomError {
+  return new ShaderloomError("AbortError", "The step was left before it was submitted.");
 }
