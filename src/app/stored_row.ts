@@ -36,6 +36,7 @@ function originOf({ location }: StoredModel): string[] {
 /** `386 MB · complete and verified · used 2 hours ago · huggingface.co`. */
 export function rowLine(model: StoredModel, now: number): string {
   const used = `used ${formatAgo(model.usedAt, now)}`;
+  if (model.kind === "copy") return [formatBytes(model.imageBytes), "made of a file of this computer, to stream it from", used].join(" · ");
   const copy = model.imageBytes > 0 ? [`${formatBytes(model.imageBytes)} more to stream from`] : [];
   if (model.kind === "remembered") return [formatBytes(model.bytes), "on this computer, read in place", ...copy, used].join(" · ");
   const size = model.complete ? formatBytes(model.bytes) : `${formatBytes(model.storedBytes)} of ${formatBytes(model.bytes)}`;
@@ -53,11 +54,17 @@ function loadLabel({ kind, complete }: StoredModel): string {
   return complete ? "Load" : "Resume";
 }
 
+const againOf = {
+  downloaded: "It would have to be downloaded again.",
+  imported: "It would have to be copied again.",
+  copy: "It would have to be made again.",
+};
+
 /** What deleting is called, and what it asks first. */
 function deletion(model: StoredModel, name: string): { readonly label: string; readonly question: string; readonly confirm: string } {
   if (model.kind === "remembered")
     return { label: "Forget", question: `Forget where ${name} is? The file itself stays.`, confirm: "Forget" };
-  const again = model.kind === "imported" ? "It would have to be copied again." : "It would have to be downloaded again.";
+  const again = againOf[model.kind];
   const size = formatBytes(model.storedBytes + model.imageBytes);
   return { label: "Delete", question: `Delete ${name} and free ${size}? ${again}`, confirm: `Delete ${size}` };
 }
@@ -138,7 +145,7 @@ export function createStoredRow(events: RowEvents): StoredRow {
       line.textContent = rowLine(model, state.now);
       const remembered = model.kind === "remembered";
       load.textContent = loadLabel(model);
-      load.hidden = state.inUse;
+      load.hidden = state.inUse || model.kind === "copy";
       check.hidden = remembered || state.check !== undefined;
       keep.hidden = !remembered;
       remove.textContent = deletion(model, name).label;

@@ -14,7 +14,8 @@ import { measureNeed } from "./need.ts";
 import { planRunner, type RunnerPlan } from "./placement.ts";
 import { probeAdapter, type ProbeOptions } from "./probe.ts";
 import { predictSpeed, productFormats } from "./speed.ts";
-import { type LoadStorage, openLoadStorage } from "./storage.ts";
+import type { ModelStore } from "../store/model_store.ts";
+import { openLoadStorage } from "./storage.ts";
 import { suggest } from "./suggestion.ts";
 import { tryMemory } from "./trial.ts";
 import type { AdapterProbe, Estimate, GpuNeed, MemoryTrial, StreamedEstimate } from "./verdict.ts";
@@ -88,19 +89,20 @@ async function tryStreamed(measured: Measured, options: EstimateSessionOptions):
   const { facts, draft, plan, trial, probe } = measured;
   if (!draft.model) return undefined;
   const { memoryBudget, execution, signal } = options;
-  let storage: LoadStorage | undefined;
+  let models: ModelStore | undefined;
   try {
-    storage = await openLoadStorage(options.model, options.store);
-    const { judgeStreamed } = await import("./streamed_verdict.ts");
-    const { models } = storage;
-    const where = { models, model: facts.stored, givenBytes: trial.givenBytes, memoryBudget };
+    ({ models } = await openLoadStorage(options.model, options.store));
+    const [{ judgeStreamed }, { placeOfFiles }] = await Promise.all([import("./streamed_verdict.ts"), import("./image_place.ts")]);
+    const place = models ? undefined : await placeOfFiles({ location: options.model, store: options.store ?? {} });
+    models ??= place?.models;
+    const where = { models, model: facts.stored ?? place?.id, givenBytes: trial.givenBytes, memoryBudget };
     return await judgeStreamed({ plan, loaded: draft.model, probe, wish: execution, signal, ...where });
   } catch (thrown) {
     const error = asShaderloomError(thrown);
     if (error.code === "AbortError") throw error;
     return error.code === "GPU.budget" && memoryBudget !== undefined ? error : undefined;
   } finally {
-    storage?.models?.close();
+    models?.close();
   }
 }
 

@@ -22,7 +22,7 @@ import type { Session, StoreOptions } from "./session.ts";
 import { createSession } from "./live_session.ts";
 import { prepareRunner, type PrepareOptions } from "./prepare.ts";
 import type { TuningMode } from "../tuning/report.ts";
-import type { ModelOrigin } from "./streamed_image.ts";
+import type { ModelOrigin } from "./image_place.ts";
 import type { openTuningShelf } from "./tuning_record.ts";
 import { holdStored, type LoadStorage, openLoadStorage, sessionStorage } from "./storage.ts";
 
@@ -130,12 +130,8 @@ async function openGpu({ gpu = globalThis.navigator?.gpu, ...options }: LoadSess
 function originOf(options: LoadSessionOptions, loaded: Pick<ModelOrigin, "storage" | "files"> & { signal: AbortSignal }): ModelOrigin {
   const { storage, files, signal } = loaded;
   const again = { storage, signal, report: createLoadReport(undefined) };
-  const { store = {}, imageStore, model } = options;
-  const parts = [model].flat();
-  // Node has no such class everywhere.
-  const local = typeof File === "function" ? parts.filter((part) => part instanceof File) : [];
-  const whole = local.length === parts.length ? local : [];
-  return { storage, files, again, reopen: () => openFiles(options, again), store, local: whole, imageStore };
+  const { store = {}, imageStore, model: location } = options;
+  return { storage, files, again, reopen: () => openFiles(options, again), store, location, imageStore };
 }
 
 /** What some requests need of the package later on, when there may be no network. Whoever needs one that did not come tells of it. */

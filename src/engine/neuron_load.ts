@@ -20,7 +20,8 @@ import type { LoadedModel } from "./model.ts";
 import type { NeuronPlan } from "./neuron_plan.ts";
 import type { LoadReport } from "./progress.ts";
 import { tensorFacts } from "./residency.ts";
-import { fetchAll, type ModelOrigin, originFacts, placeOfImage, withReopened } from "./streamed_image.ts";
+import { type ModelOrigin, originFacts, placeOfImage } from "./image_place.ts";
+import { fetchAll, withReopened } from "./streamed_image.ts";
 import { NeuronSteps } from "./neuron_steps.ts";
 import type { Placed, RunnerPlan } from "./placement.ts";
 import type { CompiledPhase, RunnerParts, StepStream } from "./runner_parts.ts";
@@ -108,7 +109,7 @@ const recordVersion = 1;
 async function makeRecords(load: NeuronLoad, layers: readonly NeuronLayer[]): Promise<Records> {
   const { origin, model, checkWeights, signal } = load;
   const sizes = layers.map(({ layer, plan }) => ({ layer, bundles: plan.bundles, recordBytes: plan.recordBytes }));
-  const facts = [recordVersion, sizes, originFacts(origin, checkWeights), tensorFacts(model)];
+  const facts = [recordVersion, sizes, await originFacts(origin, checkWeights), tensorFacts(model)];
   const plan = planNeuronImage(sizes, await sha256(new TextEncoder().encode(JSON.stringify(facts))));
   const place = await placeOfImage(origin);
   // Of what is stored nothing is kept in another form before all of it is what was promised.

@@ -31,7 +31,7 @@ import { choosingOf, decodeSections, prefillSections } from "./step_result.ts";
 import type { NeuronLoad, StreamedNeurons } from "./neuron_load.ts";
 import type { Residency } from "./residency.ts";
 import type { Streaming } from "./streamed.ts";
-import type { ModelOrigin } from "./streamed_image.ts";
+import type { ModelOrigin } from "./image_place.ts";
 import type { StreamingLoad } from "./streamed_load.ts";
 
 export interface PrepareOptions {
@@ -84,6 +84,7 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
   const plan = await planRunner(model, caps, prepare.execution.fusion, prepare.execution.neurons);
   const residency = memoryBudget === undefined ? undefined : await residencyOf(prepare, plan, memoryBudget);
   const { layout } = plan;
+  if (residency) report.span(0.05, 0.15);
   const slabs = residency ? [...residency.fixed, ...residency.trial] : layout.plan.slabs;
   const made = await withMemoryCheck(
     device,
@@ -218,7 +219,7 @@ interface Opening extends Pick<StreamingLoad, "parts" | "residency" | "slabs"> {
 }
 
 async function openStreaming(prepare: PrepareOptions, { layout, ...opening }: Opening): Promise<Streaming> {
-  const { model, opened, ledger, origin, report, signal, checkWeights, execution } = prepare;
+  const { model, ledger, origin, report, signal, checkWeights, execution } = prepare;
   const { openStreamed } = await import("./streamed_load.ts");
   const load = {
     model,
@@ -229,7 +230,6 @@ async function openStreaming(prepare: PrepareOptions, { layout, ...opening }: Op
     execution,
     ledger,
     layout: layout.plan,
-    deviceClass: opened.caps.deviceClass,
   };
   return openStreamed({ ...opening, ...load, advice: () => memoryAdvice(ledger, layout) });
 }

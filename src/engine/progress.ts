@@ -20,6 +20,8 @@ export interface LoadReport {
   phase(phase: LoadProgress["phase"], file?: string): void;
   /** Another tab downloads this model: how far it has come. */
   waiting(news: { loaded: number; total: number; bytesPerSecond: number }): void;
+  /** What share of the whole load the bytes told of from now on are: a streamed model's are read in several turns. */
+  span(start: number, end: number): void;
   /** Bytes of weights read so far. */
   weights(moment: BytesMoment): void;
   /** Bytes of the streamed copy of the layers written so far. */
@@ -62,6 +64,7 @@ const phaseText: Readonly<Record<LoadProgress["phase"], string>> = {
 export function createLoadReport(listener: LoadProgressListener | undefined): LoadReport {
   let file = "";
   let last = { loaded: 0, total: 0, bytesPerSecond: 0, fromCache: false };
+  let span = { start: phaseStart.weights, end: phaseStart.tokenizer };
   const emit = (phase: LoadProgress["phase"], progress: number): void => {
     listener?.({ phase, file, ...last, progress, text: phaseText[phase] });
   };
@@ -69,7 +72,7 @@ export function createLoadReport(listener: LoadProgressListener | undefined): Lo
     file = name;
     last = moment;
     const share = moment.total === 0 ? 1 : moment.loaded / moment.total;
-    emit(phase, phaseStart[phase] + share * (phaseStart.tokenizer - phaseStart[phase]));
+    emit(phase, span.start + share * (span.end - span.start));
   };
   return {
     phase(phase, name) {
@@ -80,6 +83,7 @@ export function createLoadReport(listener: LoadProgressListener | undefined): Lo
       last = { ...news, fromCache: false };
       emit("wait", phaseStart.wait);
     },
+    span: (start, end) => void (span = { start, end }),
     weights: (moment) => bytes("weights", moment),
     image: (moment) => bytes("image", moment),
   };

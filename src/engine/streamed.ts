@@ -5,9 +5,11 @@ import { abortError, assert, type ShaderloomError, throwIfAborted } from "../bas
 import { type BufferLedger, type BufferRange, withMemoryCheck } from "../gpu/buffers.ts";
 import type { Section as ProgramSection } from "../graph/program.ts";
 import { Feed } from "../streaming/feed.ts";
-import { fillLayers, type FillOptions } from "../streaming/fill.ts";
+import { fillLayers, type FillOptions, type PlacedLayer } from "../streaming/fill.ts";
 import { frameSizes, makeFrame, pieceStarts, type Placement, slabRange } from "../streaming/frames.ts";
-import { asLayers, chooseSpread, type Choice, framesOf, leastStaging, type Rates, type Wish } from "../streaming/schedule.ts";
+import { measureCopy, measureRead } from "../streaming/rates.ts";
+import { asLayers, chooseSpread, type Choice, usedFrames, leastStaging, type Rates, type Wish } from "../streaming/schedule.ts";
+import { mappedSlot, type Slot } from "../streaming/staging.ts";
 import type { Section, StreamingStats } from "../streaming/types.ts";
 import type { Residency } from "./residency.ts";
 import type { RunnerParts, StepStream } from "./runner_parts.ts";
@@ -30,7 +32,6 @@ export interface StreamingOptions {
   readonly residency: Residency;
   readonly parts: Omit<RunnerParts, "stream">;
   readonly work: ImageWork;
-  readonly deviceClass: "gpu" | "cpu";
   readonly wish: Wish;
   readonly advice: () => string;
 }
@@ -49,14 +50,15 @@ export async function openStreaming(options: StreamingOptions): Promise<Streamin
   }
 }
 
-async function streamFrom(options: StreamingOptions, { image, close: closeImage }: OpenedImage): Promise<Streaming> {
+async function streamFrom(options: StreamingOptions, opened: OpenedImage): Promise<Streaming> {
+  const { image } = opened;
   const { work, residency, parts } = options;
   const repair = (sections: readonly number[]): Promise<void> => repairImage(work, image, sections);
-  const filling: Filling = { device: parts.device, image, plan: residency.image, repair, signal: work.signal };
+  const filling: FillOptions = { device: parts.device, image, plan: residency.image, repair, signal: work.signal };
   const { choice, rates } = await chooseByMeasure(options, filling);
   const spread = await withMemoryCheck(parts.device, options.advice, () => placeLayers(options, choice));
-  await fillLayers({ ...filling, staging: spread.staging }, spread.resident);
-  const feed = new Feed({ ...filling, staging: spread.staging, layers: spread.streamed });
+  const staging = await fillLayers(filling, spread.resident, spread.staging);
+  const feed = new Feed({ ...filling, staging, layers: spread.streamed });
   const steps = stepsOver(parts, feed, spread);
   const placeOf = new Map(
     [...spread.resident, ...spread.streamed].flatMap(({ place }) => [...place.section.slabs.keys()].map((slab) => [slab, place] as const)),
@@ -64,7 +66,7 @@ async function streamFrom(options: StreamingOptions, { image, close: closeImage 
   const close = (error: ShaderloomError): void => {
     steps.abandon();
     feed.close(error);
-    closeImage();
+    opened.close();
   };
   // A load that fails after this ends it as an unload does.
   const { signal } = work.origin.again;
@@ -81,25 +83,27 @@ async function streamFrom(options: StreamingOptions, { image, close: closeImage 
   };
 }
 
-type Filling = Omit<FillOptions, "staging">;
-
-function makeStaging({ ledger, residency }: StreamingOptions, count: number): GPUBuffer[] {
+function makeStaging({ ledger, residency }: StreamingOptions, count: number): Slot[] {
   const size = residency.shape.chunkBytes;
   return Array.from({ length: count }, (_, index) =>
-    ledger.create("weights", { label: `staging ${index}`, size, usage: stagingUsage, mappedAtCreation: true }),
+    mappedSlot(ledger.create("weights", { label: `staging ${index}`, size, usage: stagingUsage, mappedAtCreation: true })),
   );
 }
 
 /** Spreads the layers by what reading and computing take here, in buffers that are given back. */
-async function chooseByMeasure(options: StreamingOptions, filling: Filling): Promise<{ readonly choice: Choice; readonly rates: Rates }> {
-  const { residency, parts, ledger, deviceClass, wish, advice } = options;
+async function chooseByMeasure(
+  options: StreamingOptions,
+  filling: FillOptions,
+): Promise<{ readonly choice: Choice; readonly rates: Rates }> {
+  const { residency, parts, ledger, wish, advice } = options;
   const { staging, frame } = await withMemoryCheck(parts.device, advice, () => ({
     staging: makeStaging(options, leastStaging),
     frame: makeFrame(ledger, "trial", sizesOf(options, residency.shape.sections)),
   }));
-  const rates = await measureRates(options, { ...filling, staging }, frame);
-  for (const buffer of [...frame, ...staging]) ledger.destroy(buffer);
-  const choice = chooseSpread(residency.shape, { bytes: ledger.room, frames: framesOf[deviceClass] }, { rates, wish });
+  const rates = await measureRates(options, filling, { frame, staging });
+  for (const buffer of [...frame, ...staging.map((slot) => slot.buffer)]) ledger.destroy(buffer);
+  const room = { bytes: ledger.room, frames: usedFrames, readsAtOnce: filling.image.readsAtOnce };
+  const choice = chooseSpread(residency.shape, room, { rates, wish });
   assert(choice, "the least budget was checked");
   return { choice, rates };
 }
@@ -110,11 +114,18 @@ function stepsOver(parts: StreamingOptions["parts"], feed: Feed, { streamed }: P
   return new StreamedSteps({ queue: parts.device.queue, feed, runs, bodyEnd: bodyOf(parts.decode.lowered.sections).end });
 }
 
-/** Reads one layer and computes steps with it in the place of all. */
-async function measureRates({ residency, parts }: StreamingOptions, filling: FillOptions, frame: readonly GPUBuffer[]): Promise<Rates> {
+interface Trial {
+  readonly frame: readonly GPUBuffer[];
+  readonly staging: readonly Slot[];
+}
+
+/** Reads some layers and computes steps with one in the place of all. */
+async function measureRates({ residency, parts }: StreamingOptions, filling: FillOptions, { frame, staging }: Trial): Promise<Rates> {
   const { sections, maxBufferBytes } = residency.shape;
   const place = (section: Section): Placement => ({ section, starts: pieceStarts(section, maxBufferBytes), buffers: frame });
-  const { read, copy } = await fillLayers(filling, [{ index: 0, place: place(sections[0]) }]);
+  const read = await measureRead(filling);
+  const [slot] = await fillLayers(filling, [{ index: 0, place: place(sections[0]) }], staging);
+  const copied = await measureCopy(parts.device, slot, place(sections[0]));
   const placed = new Map(sections.flatMap((section) => [...section.slabs.keys()].map((slab) => [slab, place(section)] as const)));
   const computeMs = await measureCompute(parts, (name) => {
     const found = placed.get(name);
@@ -123,7 +134,7 @@ async function measureRates({ residency, parts }: StreamingOptions, filling: Fil
   const layerBytes = sections.reduce((sum, { bytes }) => sum + bytes, 0);
   const head = headOf(parts);
   const headBytes = residency.fixed.reduce((sum, slab) => sum + (slab.parts.some(({ tensor }) => head.has(tensor)) ? slab.bytes : 0), 0);
-  return { read, copy, computeMs, headMs: (computeMs * headBytes) / (headBytes + layerBytes) };
+  return { read, ...copied, computeMs, headMs: (computeMs * headBytes) / (headBytes + layerBytes) };
 }
 
 /** Tensors that the head multiplies with. */
@@ -139,13 +150,8 @@ function bodyOf(sections: readonly ProgramSection[]): ProgramSection {
   return body;
 }
 
-interface PlacedLayer {
-  readonly index: number;
-  readonly place: Placement;
-}
-
 interface PlacedLayers {
-  readonly staging: readonly GPUBuffer[];
+  readonly staging: readonly Slot[];
   readonly resident: readonly PlacedLayer[];
   readonly streamed: readonly PlacedLayer[];
 }

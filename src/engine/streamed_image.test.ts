@@ -18,12 +18,19 @@ function mixed(name: string): string {
   return name.includes("ffn_down") ? "q4_0" : "f16";
 }
 
-test.each([
-  ["f32", {}, "gpu", "f32", "auto"],
-  ["mixed types", { format: mixed, ffn: 192 }, "gpu", "f32", "auto"],
-  ["mixed types in int8, no passes", { format: mixed, ffn: 192 }, "cpu", "int8", "off"],
-  ["qwen2's biases", { architecture: "qwen2", format: "q8_0", ffn: 160 }, "cpu", "f32", "auto"],
-] as const)("%s", async (_, options, deviceClass, activations, fusion) => {
+const cases = {
+  f32: { options: {}, deviceClass: "gpu", activations: "f32", fusion: "auto" },
+  "mixed types": { options: { format: mixed, ffn: 192 }, deviceClass: "gpu", activations: "f32", fusion: "auto" },
+  "mixed types in int8, no passes": { options: { format: mixed, ffn: 192 }, deviceClass: "cpu", activations: "int8", fusion: "off" },
+  "qwen2's biases": {
+    options: { architecture: "qwen2", format: "q8_0", ffn: 160 },
+    deviceClass: "cpu",
+    activations: "f32",
+    fusion: "auto",
+  },
+} as const;
+
+test.for(Object.entries(cases))("%s", async ([, { options, deviceClass, activations, fusion }]) => {
   const bytes = layeredModel({ layers: 5, ...options });
   const files = await openModelFile(bytes, (location) => openSource(location), {});
   const caps = { ...plainCaps, deviceClass };

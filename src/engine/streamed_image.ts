@@ -1,35 +1,15 @@
-// The image of a model that is loaded: where it is kept, and how its sections are made of the model's files, at first and when one is lost.
+// The image of a model that is loaded: how its sections are made of the model's files, at first and when one is lost.
 
 import { assert, ShaderloomError, throwIfAborted } from "../base/errors.ts";
 import type { LayoutPlan, Slab } from "../base/layout.ts";
-import { sha256 } from "../store/hash.ts";
-import type { ModelStore } from "../store/model_store.ts";
 import { openImage } from "../streaming/image.ts";
 import { slabLayer } from "../streaming/sections.ts";
 import type { ImagePlan, WeightImage } from "../streaming/types.ts";
 import { loadWeights } from "../weights/loader.ts";
 import type { ByteSource } from "../weights/source.ts";
 import type { LoadedModel } from "./model.ts";
-import type { OpenedModel } from "./opened_model.ts";
+import { type ModelOrigin, placeOfImage } from "./image_place.ts";
 import type { LoadReport } from "./progress.ts";
-import type { StoreOptions } from "./session.ts";
-import type { LoadStorage } from "./storage.ts";
-
-/** The files of a model that is being loaded, and how to get at them again. */
-export interface ModelOrigin {
-  readonly storage: LoadStorage;
-  readonly files: OpenedModel;
-  /** Opens the same files anew; the caller closes their source. */
-  readonly reopen: () => Promise<OpenedModel>;
-  /** Of repairs after the load. */
-  readonly again: { readonly signal: AbortSignal; readonly report: LoadReport };
-  /** Where the image may be kept when the files are of this computer. */
-  readonly store: StoreOptions;
-  /** Files of this computer, where the model is nothing else. */
-  readonly local: readonly File[];
-  /** Keeps the image, instead of the model's own store. */
-  readonly imageStore?: ModelStore | undefined;
-}
 
 export interface ImageWork {
   readonly origin: ModelOrigin;
@@ -39,12 +19,6 @@ export interface ImageWork {
   readonly checkWeights: boolean | undefined;
   readonly report: LoadReport;
   readonly signal: AbortSignal;
-}
-
-/** What an image is made of, beside the tensors: files that are known by their versions. Other files have none that outlives the session. */
-export function originFacts({ files, local }: ModelOrigin, checkWeights: boolean | undefined): readonly string[] {
-  const versions = files.sources.map(({ stored, name, size }) => stored?.id ?? `${name} ${size}`);
-  return [...versions, ...local.map(({ name, size, lastModified }) => `${name} ${size} ${lastModified}`), checkWeights ? "checked" : ""];
 }
 
 /** An image, and the end of what was opened for it. */
@@ -73,6 +47,8 @@ export async function prepareImage(work: ImageWork): Promise<OpenedImage> {
     if (place) await fetchAll(work);
     const model = place && { id: place.id, name: files.sources[0].name };
     const { onFull = "memory" } = store;
+    // Another tab may be writing it just now.
+    work.report.phase("image");
     image = await openImage({ models: place?.models, model, plan, diagnostics: storage.diagnostics, onFull, signal });
     const missing = image.missing();
     if (missing.length > 0) await writeSections(work, image, { source: files.source, sections: missing });
@@ -85,49 +61,23 @@ export async function prepareImage(work: ImageWork): Promise<OpenedImage> {
   }
 }
 
-export interface ImagePlace {
-  readonly models: ModelStore;
-  /** Of the model that the image belongs to. */
-  readonly id: string;
-  /** A store that was opened for the image alone. */
-  readonly own?: ModelStore | undefined;
-}
-
-/** Beside the stored model; of a file of this computer in the store, too, by what it is known by. Else nowhere: in memory. */
-export async function placeOfImage({
-  storage,
-  files: { sources },
-  store,
-  local,
-  imageStore,
-}: ModelOrigin): Promise<ImagePlace | undefined> {
-  if (imageStore) return { models: imageStore, id: await nameOf(sources.map(({ name, size }) => `${name} ${size}`)) };
-  const id = sources.every(({ stored }) => stored) ? sources[0].stored?.model : undefined;
-  if (storage.models && id !== undefined) return { models: storage.models, id };
-  if (local.length === 0 || store.mode === "off") return undefined;
-  const { openModelStore } = await import("../store/open.ts");
-  const own = await openModelStore({ tier: store.tier, folder: store.folder }).catch(() => undefined);
-  return own && { models: own, own, id: await nameOf(local.map(({ name, size, lastModified }) => `${name} ${size} ${lastModified}`)) };
-}
-
-/** An id for files that are in no store. */
-async function nameOf(facts: readonly string[]): Promise<string> {
-  return (await sha256(new TextEncoder().encode(facts.join("\n")))).slice(0, 32);
-}
-
 /** Reads everything once, so that it is stored, and compares it with what was promised. */
 export async function fetchAll({ origin: { files }, report, signal }: Pick<ImageWork, "origin" | "report" | "signal">): Promise<void> {
   const { source, sources } = files;
   if (!sources.every(({ stored }) => stored?.complete() ?? true)) {
     const { size, readBytes = 1 << 22 } = source;
     source.expect?.([{ offset: 0, length: size }]);
+    report.span(0.15, 0.5);
+    const storedBytes = (): number => sources.reduce((sum, { stored }) => sum + (stored?.storedBytes() ?? 0), 0);
+    const before = storedBytes();
     const start = performance.now();
     const into = new Uint8Array(Math.min(size, readBytes));
     for (let offset = 0; offset < size; offset += readBytes) {
       throwIfAborted(signal);
       const { length } = await source.read(offset, Math.min(readBytes, size - offset), { signal, into });
       const loaded = offset + length;
-      const bytesPerSecond = (loaded * 1000) / Math.max(1, performance.now() - start);
+      // What was here already was not downloaded.
+      const bytesPerSecond = ((storedBytes() - before) * 1000) / Math.max(1, performance.now() - start);
       report.weights({ loaded, total: size, bytesPerSecond, fromCache: false, file: source.name });
     }
   }
@@ -175,6 +125,7 @@ export interface Writing {
 export async function writeSections(work: ImageWork, image: WeightImage, { source, sections }: Writing): Promise<void> {
   const { model, layout, plan, checkWeights, report, signal } = work;
   const slabs = layout.slabs.filter((slab) => slabLayer(slab) !== undefined);
+  report.span(0.5, 0.97);
   const start = performance.now();
   const total = sections.reduce((sum, at) => sum + plan.sections[at].bytes, 0);
   let loaded = 0;

@@ -8,7 +8,7 @@ import type { LoadReport } from "./progress.ts";
 import { type Residency, residencyFor as residencyWithin, type ResidencyOptions } from "./residency.ts";
 import type { RunnerParts } from "./runner_parts.ts";
 import { openStreaming, type Streaming } from "./streamed.ts";
-import { type ModelOrigin, originFacts } from "./streamed_image.ts";
+import { type ModelOrigin, originFacts } from "./image_place.ts";
 
 export interface ResidencyLoad extends Omit<ResidencyOptions, "facts"> {
   readonly origin: ModelOrigin;
@@ -19,8 +19,8 @@ export interface ResidencyLoad extends Omit<ResidencyOptions, "facts"> {
  * How the load streams; undefined when everything fits.
  * @throws {ShaderloomError} GPU.budget
  */
-export function residencyFor({ origin, checkWeights, ...rest }: ResidencyLoad, memoryBudget: number): Promise<Residency | undefined> {
-  return residencyWithin({ ...rest, facts: originFacts(origin, checkWeights) }, memoryBudget);
+export async function residencyFor({ origin, checkWeights, ...rest }: ResidencyLoad, memoryBudget: number): Promise<Residency | undefined> {
+  return residencyWithin({ ...rest, facts: await originFacts(origin, checkWeights) }, memoryBudget);
 }
 
 export interface StreamingLoad {
@@ -34,7 +34,6 @@ export interface StreamingLoad {
   readonly checkWeights: boolean | undefined;
   readonly execution: ExecutionOptions;
   readonly ledger: BufferLedger;
-  readonly deviceClass: "gpu" | "cpu";
   readonly report: LoadReport;
   readonly signal: AbortSignal;
   readonly advice: () => string;
@@ -42,7 +41,7 @@ export interface StreamingLoad {
 
 /** @throws {ShaderloomError} as `openStreaming` */
 export async function openStreamed(load: StreamingLoad): Promise<Streaming> {
-  const { parts, residency, slabs, layout, model, origin, checkWeights, execution, ledger, deviceClass, report, signal, advice } = load;
+  const { parts, residency, slabs, layout, model, origin, checkWeights, execution, ledger, report, signal, advice } = load;
   for (const { name } of residency.trial) {
     const buffer = slabs.get(name);
     if (buffer) ledger.destroy(buffer);
@@ -50,5 +49,5 @@ export async function openStreamed(load: StreamingLoad): Promise<Streaming> {
   }
   const work = { origin, model, layout, plan: residency.image, checkWeights, report, signal };
   const wish = { residentLayers: execution.residentLayers, prefetchLayers: execution.prefetchLayers };
-  return openStreaming({ parts, residency, work, ledger, deviceClass, wish, advice });
+  return openStreaming({ parts, residency, work, ledger, wish, advice });
 }

@@ -4,7 +4,8 @@
 import { assert } from "../base/errors.ts";
 import { imageScheme } from "../store/manifest.ts";
 import type { ModelStore } from "../store/model_store.ts";
-import { chooseSpread, framesOf, simulate, type Wish } from "../streaming/schedule.ts";
+import { readsAtOnceFrom } from "../streaming/image.ts";
+import { chooseSpread, usedFrames, simulate, type Wish } from "../streaming/schedule.ts";
 import type { LoadedModel } from "./model.ts";
 import type { RunnerPlan } from "./placement.ts";
 import { measureReads } from "./read_probe.ts";
@@ -41,16 +42,20 @@ export async function judgeStreamed(options: StreamedOptions): Promise<StreamedE
   const speed = predictSpeed(plan, probe);
   if (!speed) return undefined;
   const budget = memoryBudget !== undefined && memoryBudget <= givenBytes ? memoryBudget : floorTo(givenBytes * usedShare, budgetStep);
-  const { caps, deviceClass } = plan.target;
+  const { caps } = plan.target;
   const residency = await residencyFor({ plan, model: loaded, caps, facts: [] }, budget);
   if (!residency) return undefined;
   const { image, shape, fixedBytes, leastBytes } = residency;
   const { tier, bytesPerSecond } = await measureReads({ models, model, signal });
   if (bytesPerSecond === 0) return undefined;
-  const moving = { read: bytesPerSecond / 1000, copy: probe.uploadBytes / 1000 };
+  const moving = { read: bytesPerSecond / 1000, copy: probe.uploadBytes / 1000, toldMs: probe.latency.idleMs };
   const computeMs = 1000 / speed.decodeTokensPerSecond;
   const rates = { ...moving, computeMs, headMs: Math.min(speed.headMs, computeMs) };
-  const choice = chooseSpread(shape, { bytes: budget - fixedBytes, frames: framesOf[deviceClass] }, { rates, ...(wish ? { wish } : {}) });
+  const choice = chooseSpread(
+    shape,
+    { bytes: budget - fixedBytes, frames: usedFrames, readsAtOnce: readsAtOnceFrom(tier) },
+    { rates, ...(wish ? { wish } : {}) },
+  );
   assert(choice, "the least budget was checked");
   const promptMs = (promptTokens * 1000) / speed.prefillTokensPerSecond;
   const prompt = simulate(shape, choice, { ...moving, computeMs: promptMs, headMs: Math.min(speed.headMs, promptMs) });

@@ -21,8 +21,8 @@ export function listModels(index: StoreIndex, tier: StoreTier, elsewhere: readon
   const nameless = index.nameless.filter(({ id }) => !models.has(id));
   const known = new Set([...models, ...nameless.map(({ id }) => id), ...elsewhere]);
   const orphans = index.files.filter(({ manifest }) => !known.has(manifest.model));
-  const ownerless = new Map(orphans.map(({ manifest: { model, usedAt } }) => [model, { id: model, storedBytes: 0, usedAt }]));
-  const rest = [...nameless, ...ownerless.values()].map((entry) => ({ ...damaged(entry), tier }));
+  const copies = new Map(orphans.map(({ manifest }) => [manifest.model, describeCopy(manifest)]));
+  const rest = [...nameless.map((entry) => ({ ...damaged(entry), tier })), ...copies.values()];
   return [...named, ...rest]
     .map((entry) => ({ ...entry, imageBytes: imageBytesOf(index, entry.id) }))
     .toSorted((a, b) => b.usedAt - a.usedAt);
@@ -60,6 +60,12 @@ function describe(model: string, files: readonly IndexedFile[]): Entry {
 function locationOf(model: string, first: Manifest | undefined): string {
   const whole = first !== undefined && first.id === model && !first.url.startsWith(importScheme) && !first.url.includes("?");
   return whole ? first.url : `stored:${model}`;
+}
+
+/** An image that no stored model has. */
+function describeCopy({ model: id, name, tier, createdAt, usedAt }: Manifest): Entry {
+  const nothing = { revision: "", bytes: 0, storedBytes: 0, complete: true, verified: false, files: 0 };
+  return { id, kind: "copy", name, location: `stored:${id}`, ...nothing, tier, createdAt, usedAt };
 }
 
 function damaged({ id, storedBytes, usedAt }: NamelessFile): Omit<Entry, "tier"> {

@@ -6,10 +6,13 @@ import type { StoreDiagnostics } from "./diagnostics.ts";
 import type { FileIdentity, Manifest } from "./manifest.ts";
 import type { StoredFile } from "./stored_file.ts";
 
-/** A model as it is listed. `remembered` ones are files of this computer that are read in place: nothing of them is copied. */
+/**
+ * A model as it is listed. `remembered` ones are files of this computer that are read in place: nothing of them is copied. A `copy` is no model
+ * but what was made of a file of this computer to stream it from; the file itself is loaded as ever.
+ */
 export interface StoredModel {
   readonly id: string;
-  readonly kind: "downloaded" | "imported" | "remembered";
+  readonly kind: "downloaded" | "imported" | "remembered" | "copy";
   readonly name: string;
   /** Give it to `createEngine` as `model`: the address it came from, or `stored:<id>`. */
   readonly location: string;

@@ -7,6 +7,7 @@
 
 import { assert, asShaderloomError, ShaderloomError } from "../base/errors.ts";
 import { copyToFrame, type Placement } from "./frames.ts";
+import { remapped, type Slot } from "./staging.ts";
 import type { ImagePlan, LayerState, WeightImage } from "./types.ts";
 
 export interface FeedOptions {
@@ -15,17 +16,14 @@ export interface FeedOptions {
   readonly plan: ImagePlan;
   /** Streamed layers in the order of a step: their places in the plan, and where on the GPU. Some share buffers. */
   readonly layers: readonly { readonly index: number; readonly place: Placement }[];
-  /** Mapped at creation, a chunk each. */
-  readonly staging: readonly GPUBuffer[];
+  /** A chunk each. */
+  readonly staging: readonly Slot[];
   /** Makes sections of the image anew. @throws when it cannot */
   readonly repair: (sections: readonly number[]) => Promise<void>;
 }
 
-/** A mapped staging buffer: a range is given out once a mapping. */
-interface Slot {
-  readonly buffer: GPUBuffer;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
+/** Times that a section is made anew before that is given up. */
+export const repairTries = 2;
 
 /** A chunk on its way. */
 interface Reading {
@@ -64,7 +62,7 @@ export class Feed {
 
   constructor(options: FeedOptions) {
     this.#options = options;
-    this.#free = options.staging.map(mappedSlot);
+    this.#free = [...options.staging];
     this.#pump();
   }
 
@@ -168,9 +166,12 @@ export class Feed {
     const { index } = layers[visit % layers.length];
     // What a step that was left wanted need not be there.
     if (visit < this.#submitted || (await image.read(index, chunk, slot.bytes))) return;
-    this.#repairs++;
-    await repair([index]);
-    if (await image.read(index, chunk, slot.bytes)) return;
+    // What is lost again right after is kept in memory the second time.
+    for (let tries = 0; tries < repairTries; tries++) {
+      this.#repairs++;
+      await repair([index]);
+      if (await image.read(index, chunk, slot.bytes)) return;
+    }
     throw lostAgain(index);
   }
 
@@ -216,12 +217,9 @@ export class Feed {
 
   async #remap(buffer: GPUBuffer): Promise<void> {
     try {
-      await buffer.mapAsync(2); // GPUMapMode.WRITE
-      this.#free.push(mappedSlot(buffer));
-    } catch (cause) {
-      return this.#fail(
-        new ShaderloomError("GPU.lost", "The browser lost the GPU device. Load the model again.", { retryable: true, cause }),
-      );
+      this.#free.push(await remapped(buffer));
+    } catch (thrown) {
+      return this.#fail(asShaderloomError(thrown));
     }
     this.#pump();
   }
@@ -232,10 +230,6 @@ export class Feed {
     const ended = this.#waiting.filter((waiting) => waiting.visit >= visit);
     for (const waiting of ended) this.#waiting.splice(this.#waiting.indexOf(waiting), 1)[0].reject(this.#failure);
   }
-}
-
-function mappedSlot(buffer: GPUBuffer): Slot {
-  return { buffer, bytes: new Uint8Array(buffer.getMappedRange()) };
 }
 
 /** A section of the image that was made anew and is gone again. */

@@ -60,6 +60,8 @@ class SectionImage implements WeightImage {
   readonly #memory: MemoryChunks = memoryChunks();
   /** Sections that are in memory, by their place in the plan. */
   readonly #inMemory = new Set<number>();
+  /** Sections that were made anew: what is lost once more is not trusted to the store again. */
+  readonly #rewritten = new Set<number>();
   /** The store refused a section: it is asked no more. */
   #full = false;
   #completed: boolean;
@@ -83,9 +85,7 @@ class SectionImage implements WeightImage {
   }
 
   get readsAtOnce(): number {
-    // Reads of the private file system do not wait, and so cannot wait side by side.
-    const waits = this.#stored !== undefined && this.#stored.tier !== "opfs" && this.#stored.tier !== "memory";
-    return waits ? 3 : 1;
+    return readsAtOnceFrom(this.#stored?.tier ?? "memory");
   }
 
   missing(): readonly number[] {
@@ -99,7 +99,9 @@ class SectionImage implements WeightImage {
     this.#check();
     const chunks = chunkNumbers(place).map((index, at) => ({ index, bytes: bytes.subarray(at * chunkBytes, (at + 1) * chunkBytes) }));
     if (this.#completed && (await this.#stored?.areSame(chunks)) === false) throw await this.#spoil(section);
-    if (this.#stored === undefined || this.#full || this.#inMemory.has(section)) return this.#keep(section, chunks);
+    const again = this.#rewritten.has(section);
+    if (this.#stored === undefined || this.#full || again || this.#inMemory.has(section)) return this.#keep(section, chunks);
+    if (this.#completed) this.#rewritten.add(section);
     try {
       await this.#stored.put(chunks);
     } catch (thrown) {
@@ -110,7 +112,7 @@ class SectionImage implements WeightImage {
       this.#stored.release();
       return this.#keep(section, chunks);
     }
-    if (this.#completed && this.missing().length === 0) await this.#stored.complete().catch(unlessRefused);
+    if (this.#completed && this.#inMemory.size === 0 && this.missing().length === 0) await this.#stored.complete().catch(unlessRefused);
   }
 
   async read(section: number, chunk: number, into: Bytes): Promise<boolean> {
@@ -183,6 +185,11 @@ class SectionImage implements WeightImage {
     if (this.#spoiled) throw this.#spoiled;
     if (this.#closed) throw new ShaderloomError("STORE.closed", "The image of the weights was closed. Load the model again.");
   }
+}
+
+/** Reads of an image that may be under way together: those of the private file system do not wait, and so cannot wait side by side. */
+export function readsAtOnceFrom(tier: StoreTier): number {
+  return tier === "opfs" || tier === "memory" ? 1 : 3;
 }
 
 function chunkNumbers({ firstChunk, chunks }: Section): number[] {

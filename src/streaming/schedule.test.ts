@@ -34,7 +34,7 @@ function shapeOf(layers: number, chunks = 8, maxBufferBytes = 1 << 30): StreamSh
 
 /** A layer is read in `readMs` and computed in `computeMs`. */
 function ratesOf(shape: StreamShape, readMs: number, computeMs: number): Rates {
-  return { read: shape.sections[0].bytes / readMs, copy: 1e12, computeMs: computeMs * shape.sections.length, headMs: 0 };
+  return { read: shape.sections[0].bytes / readMs, copy: 1e12, toldMs: 0, computeMs: computeMs * shape.sections.length, headMs: 0 };
 }
 
 describe("a step", () => {
@@ -91,22 +91,25 @@ describe("the choice", () => {
   test.each([1, 3, 8, 12, 15.9])("fits %d layers' room, and is no slower than with less", (layers) => {
     const rates = ratesOf(shape, 5, 5);
     const room = Math.max(leastBytes(shape), layers * layer);
-    const choice = chooseSpread(shape, { bytes: room, frames: 2 }, { rates });
+    const choice = chooseSpread(shape, { bytes: room, frames: 2, readsAtOnce: 1 }, { rates });
     if (!choice) throw new Error("nothing fits");
     expect(spreadBytes(shape, choice)).toBeLessThanOrEqual(room);
-    const more = chooseSpread(shape, { bytes: room + 2 * layer, frames: 2 }, { rates });
+    const more = chooseSpread(shape, { bytes: room + 2 * layer, frames: 2, readsAtOnce: 1 }, { rates });
     expect(more?.stepMs).toBeLessThanOrEqual(choice.stepMs * 1.01);
   });
 
   test("is none below the least, and one at it", () => {
     const rates = ratesOf(shape, 5, 5);
     const least = leastBytes(shape);
-    expect(chooseSpread(shape, { bytes: least, frames: 2 }, { rates })).toMatchObject({ frames: 1, stagingChunks: leastStaging });
-    expect(chooseSpread(shape, { bytes: least - 1, frames: 2 }, { rates })).toBeUndefined();
+    expect(chooseSpread(shape, { bytes: least, frames: 2, readsAtOnce: 1 }, { rates })).toMatchObject({
+      frames: 1,
+      stagingChunks: leastStaging,
+    });
+    expect(chooseSpread(shape, { bytes: least - 1, frames: 2, readsAtOnce: 1 }, { rates })).toBeUndefined();
   });
 
   test("keeps more layers where reading is slow, and reads further ahead where it is not", () => {
-    const room = { bytes: 8 * layer, frames: 1 };
+    const room = { bytes: 8 * layer, frames: 1, readsAtOnce: 1 };
     const slow = chooseSpread(shape, room, { rates: ratesOf(shape, 50, 1) });
     const even = chooseSpread(shape, room, { rates: ratesOf(shape, 2, 1) });
     expect(slow?.resident.filter(Boolean).length).toBeGreaterThanOrEqual(even?.resident.filter(Boolean).length ?? 99);
@@ -116,8 +119,11 @@ describe("the choice", () => {
   test("a wish is met as far as there is room", () => {
     const rates = ratesOf(shape, 5, 5);
     const wish = { residentLayers: 3, prefetchLayers: 2 };
-    expect(chooseSpread(shape, { bytes: 9 * layer, frames: 1 }, { rates, wish })).toMatchObject({ stagingChunks: 16, frames: 1 });
-    expect(chooseSpread(shape, { bytes: 9 * layer, frames: 1 }, { rates, wish })?.resident.filter(Boolean)).toHaveLength(3);
-    expect(chooseSpread(shape, { bytes: leastBytes(shape), frames: 1 }, { rates, wish })?.stagingChunks).toBe(leastStaging);
+    expect(chooseSpread(shape, { bytes: 9 * layer, frames: 1, readsAtOnce: 1 }, { rates, wish })).toMatchObject({
+      stagingChunks: 16,
+      frames: 1,
+    });
+    expect(chooseSpread(shape, { bytes: 9 * layer, frames: 1, readsAtOnce: 1 }, { rates, wish })?.resident.filter(Boolean)).toHaveLength(3);
+    expect(chooseSpread(shape, { bytes: leastBytes(shape), frames: 1, readsAtOnce: 1 }, { rates, wish })?.stagingChunks).toBe(leastStaging);
   });
 });

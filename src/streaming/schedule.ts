@@ -18,6 +18,8 @@ export interface Rates {
   readonly read: number;
   /** Bytes per millisecond from staging buffers into frames. */
   readonly copy: number;
+  /** Milliseconds until a copy that ran is known of, when its staging buffer is free. */
+  readonly toldMs: number;
   /** Milliseconds that a step computes with all of its weights there. */
   readonly computeMs: number;
   /** Of these, what is not of layers: the head and the choice of a token. */
@@ -59,7 +61,7 @@ export function simulate({ sections, chunkBytes }: Pick<StreamShape, "sections" 
         const slot = chunk++ % stagingChunks;
         readerMs = Math.max(readerMs, staging[slot]) + chunkBytes / rates.read;
         gpuMs = Math.max(readerMs, gpuMs) + chunkBytes / rates.copy;
-        staging[slot] = gpuMs;
+        staging[slot] = gpuMs + rates.toldMs;
         bytes += chunkBytes;
       }
       gpuMs += ((rates.computeMs - rates.headMs) * section.bytes) / all;
@@ -76,14 +78,19 @@ export function spreadResident(layers: number, count: number): readonly boolean[
   return Array.from({ length: layers }, (_, layer) => kept.has(layer));
 }
 
-/** Sets of buffers that layers rotate through: two where a copy may run beside what computes, while a CPU driver does one after the other. */
-export const framesOf: Readonly<Record<"gpu" | "cpu", number>> = { gpu: 2, cpu: 1 };
+/**
+ * Sets of buffers that layers rotate through. A second would let a copy run beside the layer before it where a GPU can do both; it takes the
+ * room of a layer that could stay, and no measurement speaks for it yet.
+ */
+export const usedFrames = 1;
 
 /** What layers and staging may take. */
 export interface Room {
   readonly bytes: number;
   /** Sets of buffers that layers rotate through. */
   readonly frames: number;
+  /** Reads that are under way together: fewer buffers would hold them up. */
+  readonly readsAtOnce: number;
 }
 
 export interface Wish {
@@ -126,9 +133,12 @@ export function chooseSpread(
   // A wish for more than there is room for is met as far as it can be.
   const tried =
     prefetchLayers === undefined ? prefetches : [prefetchLayers, ...prefetches.filter((one) => one < prefetchLayers).toReversed()];
-  const ahead = new Set(tried.map((prefetch) => Math.max(leastStaging, Math.ceil(prefetch * perLayer))));
+  const fewest = prefetchLayers === undefined ? Math.max(leastStaging, room.readsAtOnce + 1) : leastStaging;
+  const ahead = new Set([...tried.map((prefetch) => Math.max(fewest, Math.ceil(prefetch * perLayer))), leastStaging]);
   let best: Choice | undefined;
   for (const stagingChunks of ahead) {
+    // Less than reads need is for those who have no more.
+    if (best && stagingChunks < fewest) break;
     for (let frames = room.frames; frames >= 1; frames--) {
       const spread = mostResident(shape, room.bytes, { stagingChunks, frames, most: wish.residentLayers });
       if (!spread) continue;

@@ -13,6 +13,8 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Milliseconds for a chunk to be read; far more than any disk needs. */
 const patience = 30_000;
+/** Milliseconds that a repair waits for others who write. */
+const lockWithin = 1000;
 /** Chunks that are hashed and written side by side. */
 const putsAtOnce = 3;
 
@@ -121,7 +123,7 @@ class LockedFile implements StoredPlace {
   }
 
   async put(chunks: readonly NumberedChunk[]): Promise<void> {
-    const repair = this.#writing === undefined ? await this.#models.lockDownload(this.#about.url, {}) : undefined;
+    const repair = this.#writing === undefined ? await this.#lockSoon() : undefined;
     try {
       await this.#putAll(chunks);
     } catch (thrown) {
@@ -130,6 +132,19 @@ class LockedFile implements StoredPlace {
       await this.#putAll(chunks);
     } finally {
       repair?.release();
+    }
+  }
+
+  /** Another tab may write another image of the model for minutes: whoever needs a layer now goes on without the store. */
+  async #lockSoon(): Promise<Hold> {
+    const { url, name } = this.#about;
+    const signal = AbortSignal.timeout(lockWithin);
+    try {
+      return await this.#models.lockDownload(url, { signal });
+    } catch (thrown) {
+      if (!signal.aborted) throw thrown;
+      const message = `Another tab writes a streamed copy of ${name}. Close it, or wait until it is done.`;
+      throw new ShaderloomError("STORE.busy", message, { retryable: true, detail: { name } });
     }
   }
 

@@ -280,7 +280,7 @@ export const imageCases: Readonly<Record<string, (shelf: ImageShelf) => Promise<
     const image = await imageOf(models, { id: "ab".repeat(16), name: "gone" });
     await build(image);
     const [entry] = await models.list();
-    same([entry?.complete, entry?.storedBytes, entry?.imageBytes], [false, 0, 4608]);
+    same([entry?.kind, entry?.name, entry?.storedBytes, entry?.imageBytes], ["copy", "gone", 0, 4608]);
     same(await errorCode(models.delete(entry?.id ?? "")), "STORE.busy");
     image.close();
     await models.delete(entry?.id ?? "");
