@@ -153,7 +153,7 @@ export interface SessionStats {
   /** Null where all weights are on the GPU. */
   readonly streaming: StreamingStats | null;
   /** Of `execution.neurons`; null without. */
-  readonly neurons?: NeuronStats | null;
+  readonly neurons: NeuronStats | null;
   readonly loadMs: number;
   /** Mean JavaScript time to encode a decode step, in milliseconds. */
   readonly encodeMs: number;

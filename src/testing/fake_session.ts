@@ -190,6 +190,7 @@ export function fakeSession(options: FakeOptions): FakeSession {
     stats: () => ({
       gpuBytes: { weights: 0, kv: 0, activations: 0, other: 0, total: 0, peak: 0 },
       streaming: null,
+      neurons: null,
       kvPages: { used: 0, capacity: 0, growths: 0 },
       dispatches: { decode: 0, prefill: 0 },
       fusion: { decode: [], prefill: [] },
