@@ -70,7 +70,11 @@ describe("engine options", () => {
   });
   test.each([
     ["", "fast", "an object of fields"],
-    [".speed", { speed: 1 }, "the fields are fusion, sampler, tokensInFlight, chunkTokens, frameBudgetMs, residentLayers, prefetchLayers, neurons"],
+    [
+      ".speed",
+      { speed: 1 },
+      "the fields are fusion, sampler, tokensInFlight, chunkTokens, frameBudgetMs, residentLayers, prefetchLayers, neurons",
+    ],
     [".neurons", { neurons: 5 }, "an object of fields"],
     [".neurons.size", { neurons: { budget: 5, size: 5 } }, "the fields are budget, threshold"],
     [".neurons.budget", { neurons: {} }, "an integer from 1 to"],

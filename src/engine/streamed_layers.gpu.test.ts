@@ -14,7 +14,11 @@ test("layers that stay are always there, the others come and go through the fram
   expect(whole.stats().streaming).toBeNull();
   whole.destroy();
   // The whole context is allocated at once under a budget; half of the weights less than that leaves some layers.
-  const session = await loadSession({ ...options, memoryBudget: Math.floor(total - weights / 2), execution: { residentLayers: 2, prefetchLayers: 0.5 } });
+  const session = await loadSession({
+    ...options,
+    memoryBudget: Math.floor(total - weights / 2),
+    execution: { residentLayers: 2, prefetchLayers: 0.5 },
+  });
   try {
     const seen = new Set<number>();
     const look = (): void => {
