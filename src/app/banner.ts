@@ -1,7 +1,7 @@
 // Shows errors where they cannot be missed, with their advice, their code and a way on. One of each kind at a time.
 
 import { button, element, icon } from "./dom.ts";
-import { detailLines, headingOf, type Problem } from "./problem.ts";
+import { detailLines, headingOf, type Problem, textOf } from "./problem.ts";
 
 /** `load`: of a model; `answer`: of a question; `storage`: of keeping a model that runs; `page`: of the page itself. */
 export type BannerKind = "load" | "answer" | "storage" | "page";
@@ -58,7 +58,7 @@ export function createBanners(): Banners {
           element("div", {}, [element("strong", {}, [headingOf(problem)]), " ", element("code", {}, [problem.code])]),
           button({ class: "quiet square", "aria-label": "Dismiss" }, [icon("close")], () => clear(kind)),
         ]),
-        element("p", {}, [problem.message]),
+        element("p", {}, [textOf(problem)]),
         ...(state === undefined ? [] : [element("p", { class: "banner-state" }, [state])]),
         element("div", { class: "banner-actions" }, [...actions, ...(lines.length > 0 ? [details] : [])]),
       ]);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { answerRemedy, asProblem, detailLines, headingOf, loadRemedies, type Problem } from "./problem.ts";
+import { answerRemedy, asProblem, detailLines, headingOf, loadRemedies, type Problem, textOf } from "./problem.ts";
 
 function problem(code: string, detail: Problem["detail"] = {}): Problem {
   return { code, message: "It failed. Do something.", retryable: false, detail };
@@ -17,6 +17,14 @@ test("an engine's error keeps its code, message and facts", () => {
     retryable: true,
     detail: { have: 9, max: 8 },
   });
+});
+
+test("a limit is told in what one types into the setting", () => {
+  const text = textOf(problem("GPU.budget", { need: 8_921_472, have: 2_000_000 }));
+  expect(text).toContain("8.9 MB");
+  expect(text).toContain("Set GPU memory to 0.009 GB or more");
+  expect(textOf(problem("GPU.budget"))).toBe("It failed. Do something.");
+  expect(textOf(problem("GPU.oom", { need: 1, have: 2 }))).toBe("It failed. Do something.");
 });
 
 test.each([[new TypeError("x is undefined.")], ["text"], [undefined], [{ code: "GPU" }]])(

@@ -1,5 +1,7 @@
 // Errors as the page shows them: a heading for each room of codes, the message with its advice, and what a person can do here.
 
+import { formatBytes } from "./figures.ts";
+
 /** What an error banner needs; `ShaderloomError` has this shape, also after a trip through a worker. */
 export interface Problem {
   readonly code: string;
@@ -45,6 +47,17 @@ function room(code: string): string {
 
 export function headingOf(problem: Problem): string {
   return headings.get(problem.code) ?? headings.get(room(problem.code)) ?? "Something went wrong";
+}
+
+/** What is said of a problem: bytes of a limit are what one types into a setting here. */
+export function textOf({ code, message, detail }: Pick<Problem, "code" | "message" | "detail">): string {
+  const { need, have } = detail;
+  if (code !== "GPU.budget" || typeof need !== "number" || typeof have !== "number") return message;
+  const gigabytes = Math.ceil(need / 1e6) / 1000;
+  return (
+    `With this much context it needs at least ${formatBytes(need)} of GPU memory, and the limit is ${formatBytes(have)}. ` +
+    `Set GPU memory to ${gigabytes} GB or more in the settings, or leave it empty.`
+  );
 }
 
 /** Anything thrown, as a problem. */

@@ -51,7 +51,7 @@ export const numberFields: readonly NumberField[] = [
   {
     key: "gpuGigabytes",
     label: "GPU memory",
-    hint: "in GB, for the next model; layers of one that needs more are read from storage for each token",
+    hint: "in GB, for the next model with all of its context; layers that do not fit are read from storage for each token",
     min: 0.001,
     max: 1000,
     step: 0.5,

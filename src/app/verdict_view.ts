@@ -7,6 +7,7 @@ import { createMemoryBar } from "./memory_bar.ts";
 import type { EstimateStep } from "./model_choice.ts";
 import type { ModelSource } from "./model_host.ts";
 import type { Tone, Verdict, VerdictFact } from "./verdict_text.ts";
+import { textOf } from "./problem.ts";
 
 export interface VerdictView {
   readonly root: HTMLDialogElement;
@@ -38,7 +39,7 @@ function factRow({ label, text, tone }: VerdictFact): HTMLElement {
 }
 
 function verdictBody(verdict: Verdict): HTMLElement[] {
-  const problems = verdict.problems.map(({ message, code }) => element("li", {}, [`${message} `, element("code", {}, [code])]));
+  const problems = verdict.problems.map((problem) => element("li", {}, [`${textOf(problem)} `, element("code", {}, [problem.code])]));
   return [
     element("p", { class: `verdict-headline ${verdict.tone}`, id: "verdict-headline" }, [
       icon(toneIcons[verdict.tone]),

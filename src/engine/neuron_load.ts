@@ -115,9 +115,9 @@ async function makeRecords(load: NeuronLoad, layers: readonly NeuronLayer[]): Pr
   // Of what is stored nothing is kept in another form before all of it is what was promised.
   if (place) await fetchAll(load);
   const stored = place && { id: place.id, name: origin.files.sources[0].name };
-  const { onFull = "memory" } = origin.store;
+  const { onFull = "memory", evict } = origin.store;
   const { diagnostics } = origin.storage;
-  const image = await openImage({ models: place?.models, model: stored, plan, diagnostics, onFull, signal });
+  const image = await openImage({ models: place?.models, model: stored, plan, diagnostics, onFull, evict, signal });
   const close = (): void => {
     image.close();
     place?.own?.close();

@@ -46,10 +46,10 @@ export async function prepareImage(work: ImageWork): Promise<OpenedImage> {
     // Of what is stored everything, before a byte of it is kept in another form.
     if (place) await fetchAll(work);
     const model = place && { id: place.id, name: files.sources[0].name };
-    const { onFull = "memory" } = store;
+    const { onFull = "memory", evict } = store;
     // Another tab may be writing it just now.
     work.report.phase("image");
-    image = await openImage({ models: place?.models, model, plan, diagnostics: storage.diagnostics, onFull, signal });
+    image = await openImage({ models: place?.models, model, plan, diagnostics: storage.diagnostics, onFull, evict, signal });
     const missing = image.missing();
     if (missing.length > 0) await writeSections(work, image, { source: files.source, sections: missing });
     if (!place) await files.source.finish?.(signal);

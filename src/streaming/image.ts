@@ -21,6 +21,8 @@ export interface ImageOptions {
   readonly diagnostics: StoreDiagnostics;
   /** What to do when the store takes no more: go on in memory, or fail. */
   readonly onFull: "memory" | "error";
+  /** Whether other models may be deleted to make room; default false. */
+  readonly evict?: boolean | undefined;
   /** Ends the wait for another tab that writes the same image. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -32,11 +34,11 @@ export interface ImageOptions {
  * @throws {ShaderloomError} AbortError; QUOTA.full, STORE.* when `onFull` is "error"
  */
 export async function openImage(options: ImageOptions): Promise<WeightImage> {
-  const { models, model, plan, signal, diagnostics, onFull } = options;
+  const { models, model, plan, signal, diagnostics, onFull, evict = false } = options;
   if (models === undefined || model === undefined) return new SectionImage(options, undefined);
   const file = describeImage(model, plan);
   try {
-    return new SectionImage(options, await openStoredPlace({ models, file, diagnostics, signal }));
+    return new SectionImage(options, await openStoredPlace({ models, file, diagnostics, signal, evict }));
   } catch (thrown) {
     if (onFull === "error" || !isRefusal(thrown)) throw thrown;
     countRefusal(diagnostics, thrown);

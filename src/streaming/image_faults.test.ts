@@ -95,6 +95,28 @@ describe("a full store", () => {
   });
 });
 
+describe("a full store", () => {
+  for (const evict of [false, true]) {
+    test(`${evict ? "deletes other models" : "keeps other models"} where evict is ${evict}`, async () => {
+      let room = true;
+      const { halves, model, shelf } = await faultyShelf(({ call }) =>
+        call === "put" && !room ? { kind: "fail", error: full() } : undefined,
+      );
+      const other = await storeModel(shelf.tab(), "other.gguf");
+      room = false;
+      const remove = halves.chunks.delete.bind(halves.chunks);
+      Object.assign(halves.chunks, { delete: async (file: string) => ((room = true), remove(file)) });
+      const image = await imageOf(shelf.tab(), model, { onFull: "memory", evict });
+      await build(image);
+      expect(await readAll(image)).toEqual([]);
+      expect(image.tier).toBe(evict ? halves.chunks.tier : "memory");
+      const left = (await shelf.tab().list()).map(({ id }) => id);
+      expect([left.includes(model.id), left.includes(other.id)]).toEqual([true, !evict]);
+      image.close();
+    });
+  }
+});
+
 describe("a store that fails at any step", () => {
   test("of a build, with an error: the image goes on in memory", async () => {
     for (let number = 1; ; number++) {

@@ -50,6 +50,8 @@ interface PlaceOptions {
   readonly file: FileDescription & { readonly model: string };
   readonly diagnostics: StoreDiagnostics;
   readonly signal: AbortSignal | undefined;
+  /** Whether other models may be deleted to make room. */
+  readonly evict: boolean;
 }
 
 /**
@@ -57,7 +59,8 @@ interface PlaceOptions {
  *
  * @throws {ShaderloomError} AbortError, QUOTA.full, STORE.*
  */
-export async function openStoredPlace({ models, file, diagnostics, signal }: PlaceOptions): Promise<StoredPlace> {
+export async function openStoredPlace(options: PlaceOptions): Promise<StoredPlace> {
+  const { models, file, diagnostics, signal } = options;
   // First of all: what is held is not deleted as somebody's older image.
   const use = await models.holdModel(await fileId(file));
   let writing: Hold | undefined;
@@ -69,7 +72,7 @@ export async function openStoredPlace({ models, file, diagnostics, signal }: Pla
       stored = await models.open(file, diagnostics);
       if (stored.manifest.state === "complete") writing.release();
     }
-    return new LockedFile(models, file, stored, { use, writing: stored.manifest.state === "complete" ? undefined : writing });
+    return new LockedFile(options, stored, { use, writing: stored.manifest.state === "complete" ? undefined : writing });
   } catch (thrown) {
     writing?.release();
     use.release();
@@ -81,6 +84,8 @@ class LockedFile implements StoredPlace {
   readonly completed: boolean;
   readonly #models: ModelStore;
   readonly #about: FileDescription & { readonly model: string };
+  readonly #diagnostics: StoreDiagnostics;
+  readonly #evict: boolean;
   readonly #file: StoredFile;
   readonly #use: Hold;
   /** Memory for reads, as many as were under way at once. */
@@ -90,14 +95,11 @@ class LockedFile implements StoredPlace {
   #vouched: boolean;
   #writing: Hold | undefined;
 
-  constructor(
-    models: ModelStore,
-    about: FileDescription & { readonly model: string },
-    file: StoredFile,
-    holds: { readonly use: Hold; readonly writing: Hold | undefined },
-  ) {
-    this.#models = models;
-    this.#about = about;
+  constructor(options: PlaceOptions, file: StoredFile, holds: { readonly use: Hold; readonly writing: Hold | undefined }) {
+    this.#models = options.models;
+    this.#about = options.file;
+    this.#diagnostics = options.diagnostics;
+    this.#evict = options.evict;
     this.#file = file;
     this.#use = holds.use;
     this.#writing = holds.writing;
@@ -128,11 +130,19 @@ class LockedFile implements StoredPlace {
       await this.#putAll(chunks);
     } catch (thrown) {
       // Older images of the model may stand in the way of this one.
-      if (!isFull(thrown) || (await this.deleteOthers()) === 0) throw thrown;
+      if (!isFull(thrown) || (await this.#makeRoom(chunks)) === 0) throw thrown;
       await this.#putAll(chunks);
     } finally {
       repair?.release();
     }
+  }
+
+  /** Deletes older images of the model, and other models where that is allowed. @returns bytes freed */
+  async #makeRoom(chunks: readonly NumberedChunk[]): Promise<number> {
+    const freed = await this.deleteOthers();
+    if (freed > 0 || !this.#evict) return freed;
+    const needed = chunks.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    return this.#models.evict(needed, this.#about.model, this.#diagnostics);
   }
 
   /** Another tab may write another image of the model for minutes: whoever needs a layer now goes on without the store. */
