@@ -6,7 +6,7 @@ import type { StoreTier } from "../store/chunk_store.ts";
 import type { StoreDiagnostics } from "../store/diagnostics.ts";
 import { imageScheme } from "../store/manifest.ts";
 import type { FileDescription, ModelStore } from "../store/model_store.ts";
-import { type MemoryChunks, memoryChunks } from "./memory_chunks.ts";
+import { lostPlace, type MemoryChunks, memoryChunks } from "./memory_chunks.ts";
 import { type StoredPlace, openStoredPlace } from "./stored_place.ts";
 import type { ImagePlan, Section, WeightImage } from "./types.ts";
 
@@ -120,8 +120,10 @@ class SectionImage implements WeightImage {
   async read(section: number, chunk: number, into: Bytes): Promise<boolean> {
     const { chunkBytes } = this.#plan;
     const { firstChunk, chunks } = this.#section(section);
-    assert(chunk >= 0 && chunk < chunks && into.length === chunkBytes, `no chunk ${chunk} of section ${section} in ${into.length} bytes`);
+    assert(chunk >= 0 && chunk < chunks && into.length <= chunkBytes, `no chunk ${chunk} of section ${section} in ${into.length} bytes`);
     this.#check();
+    // Mapped memory has no length any more once its device is lost.
+    if (into.length < chunkBytes) throw lostPlace();
     const index = firstChunk + chunk;
     if (this.#inMemory.has(section)) return this.#memory.read(index, into);
     return this.#stored === undefined ? false : this.#stored.read(index, into);
