@@ -42,7 +42,7 @@ test("what a race found is used by the next load", async (context) => {
   for (const { stats } of [raced, again]) {
     expect(stats.kernels.dropped).toEqual([]);
     expect(stats.kernels.chosen.every(({ checked }) => checked)).toBe(true);
-    expect(stats.gpuBytes).toEqual(raced.stats.gpuBytes);
+    expect(stats.gpuBytes).toEqual({ ...raced.stats.gpuBytes, peak: expect.any(Number) });
   }
 });
 
