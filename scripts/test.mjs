@@ -66,7 +66,7 @@ function playwrightPhase(name, { seconds, select, env }) {
   };
 }
 
-const e2e = playwrightPhase("e2e", { seconds: 420, select: ["--project", "e2e"], env: {} });
+const e2e = playwrightPhase("e2e", { seconds: 720, select: ["--project", "e2e"], env: {} });
 /** The full one is `npm run campaign`. */
 const campaign = playwrightPhase("campaign", { seconds: 300, select: ["--config", "campaign"], env: { SHADERLOOM_CAMPAIGN: "short" } });
 
