@@ -51,7 +51,7 @@ test("a limit that is too low says the least that works", async ({ chat, page })
   await set(page, "GPU memory", limits.tooSmall);
   await page.reload();
   await expect(chat.banner).toContainText("The limit for GPU memory is too low", { timeout: 60_000 });
-  await expect(chat.banner).toContainText(/Set memoryBudget to \d+ or more/);
+  await expect(chat.banner).toContainText(/Set GPU memory to 0\.\d+ GB or more/);
   await set(page, "GPU memory", "");
   await chat.banner.getByRole("button", { name: "Try again" }).click();
   await chat.ready();
