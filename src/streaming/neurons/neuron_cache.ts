@@ -7,6 +7,8 @@ import { bindAlignment } from "../../base/layout.ts";
 import { alignUp } from "../../base/math.ts";
 import type { BufferLedger } from "../../gpu/buffers.ts";
 import type { Readback, ReadbackSlot } from "../../gpu/readback.ts";
+import { lostPlace } from "../memory_chunks.ts";
+import { mappedSlot, remapped, type Slot } from "../staging.ts";
 import { LayerSlots, type NeuronSizes, type SlotLoad } from "./layer_slots.ts";
 import { planReads, type ReadCost, type RecordRun } from "./read_cost.ts";
 
@@ -67,7 +69,6 @@ export interface NeuronStats {
 
 /** MAP_WRITE | COPY_SRC. */
 const stagingUsage = 0x02 | 0x04;
-const mapWrite = 2;
 
 interface Layer {
   readonly sizes: NeuronSizes;
@@ -84,16 +85,10 @@ interface Transfer {
   readonly loads: readonly SlotLoad[];
 }
 
-/** A mapped staging buffer: its range is given out once a mapping. */
-interface Staging {
-  readonly buffer: GPUBuffer;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
-
 export class NeuronCache {
   readonly #options: NeuronCacheOptions;
   readonly #layers: readonly Layer[];
-  readonly #staging: Promise<Staging>[];
+  readonly #staging: Promise<Slot>[];
   #pending: Promise<unknown> = Promise.resolve();
   /** Why a read failed, and what is to be read again. */
   #failure: ShaderloomError | undefined;
@@ -114,7 +109,7 @@ export class NeuronCache {
     const most = Math.max(staging.bytes, ...layers.map(({ recordBytes }) => recordBytes));
     this.#staging = Array.from({ length: staging.count }, (_, index) => {
       const label = `neurons staging ${index}`;
-      return Promise.resolve(mapped(ledger.create("other", { label, size: most, usage: stagingUsage, mappedAtCreation: true })));
+      return Promise.resolve(mappedSlot(ledger.create("other", { label, size: most, usage: stagingUsage, mappedAtCreation: true })));
     });
     this.#fetch(this.#layers.map(({ slots }) => slots.prime()));
   }
@@ -235,8 +230,10 @@ export class NeuronCache {
     const { layer, run, loads } = transfer;
     const { device, reader } = this.#options;
     const { sizes, buffers } = this.#layers[layer];
+    let staged: Slot | undefined;
     try {
-      const { buffer: staging, bytes } = await this.#staging[place];
+      staged = await this.#staging[place];
+      const { buffer: staging, bytes } = staged;
       await reader.read(layer, run, bytes.subarray(0, run.count * sizes.recordBytes));
       staging.unmap();
       const encoder = device.createCommandEncoder({ label: "neurons" });
@@ -246,12 +243,13 @@ export class NeuronCache {
         encoder.copyBufferToBuffer(staging, at + sizes.upBytes, buffers.down, slot * sizes.downBytes, sizes.downBytes);
       }
       device.queue.submit([encoder.finish()]);
-      this.#staging[place] = remapped(staging);
+      this.#staging[place] = mappedLater(staging);
       this.#stats.reads++;
       this.#stats.bytes += run.count * sizes.recordBytes;
     } catch (thrown) {
       this.#failed.push(transfer);
-      this.#failure ??= asShaderloomError(thrown, "STORE.failed");
+      // Whoever reads into mapped memory throws anything once its device is lost, when that memory has no length any more.
+      this.#failure ??= staged?.bytes.length === 0 ? lostPlace() : asShaderloomError(thrown, "STORE.failed");
     }
   }
 }
@@ -262,18 +260,9 @@ function sumOf(shares: ReadonlyMap<number, number>): number {
   return sum;
 }
 
-function mapped(buffer: GPUBuffer): Staging {
-  return { buffer, bytes: new Uint8Array(buffer.getMappedRange()) };
-}
-
 /** Mapped once what was copied from it has been; a failure is told to who waits for it, if anyone does. */
-function remapped(buffer: GPUBuffer): Promise<Staging> {
-  const ready = buffer.mapAsync(mapWrite).then(
-    () => mapped(buffer),
-    (cause: unknown) => {
-      throw new ShaderloomError("GPU.lost", "The browser lost the GPU device. Load the model again.", { retryable: true, cause });
-    },
-  );
+function mappedLater(buffer: GPUBuffer): Promise<Slot> {
+  const ready = remapped(buffer);
   ready.catch(() => undefined);
   return ready;
 }
