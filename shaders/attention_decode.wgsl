@@ -6,7 +6,7 @@
 // takes every STRIPES-th key with a running maximum and sum of its own. Stripes are joined at the end.
 // Workgroup memory: SET_HEADS * 4 D4 + 4 WG words, and that of parts/newest.
 // Consts: WG, HEADS, GROUP (query heads per kv head), SETS, SET_HEADS, TILE, PARTIAL_STRIDE, LOWEST, those of the parts.
-// Parts: newest, ranges, kv, mask, score, loop.
+// Parts: newest, ranges, kv, kv_read, mask, score, loop.
 // Sources: Flash-Decoding, after arXiv:2307.08691; running maximum: arXiv:1805.02867.
 
 const PER_KEY = WG / TILE;
@@ -118,7 +118,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
     if (key < paged) {
       let at = kv_index(slot, key, kv_head);
       for (var i = lane % PER_KEY; i < upto(D4); i += PER_KEY) {
-        s += products(i, vec4<f32>(kv[at + i]));
+        s += products(i, kv_key(at, i));
       }
     } else if (key < end) {
       for (var i = lane % PER_KEY; i < upto(D4); i += PER_KEY) {
@@ -130,7 +130,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
     for (var j = 0u; j < upto(KEYS); j++) {
       let mine = first + stripe + j * STRIPES;
       if (mine < paged) {
-        values[j] = vec4<f32>(kv[kv_index(slot, mine, kv_head) + KV_VALUES + col]);
+        values[j] = kv_value(kv_index(slot, mine, kv_head), col);
       } else if (mine < end) {
         values[j] = fresh_value(col);
       }

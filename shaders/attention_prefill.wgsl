@@ -4,7 +4,7 @@
 // Workgroup memory: 14.5 KiB (14,848 bytes), and that of parts/fours. Threads lie 8 across; each owns ROWS queries x 4 keys of the scores, ROWS queries x one vec4
 // of every 32 dimensions of the output. Heads come in CHUNKS of 32 dimensions, so that any length fits.
 // Consts: WG (8 * 32 / ROWS), ROWS, CHUNKS, HEADS, GROUP, STRIDE, LOWEST, those of the parts.
-// Parts: kv, mask, score, loop, fours.
+// Parts: kv, kv_read, mask, score, loop, fours.
 // Paper: FlashAttention-2, arXiv:2307.08691.
 
 /// vec4 from one row of a tile to the next: one more than 8, so that rows fall into different banks.
@@ -34,16 +34,21 @@ fn load_queries(first: u32, head: u32, chunk: u32, lane: u32) {
   }
 }
 
-/// A chunk of K (`offset` 0) or V (KV_VALUES) of 32 keys; zero from key `end` on, whatever the page holds there.
-fn load_kv(slot: u32, keys: vec2<u32>, head: u32, chunk: u32, offset: u32, lane: u32) {
+/// A chunk of K or V of 32 keys; zero from key `end` on, whatever the page holds there.
+fn load_kv(slot: u32, keys: vec2<u32>, head: u32, chunk: u32, values: bool, lane: u32) {
   for (var i = lane; i < 256; i += WG) {
     let key = i / 8;
     let col = chunk * 8 + i % 8;
     var value = vec4<f32>();
     if (keys.x + key < keys.y && col < D4) {
-      value = vec4<f32>(kv[kv_index(slot, keys.x + key, head / GROUP) + offset + col]);
+      let at = kv_index(slot, keys.x + key, head / GROUP);
+      if (values) {
+        value = kv_value(at, col);
+      } else {
+        value = kv_key(at, col);
+      }
     }
-    kv_tile[select(key, key_row(key), offset == 0) * PITCH + i % 8] = value;
+    kv_tile[select(key_row(key), key, values) * PITCH + i % 8] = value;
   }
 }
 
@@ -70,7 +75,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
     for (var chunk = 0u; chunk < upto(CHUNKS); chunk++) {
       workgroupBarrier();
       load_queries(first, head, chunk, lane);
-      load_kv(slot, vec2<u32>(tile, end), head, chunk, 0, lane);
+      load_kv(slot, vec2<u32>(tile, end), head, chunk, false, lane);
       workgroupBarrier();
       for (var i = 0u; i < upto(8); i++) {
         let k0 = kv_tile[tx * PITCH + i];
@@ -113,7 +118,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
     }
     for (var chunk = 0u; chunk < upto(CHUNKS); chunk++) {
       workgroupBarrier();
-      load_kv(slot, vec2<u32>(tile, end), head, chunk, KV_VALUES, lane);
+      load_kv(slot, vec2<u32>(tile, end), head, chunk, true, lane);
       workgroupBarrier();
       for (var i = 0u; i < upto(8); i++) {
         let v0 = kv_tile[(4 * i) * PITCH + tx];

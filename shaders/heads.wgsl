@@ -3,7 +3,7 @@
 // Grid: (HEADS + KV_HEADS, rows), one workgroup per query head, or per kv head with its key and value.
 // Workgroup memory: WG f32 (reduce).
 // Consts: WG, HEADS, QKV_STRIDE, KEY_START, VALUE_START (vec4), STRIDE, those of the parts.
-// Parts: head, head_norm, turn, kv, kv_clamped, reduce.
+// Parts: head, head_norm, turn, kv, kv_number, reduce.
 // Papers: arXiv:1910.07467, arXiv:2104.09864.
 
 @compute @workgroup_size(WG)
@@ -29,8 +29,8 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
     let to = kv_index(step.row[row].slot, position, head);
     let value = row * QKV_STRIDE + VALUE_START + head * D4;
     for (var i = lane; i < D4; i += WG) {
-      kv[to + i] = kv_clamped(head_four(base, i, true, scale, position));
-      kv[to + KV_VALUES + i] = kv_clamped(vec4<f32>(qkv[value + i]));
+      kv[to + i] = kv_pack(head_four(base, i, true, scale, position));
+      kv[to + kv_values() + i] = kv_pack(vec4<f32>(qkv[value + i]));
     }
     return;
   }

@@ -5,7 +5,7 @@
 // the whole head (lanes run in lockstep) and writes its share. All threads of a workgroup have the same head.
 // Workgroup memory: none, and no barrier.
 // Consts: WG, LANES, HEADS, QKV_STRIDE, KEY_START, VALUE_START (vec4), STRIDE, those of the parts.
-// Parts: head, head_norm, turn, kv, kv_clamped, loop.
+// Parts: head, head_norm, turn, kv, kv_number, loop.
 // Papers: arXiv:1910.07467, arXiv:2104.09864.
 
 @compute @workgroup_size(WG)
@@ -31,8 +31,8 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
     let to = kv_index(step.row[row].slot, position, head);
     let value = row * QKV_STRIDE + VALUE_START + head * D4;
     for (var i = share; i < upto(D4); i += LANES) {
-      kv[to + i] = kv_clamped(head_four(base, i, true, scale, position));
-      kv[to + KV_VALUES + i] = kv_clamped(vec4<f32>(qkv[value + i]));
+      kv[to + i] = kv_pack(head_four(base, i, true, scale, position));
+      kv[to + kv_values() + i] = kv_pack(vec4<f32>(qkv[value + i]));
     }
     return;
   }

@@ -5,7 +5,7 @@ import { assert } from "../base/errors.ts";
 import { type KvLayout, rowStride } from "../base/layout.ts";
 import { alignUp, ceilDiv } from "../base/math.ts";
 import type { ConstValue } from "../gpu/shader.ts";
-import { kvConsts, kvPart } from "./kv_layout.ts";
+import { kvConsts, kvParts } from "./kv_layout.ts";
 
 export interface AttentionAttributes {
   readonly kv: KvLayout;
@@ -16,7 +16,9 @@ export interface AttentionAttributes {
 }
 
 /** Parts behind every attention shader. */
-export const attentionParts: readonly string[] = [kvPart, "parts/mask/causal.wgsl", "parts/score/scaled.wgsl"];
+export function attentionParts({ kv }: AttentionAttributes): readonly string[] {
+  return [...kvParts(kv), "parts/mask/causal.wgsl", "parts/score/scaled.wgsl"];
+}
 
 /** A score that no key reaches: finite, since WGSL may drop infinities; exp(it - any real score) is 0. */
 const lowestScore = -3e38;

@@ -17,7 +17,7 @@ import {
   headsWork,
 } from "./heads.ts";
 import type { Kernel, KernelBinding, KernelTarget, OperandSpecs, Variant } from "./kernel.ts";
-import { kvBindings, kvPart } from "./kv_layout.ts";
+import { kvBindings } from "./kv_layout.ts";
 import { loopPart, makeHeader, supports, variantKey } from "./target.ts";
 import { activationBytes, kvBytes } from "./work.ts";
 
@@ -95,7 +95,7 @@ function gpuShape({ kv, numHeads, prologue }: DecodeAttributes, target: KernelTa
     files: [
       "attention_decode.wgsl",
       loopPart(target),
-      ...(prologue ? ["parts/newest/made.wgsl", ...headsParts(prologue).filter((part) => part !== kvPart)] : ["parts/newest/paged.wgsl"]),
+      ...(prologue ? ["parts/newest/made.wgsl", ...headsParts(prologue)] : ["parts/newest/paged.wgsl"]),
     ],
   };
 }
@@ -126,7 +126,7 @@ function variants(attributes: DecodeAttributes, target: KernelTarget): readonly 
       key: variantKey(target, "attention_decode", ...(prologue ? ["heads", ...headsKey(prologue)] : [`kv_${kv.type}`])),
       precision: target.precision,
       header: makeHeader(target, all, { kv_t: kv.type }),
-      files: [...files, rangesPart, ...attentionParts],
+      files: [...files, rangesPart, ...attentionParts(attributes)],
       bindings: bindingsOf(attributes),
       usesStep: true,
       grid: (step) => {

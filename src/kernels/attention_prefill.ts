@@ -49,7 +49,7 @@ function variants(attributes: PrefillAttributes, target: KernelTarget): readonly
       files: [
         ...(cpu ? ["attention_prefill_cpu.wgsl", "parts/attend/four.wgsl"] : ["attention_prefill.wgsl", loopPart(target)]),
         ...storeFiles(quantized, cpu),
-        ...attentionParts,
+        ...attentionParts(attributes),
       ],
       bindings: [
         { name: "q", from: "input0", type: "array<vec4<act_t>>", access: "read" },

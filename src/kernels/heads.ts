@@ -7,7 +7,7 @@ import { ceilDiv } from "../base/math.ts";
 import type { Rng } from "../base/rng.ts";
 import type { ConstValue } from "../gpu/shader.ts";
 import type { Kernel, KernelBinding, KernelTarget, KernelWork, OperandSpecs, Variant } from "./kernel.ts";
-import { kvBindings, kvClampedPart, kvConsts, kvMax, kvPart } from "./kv_layout.ts";
+import { kvBindings, kvConsts, kvParts } from "./kv_layout.ts";
 import { loopPart, makeHeader, supports, variantKey } from "./target.ts";
 import { kvBytes, streamedBytes } from "./work.ts";
 
@@ -45,14 +45,13 @@ export function headsSupported({ rotaryDim, pairing, qNorm, kNorm }: HeadsAttrib
   return rotaryDim % (pairing === "half" ? 8 : 4) === 0 && (qNorm === undefined) === (kNorm === undefined);
 }
 
-/** Consts of parts/head, head_norm, turn, kv and kv_clamped, and of who reads the stacked projections, in vec4. */
+/** Consts of parts/head, head_norm, turn and kv, and of who reads the stacked projections, in vec4. */
 export function headsConsts(attributes: HeadsAttributes): Record<string, ConstValue> {
   const { kv, numHeads, headDim, rotaryDim, maxPositions, keyStart, valueStart, cols, qNorm, kNorm } = attributes;
   assert(headDim === kv.headDim && rotaryDim <= headDim, `heads of ${headDim} and ${kv.headDim}, ${rotaryDim} turn`);
   assert(keyStart % 4 === 0 && valueStart % 4 === 0, `keys at ${keyStart} and values at ${valueStart} split a vec4`);
   return {
     ...kvConsts(kv),
-    KV_MAX: { f32: kvMax(kv) },
     HEADS: numHeads,
     QKV_STRIDE: rowStride(cols) / 4,
     KEY_START: keyStart / 4,
@@ -63,9 +62,9 @@ export function headsConsts(attributes: HeadsAttributes): Record<string, ConstVa
   };
 }
 
-/** The parts that `headsConsts` are for. */
+/** The parts that `headsConsts` are for, without those of kv. */
 export function headsParts({ pairing, qNorm }: HeadsAttributes): readonly string[] {
-  return ["parts/head.wgsl", `parts/head_norm/${qNorm ? "rms" : "none"}.wgsl`, `parts/turn/${pairing}.wgsl`, kvPart, kvClampedPart];
+  return ["parts/head.wgsl", `parts/head_norm/${qNorm ? "rms" : "none"}.wgsl`, `parts/turn/${pairing}.wgsl`];
 }
 
 /** What the parts read, and the pages to be written. */
@@ -125,7 +124,11 @@ function variants(attributes: HeadsAttributes, target: KernelTarget): readonly V
       key: variantKey(target, "heads", ...headsKey(attributes)),
       precision: target.precision,
       header: makeHeader(target, consts, { kv_t: kv.type }),
-      files: [...(cpu ? ["heads_cpu.wgsl", loopPart(target)] : ["heads.wgsl", "parts/reduce/workgroup.wgsl"]), ...headsParts(attributes)],
+      files: [
+        ...(cpu ? ["heads_cpu.wgsl", loopPart(target)] : ["heads.wgsl", "parts/reduce/workgroup.wgsl"]),
+        ...headsParts(attributes),
+        ...kvParts(kv),
+      ],
       bindings: [...headsBindings(attributes), { name: "q", from: "output0", type: "array<vec4<act_t>>", access: "read_write" }],
       usesStep: true,
       grid: (step) => (cpu ? [ceilDiv(step.rows * lanes, threads), jobs, 1] : [jobs, step.rows, 1]),

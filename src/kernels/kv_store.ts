@@ -3,7 +3,7 @@
 import { type KvLayout, rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import type { Kernel, KernelTarget, Variant } from "./kernel.ts";
-import { kvBindings, kvClampedPart, kvConsts, kvMax, kvPart } from "./kv_layout.ts";
+import { kvBindings, kvConsts, kvParts } from "./kv_layout.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
 import { activationBytes, kvBytes } from "./work.ts";
 
@@ -16,13 +16,13 @@ const workgroupSize = 64;
 function variants({ kv }: KvStoreAttributes, target: KernelTarget): readonly Variant[] {
   if (!supports(target, [kv.type])) return [];
   const cols = kv.numKvHeads * kv.headDim;
-  const consts = { WG: workgroupSize, STRIDE: rowStride(cols) / 4, ...kvConsts(kv), KV_MAX: { f32: kvMax(kv) } };
+  const consts = { WG: workgroupSize, STRIDE: rowStride(cols) / 4, ...kvConsts(kv) };
   return [
     {
       key: variantKey(target, "kv_store", `kv_${kv.type}`),
       precision: target.precision,
       header: makeHeader(target, consts, { kv_t: kv.type }),
-      files: ["kv_store.wgsl", kvPart, kvClampedPart],
+      files: ["kv_store.wgsl", ...kvParts(kv)],
       bindings: [
         { name: "k", from: "input0", type: "array<vec4<act_t>>", access: "read" },
         { name: "v", from: "input1", type: "array<vec4<act_t>>", access: "read" },

@@ -3,7 +3,7 @@
 // as some sixteen products, and arrays indexed in a loop are loads too.
 // Leaves attend_top (largest score) and attend_sum (of exp(score - top)); attend_each gives the sums of exp(score - top) v.
 // Workgroup memory: none.
-// Needs q (vec4 array), kv and `fn attend_write(at: u32, value: vec4<f32>)`. Consts: D4, LOWEST. Parts: kv, mask, score.
+// Needs q (vec4 array), kv and `fn attend_write(at: u32, value: vec4<f32>)`. Consts: D4, LOWEST. Parts: kv, kv_read, mask, score.
 // Paper: arXiv:1805.02867.
 
 const ATTEND_QUERIES = 4u;
@@ -49,13 +49,13 @@ fn attend(slot: u32, kv_head: u32, keys: vec2<u32>, positions: vec4<u32>, querie
     // Keys past the last one stand in its vector, which is always readable.
     let left = last - key;
     let k0 = kv_index(slot, key, kv_head);
-    let k1 = k0 + min(left, 1) * D4;
-    let k2 = k0 + min(left, 2) * D4;
-    let k3 = k0 + min(left, 3) * D4;
-    let k4 = k0 + min(left, 4) * D4;
-    let k5 = k0 + min(left, 5) * D4;
-    let k6 = k0 + min(left, 6) * D4;
-    let k7 = k0 + min(left, 7) * D4;
+    let k1 = k0 + min(left, 1) * KV_NEXT;
+    let k2 = k0 + min(left, 2) * KV_NEXT;
+    let k3 = k0 + min(left, 3) * KV_NEXT;
+    let k4 = k0 + min(left, 4) * KV_NEXT;
+    let k5 = k0 + min(left, 5) * KV_NEXT;
+    let k6 = k0 + min(left, 6) * KV_NEXT;
+    let k7 = k0 + min(left, 7) * KV_NEXT;
     var s0 = vec4<f32>();
     var t0 = vec4<f32>();
     var s1 = vec4<f32>();
@@ -69,18 +69,18 @@ fn attend(slot: u32, kv_head: u32, keys: vec2<u32>, positions: vec4<u32>, querie
       let a1 = vec4<f32>(q[queries.y + i]);
       let a2 = vec4<f32>(q[queries.z + i]);
       let a3 = vec4<f32>(q[queries.w + i]);
-      let b0 = vec4<f32>(kv[k0 + i]);
-      let b1 = vec4<f32>(kv[k1 + i]);
-      let b2 = vec4<f32>(kv[k2 + i]);
-      let b3 = vec4<f32>(kv[k3 + i]);
+      let b0 = kv_key(k0, i);
+      let b1 = kv_key(k1, i);
+      let b2 = kv_key(k2, i);
+      let b3 = kv_key(k3, i);
       s0 += vec4<f32>(dot(a0, b0), dot(a0, b1), dot(a0, b2), dot(a0, b3));
       s1 += vec4<f32>(dot(a1, b0), dot(a1, b1), dot(a1, b2), dot(a1, b3));
       s2 += vec4<f32>(dot(a2, b0), dot(a2, b1), dot(a2, b2), dot(a2, b3));
       s3 += vec4<f32>(dot(a3, b0), dot(a3, b1), dot(a3, b2), dot(a3, b3));
-      let b4 = vec4<f32>(kv[k4 + i]);
-      let b5 = vec4<f32>(kv[k5 + i]);
-      let b6 = vec4<f32>(kv[k6 + i]);
-      let b7 = vec4<f32>(kv[k7 + i]);
+      let b4 = kv_key(k4, i);
+      let b5 = kv_key(k5, i);
+      let b6 = kv_key(k6, i);
+      let b7 = kv_key(k7, i);
       t0 += vec4<f32>(dot(a0, b4), dot(a0, b5), dot(a0, b6), dot(a0, b7));
       t1 += vec4<f32>(dot(a1, b4), dot(a1, b5), dot(a1, b6), dot(a1, b7));
       t2 += vec4<f32>(dot(a2, b4), dot(a2, b5), dot(a2, b6), dot(a2, b7));
@@ -107,14 +107,14 @@ fn attend(slot: u32, kv_head: u32, keys: vec2<u32>, positions: vec4<u32>, querie
     t3 = exp(t3 - top.w);
     attend_sum = attend_sum * fade + vec4<f32>(dot(s0 + t0, vec4<f32>(1.0)), dot(s1 + t1, vec4<f32>(1.0)), dot(s2 + t2, vec4<f32>(1.0)), dot(s3 + t3, vec4<f32>(1.0)));
     for (var i = 0u; i < attend_width(); i++) {
-      let v0 = vec4<f32>(kv[k0 + KV_VALUES + i]);
-      let v1 = vec4<f32>(kv[k1 + KV_VALUES + i]);
-      let v2 = vec4<f32>(kv[k2 + KV_VALUES + i]);
-      let v3 = vec4<f32>(kv[k3 + KV_VALUES + i]);
-      let v4 = vec4<f32>(kv[k4 + KV_VALUES + i]);
-      let v5 = vec4<f32>(kv[k5 + KV_VALUES + i]);
-      let v6 = vec4<f32>(kv[k6 + KV_VALUES + i]);
-      let v7 = vec4<f32>(kv[k7 + KV_VALUES + i]);
+      let v0 = kv_value(k0, i);
+      let v1 = kv_value(k1, i);
+      let v2 = kv_value(k2, i);
+      let v3 = kv_value(k3, i);
+      let v4 = kv_value(k4, i);
+      let v5 = kv_value(k5, i);
+      let v6 = kv_value(k6, i);
+      let v7 = kv_value(k7, i);
       attend_acc0[i] = attend_acc0[i] * fade.x + s0.x * v0 + s0.y * v1 + s0.z * v2 + s0.w * v3
         + t0.x * v4 + t0.y * v5 + t0.z * v6 + t0.w * v7;
       attend_acc1[i] = attend_acc1[i] * fade.y + s1.x * v0 + s1.y * v1 + s1.z * v2 + s1.w * v3

@@ -3,7 +3,7 @@
 // memory: the pages are written by one workgroup for each row and kv head and read for older keys only.
 // take_heads(row, kv_head, first_head, newest, lane) fills `queries`, fresh_key and fresh_value; a barrier is to follow.
 // Workgroup memory: 8 D4 numbers as in pages, WG + SET_HEADS + 1 words. Needs qkv, kv, queries.
-// Consts: WG, GROUP, SET_HEADS, QKV_STRIDE, KEY_START, VALUE_START. Parts: head, head_norm, turn, kv, kv_clamped, loop.
+// Consts: WG, GROUP, SET_HEADS, QKV_STRIDE, KEY_START, VALUE_START. Parts: head, head_norm, turn, kv, kv_number, loop.
 
 /// Newest keys that are not read from the pages.
 const FRESH_KEYS = 1u;
@@ -11,8 +11,8 @@ const FRESH_KEYS = 1u;
 const NEWEST_TEAM = WG / (SET_HEADS + 1u);
 
 /// As pages hold them: in registers, drivers leave out the rounding.
-var<workgroup> newest_key: array<vec4<kv_t>, D4>;
-var<workgroup> newest_value: array<vec4<kv_t>, D4>;
+var<workgroup> newest_key: array<kv_four, D4>;
+var<workgroup> newest_value: array<kv_four, D4>;
 var<workgroup> newest_squares: array<f32, WG>;
 var<workgroup> newest_scales: array<f32, SET_HEADS + 1u>;
 
@@ -53,22 +53,22 @@ fn take_heads(row: u32, kv_head: u32, first_head: u32, newest: bool, lane: u32) 
   let to = kv_index(step.row[row].slot, position, kv_head);
   for (var i = lane; i < upto(D4); i += WG) {
     // Rounded as the pages round, so that later tokens read what this one saw.
-    let key = kv_clamped(head_four(key_at, i, true, newest_scales[SET_HEADS], position));
-    let value = kv_clamped(vec4<f32>(qkv[stack + VALUE_START + kv_head * D4 + i]));
+    let key = kv_pack(head_four(key_at, i, true, newest_scales[SET_HEADS], position));
+    let value = kv_pack(vec4<f32>(qkv[stack + VALUE_START + kv_head * D4 + i]));
     newest_key[i] = key;
     newest_value[i] = value;
     // The group's last set writes: on drivers that take workgroups in order, who read the pages too early would see old ones.
     if (first_head + SET_HEADS >= GROUP) {
       kv[to + i] = key;
-      kv[to + KV_VALUES + i] = value;
+      kv[to + kv_values() + i] = value;
     }
   }
 }
 
 fn fresh_key(i: u32) -> vec4<f32> {
-  return vec4<f32>(newest_key[i]);
+  return kv_unpack(newest_key[i]);
 }
 
 fn fresh_value(i: u32) -> vec4<f32> {
-  return vec4<f32>(newest_value[i]);
+  return kv_unpack(newest_value[i]);
 }
