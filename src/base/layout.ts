@@ -1,6 +1,7 @@
 // Plain-data layouts that several rooms agree on: weight slabs (graph plans, weights fills, program binds) and KV pages
 // (kernels read and write, kv allocates). No code beyond size arithmetic.
 
+import { isKvPageType, type KvType, kvKeyWords, kvValueWords } from "./kv_types.ts";
 import { alignUp, ceilDiv } from "./math.ts";
 
 /** Rows interleaved in one group of a weight slab: neighbouring lanes of an adapter then read neighbouring 16 bytes. */
@@ -55,11 +56,11 @@ export interface LayoutPlan {
   readonly bytes: number;
 }
 
-export type KvType = "f32" | "f16";
+export type { KvType } from "./kv_types.ts";
 
 /**
- * The K and V pages of one layer: `[page][K|V][kvHead][token][dim]`, in elements of `type`.
- * A page holds `pageTokens` positions of one sequence.
+ * The K and V pages of one layer: `[page][K|V][kvHead]`, then what `type` holds of a kv head's tokens (`kvKeyWords`, `kvValueWords`):
+ * `[token][dim]` where each number stands by itself. A page holds `pageTokens` positions of one sequence.
  */
 export interface KvLayout {
   readonly pageTokens: number;
@@ -68,11 +69,25 @@ export interface KvLayout {
   readonly type: KvType;
   /** Entries of a sequence's row in the page table: pages of the longest allowed context. */
   readonly maxPages: number;
+  /**
+   * `paged` when not given. `contiguous`: positions of a slot one behind the other, `[slot][K|V][kvHead][token][dim]`, no page table and no
+   * sharing; for types that hold each number by itself.
+   */
+  readonly order?: "paged" | "contiguous";
 }
 
 /** Bytes of one page (K and V) of one layer. */
 export function kvPageBytes(layout: KvLayout): number {
-  return 2 * layout.numKvHeads * layout.pageTokens * layout.headDim * (layout.type === "f16" ? 2 : 4);
+  return 4 * layout.numKvHeads * (kvKeyWords(layout) + kvValueWords(layout));
+}
+
+/**
+ * Bytes of one slot's tail in one layer: a page of f16 `[K|V][kvHead][token][dim]`, two to a word, for types that are quantized when a page is full.
+ * A query sees the keys of its own page as they are in the tail and those of pages before as they are quantized, wherever steps begin and
+ * end: so text depends on neither.
+ */
+export function kvTailBytes(layout: KvLayout): number {
+  return isKvPageType(layout.type) ? 4 * layout.numKvHeads * layout.pageTokens * layout.headDim : 0;
 }
 
 /** Pages that `tokens` positions need. */

@@ -3,6 +3,7 @@
 import { assert } from "../base/errors.ts";
 import { f32ToF16 } from "../base/dtype.ts";
 import { bindAlignment, kvPageBytes, rowGroupSize, rowStride, stepBytes, stepHeaderWords, stepRowWords } from "../base/layout.ts";
+import { isKvNumber } from "../base/kv_types.ts";
 import { alignUp } from "../base/math.ts";
 import { seededRng } from "../base/rng.ts";
 import { codebookBytes, matrixBytes, packMatrix, type WeightFormat } from "../formats/format.ts";
@@ -144,7 +145,7 @@ export class WorkMaker {
     const size = kv.maxPages * sequences(step) * kvPageBytes(kv);
     const copies = this.#copies(size, step.spreadBytes ?? 0);
     const stride = alignUp(size, bindAlignment);
-    const buffer = this.#randomBuffer("kv", kv.type, (copies * stride) / (kv.type === "f16" ? 2 : 4));
+    const buffer = this.#randomBuffer("kv", isKvNumber(kv.type) ? kv.type : "u32", (copies * stride) / (kv.type === "f16" ? 2 : 4));
     return Array.from({ length: copies }, (_, copy) => ({ buffer, offset: copy * stride, size }));
   }
 

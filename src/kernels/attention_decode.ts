@@ -17,8 +17,8 @@ import {
   headsWork,
 } from "./heads.ts";
 import type { Kernel, KernelBinding, KernelTarget, OperandSpecs, Variant } from "./kernel.ts";
-import { kvBindings } from "./kv_layout.ts";
-import { loopPart, makeHeader, supports, variantKey } from "./target.ts";
+import { kvAliases, kvBindings, supportsKv } from "./kv_layout.ts";
+import { loopPart, makeHeader, variantKey } from "./target.ts";
 import { activationBytes, kvBytes } from "./work.ts";
 
 export interface DecodeAttributes extends SplitAttributes {
@@ -109,7 +109,7 @@ function bindingsOf({ prologue }: DecodeAttributes): readonly KernelBinding[] {
 function variants(attributes: DecodeAttributes, target: KernelTarget): readonly Variant[] {
   const { kv, splits, splitTokens, prologue } = attributes;
   const cpu = target.deviceClass === "cpu";
-  if (!supports(target, [kv.type]) || (prologue && (cpu || !headsSupported(prologue)))) return [];
+  if (!supportsKv(target, kv) || (prologue && (cpu || !headsSupported(prologue)))) return [];
   assert(splitTokens % 8 === 0, `ranges of ${splitTokens} split the eight keys that a CPU thread reads together`);
   const { threads, sets, consts, files } = cpu ? cpuShape(attributes) : gpuShape(attributes, target);
   const all = {
@@ -125,7 +125,7 @@ function variants(attributes: DecodeAttributes, target: KernelTarget): readonly 
     {
       key: variantKey(target, "attention_decode", ...(prologue ? ["heads", ...headsKey(prologue)] : [`kv_${kv.type}`])),
       precision: target.precision,
-      header: makeHeader(target, all, { kv_t: kv.type }),
+      header: makeHeader(target, all, kvAliases(kv)),
       files: [...files, rangesPart, ...attentionParts(attributes)],
       bindings: bindingsOf(attributes),
       usesStep: true,

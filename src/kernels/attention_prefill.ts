@@ -5,8 +5,8 @@ import { ceilDiv } from "../base/math.ts";
 import { type AttentionAttributes, attentionConsts, attentionParts } from "./attention.ts";
 import { type Quantized, blockFiles, codesKey, fourFiles, rowBindings, rowConsts, rowOutputs, takesCodes } from "./codes.ts";
 import type { Kernel, KernelTarget, Variant } from "./kernel.ts";
-import { kvBindings } from "./kv_layout.ts";
-import { loopPart, makeHeader, supports, variantKey } from "./target.ts";
+import { kvAliases, kvBindings, supportsKv } from "./kv_layout.ts";
+import { loopPart, makeHeader, variantKey } from "./target.ts";
 import { kvBytes, streamedBytes } from "./work.ts";
 
 export interface PrefillAttributes extends AttentionAttributes {
@@ -32,7 +32,7 @@ function storeFiles(quantized: Quantized | undefined, cpu: boolean): readonly st
 
 function variants(attributes: PrefillAttributes, target: KernelTarget): readonly Variant[] {
   const { kv, numHeads, quantized } = attributes;
-  if (!supports(target, [kv.type]) || !takesCodes(target, quantized)) return [];
+  if (!supportsKv(target, kv) || !takesCodes(target, quantized)) return [];
   if (quantized && kv.headDim % blockWidth !== 0) return [];
   const cpu = target.deviceClass === "cpu";
   // Four query rows a thread; two where the outputs of a head this long would not fit its registers.
@@ -45,7 +45,7 @@ function variants(attributes: PrefillAttributes, target: KernelTarget): readonly
     {
       key: variantKey(target, "attention_prefill", `kv_${kv.type}`, ...codesKey(quantized)),
       precision: target.precision,
-      header: makeHeader(target, { ...attentionConsts(attributes), ...rowConsts(rowsOf(attributes)), ...consts }, { kv_t: kv.type }),
+      header: makeHeader(target, { ...attentionConsts(attributes), ...rowConsts(rowsOf(attributes)), ...consts }, kvAliases(kv)),
       files: [
         ...(cpu ? ["attention_prefill_cpu.wgsl", "parts/attend/four.wgsl"] : ["attention_prefill.wgsl", loopPart(target)]),
         ...storeFiles(quantized, cpu),

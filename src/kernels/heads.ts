@@ -7,8 +7,8 @@ import { ceilDiv } from "../base/math.ts";
 import type { Rng } from "../base/rng.ts";
 import type { ConstValue } from "../gpu/shader.ts";
 import type { Kernel, KernelBinding, KernelTarget, KernelWork, OperandSpecs, Variant } from "./kernel.ts";
-import { kvBindings, kvConsts, kvParts } from "./kv_layout.ts";
-import { loopPart, makeHeader, supports, variantKey } from "./target.ts";
+import { kvAliases, kvBindings, kvConsts, kvParts, supportsKv } from "./kv_layout.ts";
+import { loopPart, makeHeader, variantKey } from "./target.ts";
 import { kvBytes, streamedBytes } from "./work.ts";
 
 export interface HeadsAttributes {
@@ -107,7 +107,7 @@ export function headsOperands(attributes: HeadsAttributes): OperandSpecs {
 
 function variants(attributes: HeadsAttributes, target: KernelTarget): readonly Variant[] {
   const { kv, numHeads } = attributes;
-  if (!supports(target, [kv.type]) || !headsSupported(attributes)) return [];
+  if (!supportsKv(target, kv) || !headsSupported(attributes)) return [];
   const cpu = target.deviceClass === "cpu";
   // A single row has its head's vec4 shared out over lanes.
   const lanes = target.maxRows < cpuLanes ? cpuLanes : 1;
@@ -123,7 +123,7 @@ function variants(attributes: HeadsAttributes, target: KernelTarget): readonly V
     {
       key: variantKey(target, "heads", ...headsKey(attributes)),
       precision: target.precision,
-      header: makeHeader(target, consts, { kv_t: kv.type }),
+      header: makeHeader(target, consts, kvAliases(kv)),
       files: [
         ...(cpu ? ["heads_cpu.wgsl", loopPart(target)] : ["heads.wgsl", "parts/reduce/workgroup.wgsl"]),
         ...headsParts(attributes),

@@ -3,7 +3,9 @@
 import { assert } from "../base/errors.ts";
 import type { KvLayout } from "../base/layout.ts";
 import type { ConstValue } from "../gpu/shader.ts";
-import type { KernelBinding } from "./kernel.ts";
+import { isKvNumber } from "../base/kv_types.ts";
+import type { KernelBinding, KernelTarget } from "./kernel.ts";
+import { supports } from "./target.ts";
 
 /** WGSL of where a token's vectors lie, what is held of a number, and how keys and values are read. Need `kvConsts` and `kvBindings`. */
 export function kvParts(_kv: KvLayout): readonly string[] {
@@ -25,6 +27,17 @@ export function kvConsts(kv: KvLayout): Record<string, ConstValue> {
     MAX_PAGES: kv.maxPages,
     KV_MAX: { f32: kvMax(kv) },
   };
+}
+
+/** Whether kernels have the type, and the adapter what it is made of. */
+export function supportsKv(target: KernelTarget, { type, order = "paged" }: KvLayout): boolean {
+  return order === "paged" && isKvNumber(type) && supports(target, [type]);
+}
+
+/** The types that the parts are written with. */
+export function kvAliases({ type }: KvLayout): Readonly<Record<string, "f32" | "f16">> {
+  assert(isKvNumber(type), `${type} is no type of single numbers`);
+  return { kv_t: type };
 }
 
 export function kvBindings(access: "read" | "read_write"): readonly KernelBinding[] {

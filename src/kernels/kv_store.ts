@@ -3,8 +3,8 @@
 import { type KvLayout, rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import type { Kernel, KernelTarget, Variant } from "./kernel.ts";
-import { kvBindings, kvConsts, kvParts } from "./kv_layout.ts";
-import { makeHeader, supports, variantKey } from "./target.ts";
+import { kvAliases, kvBindings, kvConsts, kvParts, supportsKv } from "./kv_layout.ts";
+import { makeHeader, variantKey } from "./target.ts";
 import { activationBytes, kvBytes } from "./work.ts";
 
 export interface KvStoreAttributes {
@@ -14,14 +14,14 @@ export interface KvStoreAttributes {
 const workgroupSize = 64;
 
 function variants({ kv }: KvStoreAttributes, target: KernelTarget): readonly Variant[] {
-  if (!supports(target, [kv.type])) return [];
+  if (!supportsKv(target, kv)) return [];
   const cols = kv.numKvHeads * kv.headDim;
   const consts = { WG: workgroupSize, STRIDE: rowStride(cols) / 4, ...kvConsts(kv) };
   return [
     {
       key: variantKey(target, "kv_store", `kv_${kv.type}`),
       precision: target.precision,
-      header: makeHeader(target, consts, { kv_t: kv.type }),
+      header: makeHeader(target, consts, kvAliases(kv)),
       files: ["kv_store.wgsl", ...kvParts(kv)],
       bindings: [
         { name: "k", from: "input0", type: "array<vec4<act_t>>", access: "read" },
