@@ -12,5 +12,6 @@ import type { Engine, EngineOptions } from "./types.ts";
  */
 export async function createLocalEngine(options: EngineOptions): Promise<Engine> {
   const { worker: _worker, ...load } = checkEngineOptions(options);
+  if (load.kv !== undefined) (await import("./kv_option_checks.ts")).checkKvOptions(load.kv, load);
   return createSessionEngine(await loadSession(load));
 }

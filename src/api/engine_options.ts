@@ -23,6 +23,7 @@ const OPTION_NAMES = [
   "quantize",
   "checkWeights",
   "execution",
+  "kv",
 ];
 
 const MAX_FILES = 1024;

@@ -2,6 +2,7 @@
 
 import { checkAdapterOptions, checkModelOptions } from "./engine_options.ts";
 import { isRecord, readFields, requestError } from "./fields.ts";
+import { checkKvOptions } from "./kv_option_checks.ts";
 import type { EstimateOptions, ProbeOptions } from "./types.ts";
 
 const ESTIMATE_NAMES = [
@@ -17,6 +18,7 @@ const ESTIMATE_NAMES = [
   "store",
   "quantize",
   "execution",
+  "kv",
   "probe",
 ];
 
@@ -28,6 +30,7 @@ const ESTIMATE_NAMES = [
 export function checkEstimateOptions(options: EstimateOptions): EstimateOptions {
   const fields = readFields(options, "", ESTIMATE_NAMES);
   checkModelOptions(fields);
+  if (fields.get("kv") !== undefined) checkKvOptions(fields.get("kv"), options);
   const probe = fields.get("probe");
   if (probe !== undefined && !isProbe(probe)) throw requestError("probe", "what probe() gave", probe);
   return { ...options };

@@ -1,6 +1,7 @@
 // What a caller says of an engine, an estimate or a probe before there is one. Plain types; engine_options.ts checks them.
 
 import type { ExecutionOptions } from "../engine/execution.ts";
+import type { KvOptions } from "../engine/kv_options.ts";
 import type { LoadProgress } from "../engine/progress.ts";
 import type { HubOptions, ModelLocation, StoreOptions, TuningMode } from "../engine/session.ts";
 import type { AdapterProbe } from "../engine/verdict.ts";
@@ -51,12 +52,25 @@ export interface EngineOptions {
   readonly checkWeights?: boolean;
   /** How steps are run. What is left out is measured or chosen for the adapter, which is right for everything but measuring. */
   readonly execution?: ExecutionOptions;
+  /** How keys and values are kept: their type, how many, and what happens when there is no more room. */
+  readonly kv?: KvOptions;
 }
 
 /** Options of `estimate`. */
 export interface EstimateOptions extends Pick<
   EngineOptions,
-  "model" | "contextLength" | "memoryBudget" | "activations" | "deviceClass" | "hub" | "gpu" | "store" | "signal" | "quantize" | "execution"
+  | "model"
+  | "contextLength"
+  | "memoryBudget"
+  | "activations"
+  | "deviceClass"
+  | "hub"
+  | "gpu"
+  | "store"
+  | "signal"
+  | "quantize"
+  | "execution"
+  | "kv"
 > {
   /** A probe of before, to skip measuring. */
   readonly probe?: AdapterProbe;

@@ -4,6 +4,7 @@ import type { ModelStore, Profile, SessionStats, SessionStorage, TuneProgress, T
 
 export type { EngineOptions, EstimateOptions, ProbeOptions } from "./option_types.ts";
 export type { ExecutionOptions, FusionName } from "../engine/execution.ts";
+export type { KvEvictOptions, KvOptions, KvPolicy, KvType } from "../engine/kv_options.ts";
 export type { LoadProgress } from "../engine/progress.ts";
 export type {
   ChromeTrace,

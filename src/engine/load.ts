@@ -14,6 +14,7 @@ import type { QuantizeType } from "../weights/quantize_rule.ts";
 import { openSource } from "../weights/source.ts";
 import type { HubOptions, ModelLocation } from "../weights/source.ts";
 import type { ExecutionOptions } from "./execution.ts";
+import type { KvOptions } from "./kv_options.ts";
 import { buildModel, checkVocabulary, type LoadedModel } from "./model.ts";
 import { openModel } from "./model_files.ts";
 import type { FolderText, OpenedModel } from "./opened_model.ts";
@@ -44,6 +45,8 @@ export interface LoadSessionOptions {
   readonly tuning?: TuningMode | undefined;
   /** How steps are run. */
   readonly execution?: ExecutionOptions | undefined;
+  /** How keys and values are kept. */
+  readonly kv?: KvOptions | undefined;
   /** Default `navigator.gpu`. */
   readonly gpu?: GPU | undefined;
   readonly signal?: AbortSignal | undefined;

@@ -5,6 +5,7 @@ import { askToPersist, checkEnvironment } from "../api/environment.ts";
 import type { Engine, EngineOptions } from "../api/types.ts";
 import { createRemoteEngine } from "./client.ts";
 import { isRemote, localModel } from "./parcel.ts";
+import { part } from "./part.ts";
 import { tryWorker } from "./place.ts";
 import { services } from "./services.ts";
 
@@ -25,6 +26,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const checked = checkEngineOptions(options);
   checkEnvironment();
   if (isRemote(checked.model) && checked.store?.mode !== "off") askToPersist();
+  if (checked.kv !== undefined) (await part(import("../api/kv_option_checks.ts"))).checkKvOptions(checked.kv, checked);
   const ready = { ...checked, model: await localModel(checked) };
   const worker = await tryWorker(ready);
   return worker === undefined ? services.createEngine(ready) : createRemoteEngine(worker, ready);

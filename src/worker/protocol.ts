@@ -26,7 +26,7 @@ import { isErrorCode } from "../base/errors.ts";
 import type { PlainError } from "../base/errors.ts";
 
 /** Raised when a message changes: a page may hold a cached worker script of another release. */
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 
 /** Chunks the worker may be ahead of the consumer; with none left, generation pauses. */
 export const STREAM_WINDOW = 8;

@@ -1,0 +1,101 @@
+// What a caller may say of keys and values, and what follows for the cache of a model. Plain data and arithmetic, because options are
+// checked before any of the runtime is loaded.
+
+import { ShaderloomError } from "../base/errors.ts";
+import { kvPageTokens, type KvType as CacheType } from "../base/kv_types.ts";
+
+/** What keys and values can be stored as. */
+export type KvType = CacheType;
+
+/** How tokens are dropped once `keep` of them are held. */
+export interface KvEvictOptions {
+  /**
+   * `window`: the first `sink` tokens and the most recent ones. `snapkv`: after a prompt, for each head those that its last tokens attended to
+   * most. `keyformer`: for each head those that gathered the most attention so far. What was dropped is forgotten.
+   */
+  readonly policy: KvPolicy;
+  /** Most tokens held, from `sink` + 64 to the context length. */
+  readonly keep: number;
+  /** Tokens of the beginning that always stay, 0 to 1024 (default 4). */
+  readonly sink?: number | undefined;
+}
+
+/** How tokens are chosen that are dropped. */
+export type KvPolicy = "window" | "snapkv" | "keyformer";
+
+/** How keys and values are kept. */
+export interface KvOptions {
+  /**
+   * What numbers are stored as. Default: `f16` with activations `f16`, else `f32`. `q8_0` and `bfp4` quantize each token as it is stored; `q4` and
+   * `kivi2` (2 bits) a page at a time, keys by channel, the page that is being written in half precision.
+   */
+  readonly type?: KvType | undefined;
+  /** Of `q4` and `kivi2`: keeps what quantizing lost as a matrix of rank 2 and a few single numbers (GEAR). */
+  readonly repair?: "gear" | undefined;
+  /** `paged` (default), or `contiguous`: one range for each conversation, without shared prefixes, for `f32` and `f16`. */
+  readonly layout?: "paged" | "contiguous" | undefined;
+  /** Tokens of a page: 8, 16, 32, 64 or 128. Default 64 for `q4` and `kivi2`, else 32. */
+  readonly pageTokens?: number | undefined;
+  /** Most bytes of keys and values on the GPU, those of kept prefixes included. Default: room for one whole context. */
+  readonly budget?: number | undefined;
+  /** Whether pages of earlier requests are kept for those that begin alike (default true). */
+  readonly prefixCache?: boolean | undefined;
+  /** Drops tokens instead of failing with CONTEXT. Off by default: what is dropped, the model no longer knows. */
+  readonly evict?: KvEvictOptions | undefined;
+}
+
+export const kvPolicies: readonly KvPolicy[] = ["window", "snapkv", "keyformer"];
+export const kvPageSizes: readonly number[] = [8, 16, 32, 64, 128];
+
+/** Tokens of the beginning that stay when nobody says: with none of them attention has nowhere to rest (StreamingLLM, arXiv:2309.17453). */
+export const defaultSink = 4;
+/** Least tokens that a policy has to choose from. */
+export const leastEvictable = 64;
+
+/** The options with what follows where nothing was said. */
+export interface KvChoice {
+  readonly type: KvType;
+  readonly pageTokens: number;
+  readonly order: "paged" | "contiguous";
+  readonly repair: "gear" | undefined;
+  readonly prefixCache: boolean;
+}
+
+export function chooseKv(options: KvOptions | undefined, activations: "f32" | "f16" | "int8"): KvChoice {
+  const type = options?.type ?? (activations === "f16" ? "f16" : "f32");
+  const order = options?.layout ?? "paged";
+  return {
+    type,
+    pageTokens: options?.pageTokens ?? kvPageTokens(type),
+    order,
+    repair: options?.repair,
+    prefixCache: options?.prefixCache ?? order === "paged",
+  };
+}
+
+/**
+ * What only the model's header tells.
+ * @param groupBytes of a page in all layers
+ * @throws {ShaderloomError} REQUEST.kv
+ */
+export function checkKvFits(
+  { evict, budget }: KvOptions,
+  { contextLength, groupBytes }: { contextLength: number; groupBytes: number },
+): void {
+  if (evict && evict.keep > contextLength) {
+    throw kvError(
+      `kv.evict.keep is ${evict.keep} and the context ${contextLength} tokens. Keep at most ${contextLength}, or set a larger contextLength.`,
+      { param: "kv.evict.keep", have: evict.keep, max: contextLength },
+    );
+  }
+  if (budget !== undefined && budget < groupBytes) {
+    throw kvError(
+      `kv.budget is ${budget} bytes and one page takes ${groupBytes} in all layers. Set it to ${groupBytes} or more, choose a smaller kv.type or kv.pageTokens, or leave it out.`,
+      { param: "kv.budget", have: budget, need: groupBytes },
+    );
+  }
+}
+
+function kvError(message: string, detail: Record<string, string | number>): ShaderloomError {
+  return new ShaderloomError("REQUEST.kv", message, { detail });
+}
