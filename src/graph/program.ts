@@ -20,6 +20,8 @@ export interface BindTable {
   slab(name: string): BufferRange;
   table(name: string): GPUBuffer;
   kv(layer: number): GPUBuffer;
+  /** What slots hold of a layer's pages that are not full; where the type of the pages quantizes full ones. */
+  tail?(layer: number): GPUBuffer;
   readonly pages: BufferRange;
   readonly state: BufferRange;
   /** How each slot's next token is chosen; programs that end in logits do without. */
@@ -226,6 +228,10 @@ export class Program {
     if (from === "kv") {
       assert(call.layer !== undefined, "a call that binds kv names its layer");
       return { buffer: table.kv(call.layer) };
+    }
+    if (from === "tail") {
+      assert(call.layer !== undefined && table.tail, "a call that binds tails names its layer and is bound with them");
+      return { buffer: table.tail(call.layer) };
     }
     if (from === "pages") return { ...table.pages };
     if (from === "state") return { ...table.state };

@@ -36,7 +36,8 @@ export type Grid = readonly [number, number, number];
  * What a binding is at run time.
  * `inputN`/`outputN`: activations `[rows, rowStride(cols)]`; `weightN`: a range of a matrix slab; `vectorN`: f32 vector, zero
  * padded; `tableN`: a constant of the model (RoPE cosines); `kv`: the layer's pages; `pages`: the page table
- * `[slot, maxPages]` of u32; `state`: the step state as storage, only for `advance`; `sampling`, `adjust` and `mask`: how each slot's
+ * `[slot, maxPages]` of u32; `tail`: what slots hold of pages that are not full, where the type of the pages quantizes full ones
+ * (`kvTailBytes` of base/layout.ts); `state`: the step state as storage, only for `advance`; `sampling`, `adjust` and `mask`: how each slot's
  * next token is chosen, in the layouts of base/layout.ts; `shape`: the variant's `shape`.
  */
 export type Operand =
@@ -47,6 +48,7 @@ export type Operand =
   | `table${number}`
   | "kv"
   | "pages"
+  | "tail"
   | "state"
   | "shape"
   | "sampling"
@@ -116,6 +118,8 @@ export interface CpuArgs {
   readonly rows: readonly StepRow[];
   /** Activation row of each output row. */
   readonly outputRows: readonly number[];
+  /** Positions by which rows turn further than their places say; 0 when not given. */
+  readonly shift?: number;
   readonly kv?: CpuKv;
   readonly sampling?: CpuSampling;
 }
@@ -182,6 +186,8 @@ export interface KernelCase<A> {
   readonly outputRows?: number;
   /** Tokens already in the KV cache before the step: of the longest sequence, when each row is one. */
   readonly pastTokens?: number;
+  /** The step's `shift`. */
+  readonly shift?: number;
   /** Whether the rows are consecutive positions of one sequence (default) or each the next token of its own. */
   readonly sequences?: "one" | "each";
 }
