@@ -5,6 +5,7 @@ import { assert } from "../base/errors.ts";
 import { type KvLayout, rowStride } from "../base/layout.ts";
 import { alignUp, ceilDiv } from "../base/math.ts";
 import type { ConstValue } from "../gpu/shader.ts";
+import type { KernelTarget } from "./kernel.ts";
 import { kvConsts, kvParts } from "./kv_layout.ts";
 
 export interface AttentionAttributes {
@@ -16,8 +17,8 @@ export interface AttentionAttributes {
 }
 
 /** Parts behind every attention shader. */
-export function attentionParts({ kv }: AttentionAttributes): readonly string[] {
-  return [...kvParts(kv), "parts/mask/causal.wgsl", "parts/score/scaled.wgsl"];
+export function attentionParts({ kv }: AttentionAttributes, target: KernelTarget): readonly string[] {
+  return [...kvParts(kv, target), "parts/mask/causal.wgsl", "parts/score/scaled.wgsl"];
 }
 
 /** A score that no key reaches: finite, since WGSL may drop infinities; exp(it - any real score) is 0. */

@@ -125,8 +125,8 @@ function variants(attributes: DecodeAttributes, target: KernelTarget): readonly 
     {
       key: variantKey(target, "attention_decode", ...(prologue ? ["heads", ...headsKey(prologue)] : [`kv_${kv.type}`])),
       precision: target.precision,
-      header: makeHeader(target, all, kvAliases(kv)),
-      files: [...files, rangesPart, ...attentionParts(attributes)],
+      header: makeHeader(target, all, kvAliases(kv, target)),
+      files: [...files, rangesPart, ...attentionParts(attributes, target)],
       bindings: bindingsOf(attributes),
       usesStep: true,
       grid: (step) => {

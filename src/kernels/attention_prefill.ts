@@ -45,11 +45,11 @@ function variants(attributes: PrefillAttributes, target: KernelTarget): readonly
     {
       key: variantKey(target, "attention_prefill", `kv_${kv.type}`, ...codesKey(quantized)),
       precision: target.precision,
-      header: makeHeader(target, { ...attentionConsts(attributes), ...rowConsts(rowsOf(attributes)), ...consts }, kvAliases(kv)),
+      header: makeHeader(target, { ...attentionConsts(attributes), ...rowConsts(rowsOf(attributes)), ...consts }, kvAliases(kv, target)),
       files: [
         ...(cpu ? ["attention_prefill_cpu.wgsl", "parts/attend/four.wgsl"] : ["attention_prefill.wgsl", loopPart(target)]),
         ...storeFiles(quantized, cpu),
-        ...attentionParts(attributes),
+        ...attentionParts(attributes, target),
       ],
       bindings: [
         { name: "q", from: "input0", type: "array<vec4<act_t>>", access: "read" },

@@ -123,11 +123,11 @@ function variants(attributes: HeadsAttributes, target: KernelTarget): readonly V
     {
       key: variantKey(target, "heads", ...headsKey(attributes)),
       precision: target.precision,
-      header: makeHeader(target, consts, kvAliases(kv)),
+      header: makeHeader(target, consts, kvAliases(kv, target)),
       files: [
         ...(cpu ? ["heads_cpu.wgsl", loopPart(target)] : ["heads.wgsl", "parts/reduce/workgroup.wgsl"]),
         ...headsParts(attributes),
-        ...kvParts(kv),
+        ...kvParts(kv, target),
       ],
       bindings: [...headsBindings(attributes), { name: "q", from: "output0", type: "array<vec4<act_t>>", access: "read_write" }],
       usesStep: true,

@@ -21,8 +21,8 @@ function variants({ kv }: KvStoreAttributes, target: KernelTarget): readonly Var
     {
       key: variantKey(target, "kv_store", `kv_${kv.type}`),
       precision: target.precision,
-      header: makeHeader(target, consts, kvAliases(kv)),
-      files: ["kv_store.wgsl", ...kvParts(kv)],
+      header: makeHeader(target, consts, kvAliases(kv, target)),
+      files: ["kv_store.wgsl", ...kvParts(kv, target)],
       bindings: [
         { name: "k", from: "input0", type: "array<vec4<act_t>>", access: "read" },
         { name: "v", from: "input1", type: "array<vec4<act_t>>", access: "read" },

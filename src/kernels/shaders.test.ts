@@ -25,7 +25,13 @@ function choicesOf<A>(kernel: TestedKernel<A>): (readonly Variant[])[] {
   const targets = (["cpu", "gpu"] as const).flatMap((deviceClass) =>
     (["f32", "f16", "int8"] satisfies Precision[]).flatMap((precision) =>
       [true, false].map((plain) => ({
-        caps: { ...caps, packedDot: plain, software: !plain, ...(plain && { subgroups: { min: 32, max: 32 } }) },
+        caps: {
+          ...caps,
+          f16: plain || precision === "f16",
+          packedDot: plain,
+          software: !plain,
+          ...(plain && { subgroups: { min: 32, max: 32 } }),
+        },
         deviceClass,
         precision,
       })),

@@ -1,7 +1,5 @@
-// Keys and values of types that hold each number by itself. Needs kv (array of kv_four). Consts: D4. Parts: kv, kv_number.
-// A token of a kv head goes by the number that kv_index gives; KV_NEXT leads to the next token of its page.
-
-const KV_NEXT = D4;
+// Keys and values of types that hold each number by itself. Needs kv (array of kv_four). Parts: kv, kv_number.
+// `at`: the number of a token of a kv head that kv_index gives; KV_NEXT leads to the next token of its page.
 
 /// Four of a key, from dimension 4i on.
 fn kv_key(at: u32, i: u32) -> vec4<f32> {
