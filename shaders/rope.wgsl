@@ -1,4 +1,5 @@
-// (y_a, y_b) = (a cos - b sin, a sin + b cos) for pairs of each head; dimensions from ROTARY on pass through.
+// (y_a, y_b) = (a cos - b sin, a sin + b cos) for pairs of each head, at angles of a row's position + step.shift; dimensions from
+// ROTARY on pass through.
 // x, y [rows, STRIDE]; turns [MAX_POSITIONS, ROTARY / 2] of (cos, sin).
 // Grid: (ceil(STRIDE / 2 / WG), rows), one thread per pair. Workgroup memory: none.
 // Consts: WG, STRIDE, HEADS, D (head size), ROTARY, INTERLEAVED, MAX_POSITIONS. Parts: none.
@@ -28,7 +29,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   }
   let first = base + select(pair, 2 * pair, INTERLEAVED);
   let second = first + select(HALF, 1u, INTERLEAVED);
-  let position = min(step.row[row].position, MAX_POSITIONS - 1);
+  let position = min(step.row[row].position + step.shift, MAX_POSITIONS - 1);
   let turn = turns[position * HALF + pair];
   let a = f32(x[first]);
   let b = f32(x[second]);

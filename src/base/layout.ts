@@ -96,9 +96,10 @@ export function pagesFor(tokens: number, layout: KvLayout): number {
 }
 
 /**
- * What changes from step to step, as one uniform buffer (decision 2): a header of four u32 (rows, output rows, 0, 0), then
+ * What changes from step to step, as one uniform buffer (decision 2): a header of four u32 (rows, output rows, 0, shift), then
  * four u32 for each activation row: token, position, sequence slot, and for output row i the activation row it takes.
- * In decode a row is a sequence, and `advance`, the last kernel of a step, writes the next token and position here.
+ * A row's position is its place in the cache; RoPE turns by position + shift, which is 0 unless tokens before it were dropped and those
+ * after them kept their turns. In decode a row is a sequence, and `advance`, the last kernel of a step, writes the next token and position here.
  */
 export const stepHeaderWords = 4;
 export const stepRowWords = 4;

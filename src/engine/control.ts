@@ -31,6 +31,7 @@ export class Control {
   readonly #decodeStart: number;
   readonly #pagesStart: number;
   #dirtyPagesEnd = 0;
+  #shift = 0;
   #writes = 0;
 
   constructor(device: GPUDevice, ledger: BufferLedger, shape: ControlShape) {
@@ -60,6 +61,11 @@ export class Control {
     this.#dirtyPagesEnd = Math.max(this.#dirtyPagesEnd, (start + pages.length) * 4);
   }
 
+  /** How much further rows of the steps to come turn than their places say; steps that go on by themselves keep theirs. */
+  setShift(shift: number): void {
+    this.#shift = shift;
+  }
+
   /** Uploads a prefill step, and pages if any changed. */
   writePrefill(step: ControlStep): void {
     this.#encode(0, step);
@@ -86,7 +92,7 @@ export class Control {
 
   #encode(byteStart: number, { rows, outputRows }: ControlStep): void {
     const start = byteStart / 4;
-    this.#words.set([rows.length, outputRows.length, 0, 0], start);
+    this.#words.set([rows.length, outputRows.length, 0, this.#shift], start);
     rows.forEach((row, index) => {
       const source = outputRows[index] ?? 0;
       this.#words.set([row.token, row.position, row.slot, source], start + stepHeaderWords + index * stepRowWords);

@@ -49,7 +49,7 @@ export interface AssembledShader {
 function stepDeclaration(maxRows: number): string[] {
   return [
     "struct Row { token: u32, position: u32, slot: u32, source: u32 }",
-    `struct Step { rows: u32, output_rows: u32, reserved0: u32, reserved1: u32, row: array<Row, ${maxRows}> }`,
+    `struct Step { rows: u32, output_rows: u32, reserved0: u32, shift: u32, row: array<Row, ${maxRows}> }`,
     "@group(1) @binding(0) var<uniform> step: Step;",
   ];
 }

@@ -17,6 +17,8 @@ export interface InterpretStep {
   readonly rows: readonly StepRow[];
   /** Activation row of each output row. */
   readonly outputRows: readonly number[];
+  /** See `stepRowWords`: how much further rows turn than their places say. */
+  readonly shift?: number;
 }
 
 /** Every value of the step by id. */
@@ -35,6 +37,7 @@ export function interpret(calls: readonly KernelCall[], step: InterpretStep, sta
       tables: call.tables.map((table) => table.data),
       rows: step.rows,
       outputRows: step.outputRows,
+      ...(step.shift !== undefined && { shift: step.shift }),
       ...(call.layer === undefined ? {} : { kv: state.kv(call.layer) }),
     };
     const results = call.visit((kernel, attributes) => referenceOf(kernel)(attributes, args));

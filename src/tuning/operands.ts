@@ -97,9 +97,14 @@ function makeRows(kernelCase: KernelCase<unknown>, tokenCount: number, rng: Rng)
 }
 
 /** The step state, with room for `maxRows`. */
-export function packStep(rows: readonly StepRow[], outputRows: readonly number[], maxRows: number = rows.length): Uint8Array<ArrayBuffer> {
+export function packStep(
+  rows: readonly StepRow[],
+  outputRows: readonly number[],
+  maxRows: number = rows.length,
+  shift = 0,
+): Uint8Array<ArrayBuffer> {
   const words = new Uint32Array(stepBytes(maxRows) / 4);
-  words.set([rows.length, outputRows.length]);
+  words.set([rows.length, outputRows.length, 0, shift]);
   for (const [index, row] of rows.entries()) {
     words.set([row.token, row.position, row.slot, outputRows[index] ?? 0], stepHeaderWords + index * stepRowWords);
   }
@@ -204,17 +209,18 @@ export function copyWritten(args: CpuArgs): CpuArgs {
   };
 }
 
+/** The last activation rows, in an order of their own. */
+function outputRowsOf({ rows, outputRows = 1 }: KernelCase<unknown>): number[] {
+  return Array.from({ length: outputRows }, (_, index) => (rows - outputRows + index) % rows).toReversed();
+}
+
 /** Everything one case reads; the same seed gives the same numbers on every adapter. */
 export function makeOperands<A>(kernel: Kernel<A>, kernelCase: KernelCase<A>, target: KernelTarget, limits?: Limits): Operands {
   const { rng, tokenCount, kvTokens, tableLength }: Limits = limits ?? { rng: seededRng(seedOf(kernelCase)) };
   const specs = kernel.operands(kernelCase.attributes);
+  const { shift = 0 } = kernelCase;
   const rows = makeRows(kernelCase, tokenCount ?? specs.tokenCount ?? 1000, rng);
-  const outputCount = kernelCase.outputRows ?? 1;
-  // The last activation rows, in an order of their own.
-  const outputRows = Array.from(
-    { length: outputCount },
-    (_, index) => (kernelCase.rows - outputCount + index) % kernelCase.rows,
-  ).toReversed();
+  const outputRows = outputRowsOf(kernelCase);
   const bytes = new Map<string, Uint8Array<ArrayBuffer>>();
   const slotCount = Math.max(slots, ...rows.map((row) => row.slot + 1));
   const sampling = specs.sampling && makeSampling(specs.sampling.cols, rng, slotCount);
@@ -223,7 +229,7 @@ export function makeOperands<A>(kernel: Kernel<A>, kernelCase: KernelCase<A>, ta
   for (const [index, spec] of (specs.inputs ?? []).entries()) {
     const type = elementType(spec.type, target);
     const made: CpuArgs = { inputs, weights: [], vectors: [], tables: [], rows, outputRows, ...(sampling && { sampling }) };
-    const tensor = spec.derive?.(made, referenceOf) ?? makeInput(spec, spec.rows === "rows" ? rows.length : outputCount, type, rng);
+    const tensor = spec.derive?.(made, referenceOf) ?? makeInput(spec, spec.rows === "rows" ? rows.length : outputRows.length, type, rng);
     bytes.set(`input${index}`, packRows(tensor, operandStride(spec), type));
     inputs.push(tensor);
   }
@@ -244,7 +250,7 @@ export function makeOperands<A>(kernel: Kernel<A>, kernelCase: KernelCase<A>, ta
     bytes.set(`table${tables.length}`, new Uint8Array(words.buffer));
     tables.push(new Float32Array(words.slice().buffer));
   }
-  const step = packStep(rows, outputRows, target.maxRows);
+  const step = packStep(rows, outputRows, target.maxRows, shift);
   const contextTokens = Math.max(...rows.map((row) => row.position)) + 1;
   const slotPages = Math.min(specs.kv?.maxPages ?? 0, Math.ceil((kvTokens ?? Number.POSITIVE_INFINITY) / (specs.kv?.pageTokens ?? 1)));
   const pages = specs.kv && makePages(specs.kv, { slotCount, slotPages, rng });
@@ -255,6 +261,16 @@ export function makeOperands<A>(kernel: Kernel<A>, kernelCase: KernelCase<A>, ta
     bytes.set("kv", packKv(kv, pages));
   }
   bytes.set("state", step);
-  const args = { inputs, weights: weights.tensors, vectors, tables, rows, outputRows, ...(kv && { kv }), ...(sampling && { sampling }) };
+  const args = {
+    inputs,
+    weights: weights.tensors,
+    vectors,
+    tables,
+    rows,
+    outputRows,
+    shift,
+    ...(kv && { kv }),
+    ...(sampling && { sampling }),
+  };
   return { args, bytes, step, pages, contextTokens };
 }

@@ -11,7 +11,8 @@ export function ropeReference({ heads, headDim, rotaryDim, pairing }: RopeAttrib
   const [table] = args.tables;
   const half = rotaryDim / 2;
   const data = x.data.slice();
-  for (const [row, { position }] of args.rows.entries()) {
+  for (const [row, { position: place }] of args.rows.entries()) {
+    const position = place + (args.shift ?? 0);
     for (let head = 0; head < heads; head++) {
       const base = (row * heads + head) * headDim;
       for (let pair = 0; pair < half; pair++) {
@@ -75,16 +76,17 @@ export function headsReference(attributes: HeadsAttributes, args: CpuArgs): read
   const cols = numHeads * headDim;
   const data = new Float32Array(args.rows.length * cols);
   for (const [row, { position, slot }] of args.rows.entries()) {
+    const turned = position + (args.shift ?? 0);
     const head = (start: number): Float64Array =>
       Float64Array.from(qkv.data.subarray(row * qkv.cols + start, row * qkv.cols + start + headDim));
     for (let h = 0; h < numHeads; h++) {
       const x = head(h * headDim);
-      turnHead(attributes, { x, position, norm: qNorm, weight: queryWeight, turns });
+      turnHead(attributes, { x, position: turned, norm: qNorm, weight: queryWeight, turns });
       data.set(x, row * cols + h * headDim);
     }
     for (let h = 0; h < layout.numKvHeads && args.kv; h++) {
       const x = head(keyStart + h * headDim);
-      turnHead(attributes, { x, position, norm: kNorm, weight: keyWeight, turns });
+      turnHead(attributes, { x, position: turned, norm: kNorm, weight: keyWeight, turns });
       const at = kvIndex(args.kv, layout, { slot, position, head: h });
       args.kv.keys.set(
         x.map((value) => kvKept(layout, value)),

@@ -67,4 +67,9 @@ export const headsCases: readonly KernelCase<HeadsAttributes>[] = [
     { rows: 9, pastTokens: 90, each: true },
   ),
   testCase("1 token, head of 256, f16 pages", { heads: 2, kvHeads: 1, headDim: 256, norms: true, type: "f16" }, { rows: 1, pastTokens: 3 }),
+  {
+    ...testCase("3 tokens after dropped ones, norms", { heads: 4, kvHeads: 2, headDim: 64, norms: true }, { rows: 3, pastTokens: 70 }),
+    pastTokens: 9,
+    shift: 60,
+  },
 ];

@@ -19,4 +19,11 @@ export const ropeCases: readonly KernelCase<RopeAttributes>[] = (["half", "inter
     pastTokens: 290,
     sequences: "each" as const,
   },
+  {
+    name: "after dropped tokens",
+    attributes: { heads: 2, headDim: 32, rotaryDim: 32, pairing, maxPositions: 64 },
+    rows: 5,
+    pastTokens: 3,
+    shift: 50,
+  },
 ]);
