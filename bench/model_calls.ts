@@ -4,6 +4,7 @@ import { assert } from "../src/base/errors.ts";
 import type { WeightFormat } from "../src/formats/format.ts";
 import type { Caps } from "../src/gpu/caps.ts";
 import { planKv } from "../src/engine/budget.ts";
+import { chooseKv } from "../src/engine/kv_options.ts";
 import { GraphBuilder, type TensorTable } from "../src/graph/builder.ts";
 import type { KernelCall } from "../src/graph/call.ts";
 import { lower } from "../src/graph/lower.ts";
@@ -60,7 +61,7 @@ export function modelCalls(name: string, { caps, precision, phase, format, prefi
     shape.vocab,
   );
   const tensors = tensorTable({ ...shape, layers: 1 }, format);
-  const kv = planKv({ config, contextLength, caps, f16: precision === "f16" });
+  const kv = planKv({ config, contextLength, caps, choice: chooseKv(undefined, precision) });
   const { rotaryDim, ropeTheta } = config;
   const rope = { name: "rope", data: ropeTable({ rotaryDim, theta: ropeTheta, maxPositions: kv.maxPages * kv.pageTokens }) };
   const builder = new GraphBuilder();

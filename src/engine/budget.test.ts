@@ -3,6 +3,7 @@ import { kvPageBytes } from "../base/layout.ts";
 import type { Caps } from "../gpu/caps.ts";
 import type { ModelConfig } from "../models/config.ts";
 import { chooseContextLength, planKv } from "./budget.ts";
+import { chooseKv } from "./kv_options.ts";
 
 const config = { contextLength: 131072, numKvHeads: 8, headDim: 128 } as ModelConfig;
 const caps = { maxBindingBytes: 128 << 20, maxBufferBytes: 256 << 20 } as Caps;
@@ -23,16 +24,16 @@ test("a context beyond the model's or no whole number is refused with what to do
 });
 
 test("pages of a layer fit one binding, or the error says which context would", () => {
-  const layout = planKv({ config, contextLength: 4096, caps, f16: false });
+  const layout = planKv({ config, contextLength: 4096, caps, choice: chooseKv(undefined, "f32") });
   expect(layout).toMatchObject({ pageTokens: 32, maxPages: 128, type: "f32" });
   let fits = 0;
   try {
-    planKv({ config, contextLength: 131072, caps, f16: false });
+    planKv({ config, contextLength: 131072, caps, choice: chooseKv(undefined, "f32") });
   } catch (error) {
     fits = (error as { detail: { contextLength: number } }).detail.contextLength;
   }
   expect(fits).toBe(16384);
-  expect(planKv({ config, contextLength: fits, caps, f16: false }).maxPages * kvPageBytes(layout)).toBeLessThanOrEqual(
-    caps.maxBindingBytes,
-  );
+  expect(
+    planKv({ config, contextLength: fits, caps, choice: chooseKv(undefined, "f32") }).maxPages * kvPageBytes(layout),
+  ).toBeLessThanOrEqual(caps.maxBindingBytes);
 });

@@ -4,10 +4,10 @@ import { ShaderloomError } from "../base/errors.ts";
 import { type KvLayout, kvPageBytes } from "../base/layout.ts";
 import type { Caps } from "../gpu/caps.ts";
 import type { ModelConfig } from "../models/config.ts";
+import type { KvChoice } from "./kv_options.ts";
 
 /** Context when the caller names none. */
 const defaultContextLength = 4096;
-const pageTokens = 32;
 
 /**
  * Tokens of context to load with: the caller's wish, or min(the model's, 4096).
@@ -32,14 +32,21 @@ export function chooseContextLength(config: ModelConfig, wish: number | undefine
  * Layout of the KV pages for a context.
  * @throws {ShaderloomError} GPU.limits when a layer's pages would exceed a binding, with the context that fits
  */
-export function planKv(options: { config: ModelConfig; contextLength: number; caps: Caps; f16: boolean }): KvLayout {
-  const { config, contextLength, caps } = options;
+export function planKv(options: {
+  config: ModelConfig;
+  contextLength: number;
+  caps: Caps;
+  choice: Pick<KvChoice, "type" | "pageTokens" | "order">;
+}): KvLayout {
+  const { config, contextLength, caps, choice } = options;
+  const { type, pageTokens, order } = choice;
   const layout: KvLayout = {
     pageTokens,
     numKvHeads: config.numKvHeads,
     headDim: config.headDim,
-    type: options.f16 ? "f16" : "f32",
+    type,
     maxPages: Math.ceil(contextLength / pageTokens),
+    order,
   };
   const most = Math.min(caps.maxBindingBytes, caps.maxBufferBytes);
   const need = layout.maxPages * kvPageBytes(layout);

@@ -2,7 +2,7 @@
 // Allocates nothing on the GPU.
 
 import { assert, ShaderloomError } from "../base/errors.ts";
-import type { KvLayout } from "../base/layout.ts";
+import { type KvLayout, kvPageBytes } from "../base/layout.ts";
 import { type Formats, loadFormats } from "../formats/index.ts";
 import type { Caps } from "../gpu/caps.ts";
 import { GraphBuilder, weightsOf } from "../graph/builder.ts";
@@ -14,10 +14,13 @@ import { ropeTable } from "../models/rope_table.ts";
 import { type ModelHeader, type TensorInfo, typesOf } from "../weights/tensor_info.ts";
 import type { ByteSource } from "../weights/source.ts";
 import { chooseContextLength, planKv } from "./budget.ts";
+import { checkKvFits, chooseKv, type KvOptions } from "./kv_options.ts";
 
 export interface ModelOptions {
   readonly contextLength?: number | undefined;
   readonly activations?: "f32" | "f16" | "int8" | undefined;
+  /** How keys and values are kept. */
+  readonly kv?: KvOptions | undefined;
   readonly caps: Caps;
   readonly signal?: AbortSignal | undefined;
 }
@@ -36,7 +39,7 @@ export interface LoadedModel {
   readonly formats: Formats;
 }
 
-/** @throws {ShaderloomError} UNSUPPORTED, MODEL, CONTEXT, GPU.limits, GPU.unavailable (f16 asked for where there is none) */
+/** @throws {ShaderloomError} UNSUPPORTED, MODEL, CONTEXT, REQUEST.kv, GPU.limits, GPU.unavailable (f16 asked for where there is none) */
 export async function buildModel(file: ModelHeader, source: ByteSource, options: ModelOptions): Promise<LoadedModel> {
   const { metadata, tensors } = file;
   const architecture = architectureOf(metadata.get("general.architecture"));
@@ -50,7 +53,8 @@ export async function buildModel(file: ModelHeader, source: ByteSource, options:
     throw new ShaderloomError("GPU.unavailable", 'This GPU has no 16-bit floats in shaders. Use activations: "f32".');
   }
   const contextLength = chooseContextLength(config, options.contextLength);
-  const kv = planKv({ config, contextLength, caps: options.caps, f16: activations === "f16" });
+  const kv = planKv({ config, contextLength, caps: options.caps, choice: chooseKv(options.kv, activations) });
+  if (options.kv) checkKvFits(options.kv, { contextLength, groupBytes: config.numLayers * kvPageBytes(kv) });
   const factors = await readFactors(file, source, architecture, options.signal);
   const rope: Table = {
     name: "rope",
