@@ -68,7 +68,7 @@ test("memory that nobody gave is not called so", () => {
   const unknown = readVerdict(fakeEstimate({ memory: { source: "none", givenBytes: 620e6 }, spareBytes: 0 }));
   expect(unknown.headline).toBe("Should fit; how much memory there is cannot be told");
   expect(unknown.memory).toMatchObject({ given: undefined, text: "620 MB of GPU memory with a full context" });
-  const none = { weights: 0, kvPerThousandTokens: 0, kv: 0, scratch: 0, atLoad: 0, total: 0 };
+  const none = { ...fakeEstimate().gpu, weights: 0, kvPerThousandTokens: 0, kv: 0, scratch: 0, atLoad: 0, total: 0 };
   expect(readVerdict(fakeEstimate({ gpu: none })).memory).toBeUndefined();
 });
 

@@ -8,9 +8,10 @@ import { readCaps, requestAdapter } from "../gpu/device.ts";
 import { ggmlTypeName } from "../weights/gguf/ggml_types.ts";
 import { elementsOf, type ModelHeader, packedBytes } from "../weights/tensor_info.ts";
 import type { ExecutionOptions } from "./execution.ts";
+import type { KvOptions } from "./kv_options.ts";
 import { draftModel, type ModelDraft } from "./model_draft.ts";
 import { type FactsOptions, type ModelFacts, readFacts } from "./model_facts.ts";
-import { measureNeed } from "./need.ts";
+import { measureNeed, nothing } from "./need.ts";
 import { planRunner, type RunnerPlan } from "./placement.ts";
 import { probeAdapter, type ProbeOptions } from "./probe.ts";
 import { predictSpeed, productFormats } from "./speed.ts";
@@ -28,6 +29,8 @@ export interface EstimateSessionOptions extends FactsOptions {
   readonly deviceClass?: "gpu" | "cpu" | undefined;
   /** As for the load: which calls are joined tells what activations take. */
   readonly execution?: ExecutionOptions | undefined;
+  /** As for the load: how keys and values are kept. */
+  readonly kv?: KvOptions | undefined;
   /** Default `navigator.gpu`. */
   readonly gpu?: GPU | undefined;
   /** A probe of before; another is made when it lacks a format of the model or was made for other activations. */
@@ -55,8 +58,15 @@ export async function estimateSession(options: EstimateSessionOptions): Promise<
   const draft = await draftModel(facts.file, { ...options, caps });
   const problems = problem ? [problem, ...draft.problems] : draft.problems;
   const plan = draft.model && (await planRunner(draft.model, caps, options.execution?.fusion));
-  const unmeasured = { probe: undefined, trial: undefined, streamed: undefined };
-  const judged = { ...unmeasured, facts, draft, plan, need: plan && draft.model ? measureNeed(plan, draft.model) : nothing, problems };
+  const unmeasured = { probe: undefined, trial: undefined, streamed: undefined, kv: options.kv };
+  const judged = {
+    ...unmeasured,
+    facts,
+    draft,
+    plan,
+    need: plan && draft.model ? measureNeed(plan, draft.model, options.kv) : nothing,
+    problems,
+  };
   if (problem || !plan) return compose(judged);
   try {
     const trial = withinBudget(await tryMemory(gpu, judged.need.total, options.signal), options.memoryBudget);
@@ -144,8 +154,6 @@ async function probeFor(gpu: GPU | undefined, plan: RunnerPlan, options: Estimat
   return probeAdapter(gpu, { deviceClass, activations, formats: productFormats(plan), signal });
 }
 
-const nothing: GpuNeed = { weights: 0, kvPerThousandTokens: 0, kv: 0, scratch: 0, atLoad: 0, total: 0 };
-
 interface Judged {
   readonly facts: ModelFacts;
   readonly draft: ModelDraft;
@@ -156,10 +164,11 @@ interface Judged {
   readonly probe: AdapterProbe | undefined;
   readonly trial: MemoryTrial | undefined;
   readonly streamed: StreamedEstimate | undefined;
+  readonly kv: KvOptions | undefined;
 }
 
 /** Puts the verdict together. */
-function compose({ facts, draft, plan, need, problems, probe, trial, streamed }: Judged): Estimate {
+function compose({ facts, draft, plan, need, problems, probe, trial, streamed, kv }: Judged): Estimate {
   const { file, fileBytes, downloadBytes, storage } = facts;
   const speed = plan && probe ? predictSpeed(plan, probe) : undefined;
   const spareBytes = (trial?.givenBytes ?? 0) - need.total;
@@ -184,7 +193,16 @@ function compose({ facts, draft, plan, need, problems, probe, trial, streamed }:
     storage: streamed ? { ...storage, neededBytes: storage.neededBytes + imageLeft(streamed) } : storage,
     problems: all.map((error) => error.toPlain()),
     suggestion: plan
-      ? suggest({ gpu: need, contextLength, fileBytes, givenBytes: trial?.givenBytes, decodeTokensPerSecond, acceptedContext, streamed })
+      ? suggest({
+          gpu: need,
+          contextLength,
+          fileBytes,
+          givenBytes: trial?.givenBytes,
+          decodeTokensPerSecond,
+          acceptedContext,
+          streamed,
+          kv,
+        })
       : null,
     streamed: streamed ?? null,
     probe: probe ?? null,

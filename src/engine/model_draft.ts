@@ -8,11 +8,13 @@ import type { Caps } from "../gpu/caps.ts";
 import { assertSupported } from "../weights/gguf/gguf.ts";
 import type { ModelHeader } from "../weights/tensor_info.ts";
 import type { ByteSource } from "../weights/source.ts";
+import type { KvOptions } from "./kv_options.ts";
 import { buildModel, type LoadedModel, type ModelOptions } from "./model.ts";
 
 export interface DraftOptions {
   readonly contextLength?: number | undefined;
   readonly activations?: "f32" | "f16" | "int8" | undefined;
+  readonly kv?: KvOptions | undefined;
   readonly caps: Caps;
 }
 
@@ -40,7 +42,8 @@ const ones: ByteSource = {
 /** @throws {ShaderloomError} REQUEST.contextLength, a mistake of the caller and not of the model */
 export async function draftModel(file: ModelHeader, options: DraftOptions): Promise<ModelDraft> {
   const problems: ShaderloomError[] = [];
-  let wanted: ModelOptions = { contextLength: options.contextLength, activations: options.activations, caps: options.caps };
+  const { contextLength: context, activations, kv, caps } = options;
+  let wanted: ModelOptions = { contextLength: context, activations, kv, caps };
   let acceptedContext: number | undefined;
   for (;;) {
     try {
@@ -53,11 +56,11 @@ export async function draftModel(file: ModelHeader, options: DraftOptions): Prom
       const problem = asShaderloomError(thrown, "MODEL.internal");
       if (problem.code.startsWith("REQUEST.")) throw problem;
       problems.push(problem);
-      const context = acceptableContext(problem);
+      const accepted = acceptableContext(problem);
       // Each refusal may be met once; a second one of the same kind has no answer.
-      if (context !== undefined && context !== wanted.contextLength && problems.length < 4) {
-        acceptedContext = context;
-        wanted = { ...wanted, contextLength: context };
+      if (accepted !== undefined && accepted !== wanted.contextLength && problems.length < 4) {
+        acceptedContext = accepted;
+        wanted = { ...wanted, contextLength: accepted };
       } else if (problem.code === "GPU.unavailable" && wanted.activations === "f16") {
         wanted = { ...wanted, activations: "f32" };
       } else {

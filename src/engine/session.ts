@@ -10,6 +10,7 @@ import type { TuneProgress, TuneReport } from "../tuning/tune.ts";
 import type { StoreTier } from "../store/chunk_store.ts";
 import type { StoreDiagnostics } from "../store/diagnostics.ts";
 import type { PlainError } from "../base/errors.ts";
+import type { KvPolicy, KvType } from "./kv_options.ts";
 import type { NeuronStats } from "../streaming/neurons/neuron_cache.ts";
 import type { StreamingStats } from "../streaming/types.ts";
 import type { Profile, ProfileOptions } from "./profile_report.ts";
@@ -93,7 +94,21 @@ export type GenerateEvent =
       readonly scores: ReadonlyArray<TokenScore | null>;
     }
   | { readonly kind: "token"; readonly id: number; readonly score?: TokenScore }
-  | { readonly kind: "end"; readonly reason: EndReason; readonly decodeMs: number; readonly generated: number };
+  | {
+      readonly kind: "end";
+      readonly reason: EndReason;
+      readonly decodeMs: number;
+      readonly generated: number;
+      /** Where a policy is in force: what it kept and dropped of this conversation. */
+      readonly kv?: KvUsage | undefined;
+    };
+
+/** What a policy of eviction left of a conversation: tokens held at the end of a request, and tokens dropped since the conversation began. */
+export interface KvUsage {
+  readonly policy: KvPolicy;
+  readonly keptTokens: number;
+  readonly droppedTokens: number;
+}
 
 /** Facts of the loaded model and its device, plain data. */
 export interface SessionInfo {
@@ -113,7 +128,24 @@ export interface SessionInfo {
     readonly f16: boolean;
   };
   readonly activations: "f32" | "f16" | "int8";
+  /** The policy that drops tokens where there would be no room; undefined: none, and CONTEXT instead. */
+  readonly evict?: KvPolicy | undefined;
   readonly storage: SessionStorage;
+}
+
+/** Pages of keys and values. */
+export interface KvPageStats {
+  /** Those of kept prefixes included. */
+  readonly used: number;
+  readonly capacity: number;
+  /** How often the pools were replaced by larger ones. */
+  readonly growths: number;
+  /** Of those used, pages that only later requests may want: prefixes of earlier ones. */
+  readonly cached?: number | undefined;
+  readonly type?: KvType | undefined;
+  readonly pageTokens?: number | undefined;
+  /** In all layers. */
+  readonly bytesPerThousandTokens?: number | undefined;
 }
 
 /** Counters and byte ledgers since the load. */
@@ -127,8 +159,7 @@ export interface SessionStats {
     /** Most at once since the load began. */
     readonly peak: number;
   };
-  /** Pages of 32 tokens; `growths` counts how often the pools were replaced by larger ones. */
-  readonly kvPages: { readonly used: number; readonly capacity: number; readonly growths: number };
+  readonly kvPages: KvPageStats;
   /** Dispatches of a greedy decode step and of a prefill step. */
   readonly dispatches: { readonly decode: number; readonly prefill: number };
   /** Names of the fusions in each program. */

@@ -1,7 +1,18 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { suggest, type SuggestionInput } from "./suggestion.ts";
 
-const gpu = { weights: 800e6, kvPerThousandTokens: 100e6, kv: 409.6e6, scratch: 50e6, atLoad: 900e6, total: 1259.6e6 };
+/** Of a model whose keys and values cannot be made smaller. */
+const same = { f32: 100e6, f16: 100e6, q8_0: 100e6, bfp4: 100e6, q4: 100e6, kivi2: 100e6 };
+const gpu: SuggestionInput["gpu"] = {
+  weights: 800e6,
+  kvType: "f32",
+  kvPerThousandTokens: 100e6,
+  kvTypes: same,
+  kv: 409.6e6,
+  scratch: 50e6,
+  atLoad: 900e6,
+  total: 1259.6e6,
+};
 const input: SuggestionInput = {
   gpu,
   contextLength: 4096,
@@ -52,4 +63,34 @@ test("where it runs streamed, that comes first, with what to set", () => {
   );
   // What fits whole is not streamed.
   expect(suggest({ ...input, streamed })).toBeNull();
+});
+
+describe("a smaller type of keys and values", () => {
+  const kvTypes = { f32: 100e6, f16: 50e6, q8_0: 26e6, bfp4: 16e6, q4: 15e6, kivi2: 9e6 };
+  const typed = { ...input, gpu: { ...gpu, kvTypes } };
+  test("is named for the same context, the one that loses least first, beside a context that fits", () => {
+    // Of 409.6 MB of f32 half is enough where 205 MB are short, and a quarter where it is 300.
+    expect(suggest({ ...typed, givenBytes: 1060e6 })).toMatchObject({ kvType: "f16", contextLength: 2080 });
+    const found = suggest({ ...typed, givenBytes: 960e6 });
+    expect(found?.kvType).toBe("q8_0");
+    expect(found?.text).toBe(
+      'With keys and values as q8_0 it would fit, at 26 MB per 1,000 tokens instead of 100 MB: set kv: { type: "q8_0" }. ' +
+        "With a context of 1088 tokens it would fit.",
+    );
+    expect(suggest({ ...typed, givenBytes: 920e6 })?.kvType).toBe("q4");
+  });
+  test("stands alone where no useful context would fit otherwise", () => {
+    const found = suggest({ ...typed, gpu: { ...typed.gpu, kvTypes: { ...kvTypes, q4: 5e6 } }, givenBytes: 880e6 });
+    expect(found).toMatchObject({ kvType: "q4" });
+    expect(found?.contextLength).toBeUndefined();
+    expect(found?.fileBytes).toBeUndefined();
+  });
+  test("is none where it would not do, and none that cannot be had", () => {
+    expect(suggest({ ...typed, givenBytes: 860e6 })?.kvType).toBeUndefined();
+    const evict = { policy: "window", keep: 1024 } as const;
+    expect(suggest({ ...typed, givenBytes: 960e6, kv: { evict } })?.kvType).toBeUndefined();
+    expect(suggest({ ...typed, givenBytes: 1060e6, kv: { evict } })?.kvType).toBe("f16");
+    expect(suggest({ ...typed, givenBytes: 960e6, kv: { budget: 1e9 } })?.kvType).toBeUndefined();
+    expect(suggest({ ...typed, gpu: { ...typed.gpu, kvType: "q4" }, givenBytes: 960e6 })?.kvType).toBeUndefined();
+  });
 });

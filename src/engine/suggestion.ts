@@ -1,6 +1,7 @@
 // What to do about a model that does not fit or would be slow: a context that fits, or the size of file to look for.
 
 import { alignUp } from "../base/math.ts";
+import { type KvOptions, type KvType } from "./kv_options.ts";
 import type { Estimate, GpuNeed, StreamedEstimate } from "./verdict.ts";
 
 /** Shorter contexts are no use for a conversation. */
@@ -21,6 +22,8 @@ export interface SuggestionInput {
   readonly decodeTokensPerSecond: number | null;
   /** A context that the load would accept, when it refused the one asked for. */
   readonly acceptedContext: number | undefined;
+  /** What the caller says of keys and values. */
+  readonly kv?: KvOptions | undefined;
   /** How it would run streamed. */
   readonly streamed?: Pick<StreamedEstimate, "memoryBudget" | "decodeTokensPerSecond"> | undefined;
 }
@@ -47,7 +50,30 @@ function streamedText({ memoryBudget, decodeTokensPerSecond: speed }: NonNullabl
   return `It fits streamed, at about ${rate} tokens per second: set memoryBudget to ${memoryBudget}.`;
 }
 
-function smaller({ gpu, contextLength, fileBytes }: SuggestionInput, givenBytes: number): NonNullable<Estimate["suggestion"]> {
+/** What may stand in for a type, those that lose least first: the measured perplexity of the others says that they are no first choice. */
+const smallerTypes: readonly KvType[] = ["f16", "q8_0", "q4"];
+
+/** A type of keys and values with which the whole context would fit. */
+function smallerType({ gpu, kv }: SuggestionInput, givenBytes: number): KvType | undefined {
+  // A budget of the caller's bounds keys and values already, and single tokens are moved, or lie side by side, only as numbers.
+  if (kv?.budget !== undefined) return undefined;
+  const most = kv?.evict || kv?.layout === "contiguous" ? ["f16"] : smallerTypes;
+  const now = gpu.kvTypes[gpu.kvType];
+  const room = givenBytes - gpu.total + gpu.kv;
+  return smallerTypes.find((type) => most.includes(type) && gpu.kvTypes[type] < now && (gpu.kv * gpu.kvTypes[type]) / now <= room);
+}
+
+function smaller(input: SuggestionInput, givenBytes: number): NonNullable<Estimate["suggestion"]> {
+  const found = smallerContextOrFile(input, givenBytes);
+  const type = smallerType(input, givenBytes);
+  if (type === undefined) return found;
+  const { gpu } = input;
+  const perThousand = `${inMegabytes(gpu.kvTypes[type])} per 1,000 tokens instead of ${inMegabytes(gpu.kvTypes[gpu.kvType])}`;
+  const text = `With keys and values as ${type} it would fit, at ${perThousand}: set kv: { type: "${type}" }.`;
+  return found.contextLength === undefined ? { text, kvType: type } : { ...found, text: `${text} ${found.text}`, kvType: type };
+}
+
+function smallerContextOrFile({ gpu, contextLength, fileBytes }: SuggestionInput, givenBytes: number): NonNullable<Estimate["suggestion"]> {
   const tokenBytes = gpu.kvPerThousandTokens / 1000;
   const room = givenBytes - gpu.weights - gpu.scratch;
   const tokens = tokenBytes > 0 ? floorTo(room / tokenBytes, 32) : 0;

@@ -3,6 +3,7 @@
 
 import type { PlainError } from "../base/errors.ts";
 import type { StoreTier } from "../store/chunk_store.ts";
+import type { KvType } from "./kv_options.ts";
 
 /** Multiply-adds per second from registers alone: what kernels that memory does not bound could reach. */
 export interface ComputePeaks {
@@ -55,9 +56,13 @@ export interface AdapterProbe {
 /** Bytes of GPU memory. */
 export interface GpuNeed {
   readonly weights: number;
+  /** What keys and values are stored as. */
+  readonly kvType: KvType;
   /** Keys and values of 1,000 tokens. */
   readonly kvPerThousandTokens: number;
-  /** Keys and values of the whole context. */
+  /** Likewise of every type, in pages of the size that it has when nobody says. */
+  readonly kvTypes: Readonly<Record<KvType, number>>;
+  /** Keys and values of the whole context, or as many as their budget has room for. */
   readonly kv: number;
   /** Activations, tables, control and readback buffers. */
   readonly scratch: number;
@@ -133,11 +138,13 @@ export interface Estimate {
   };
   /** Why it would not load, as the load would say it; empty when nothing stands against it. */
   readonly problems: readonly PlainError[];
-  /** What to do instead, when it does not fit or would be slow: a context that fits, or the size of file to look for. */
+  /** What to do instead, when it does not fit or would be slow: a type of keys and values or a context that fits, or the size of file to look for. */
   readonly suggestion: {
     readonly text: string;
     readonly contextLength?: number;
     readonly fileBytes?: number;
+    /** What to set as `kv.type`, for the same context. */
+    readonly kvType?: KvType;
   } | null;
   /** Null when it fits whole, when it would not run streamed either, and where nothing could be measured. */
   readonly streamed: StreamedEstimate | null;
