@@ -4,7 +4,7 @@ import { ShaderloomError } from "../base/errors.ts";
 import { type KvLayout, kvPageBytes } from "../base/layout.ts";
 import type { Caps } from "../gpu/caps.ts";
 import type { ModelConfig } from "../models/config.ts";
-import type { KvChoice } from "./kv_options.ts";
+import type { KvChoice, KvOptions } from "./kv_options.ts";
 
 /** Context when the caller names none. */
 const defaultContextLength = 4096;
@@ -57,4 +57,19 @@ export function planKv(options: {
     `${contextLength} tokens of context need ${need} bytes a layer and this GPU binds ${most}. Set contextLength to ${fits} or less.`,
     { detail: { need, have: most, contextLength: fits } },
   );
+}
+
+/** How many pages there may be, and whether those of earlier requests are kept. */
+export interface KvPool {
+  readonly maxPages: number;
+  readonly keepPrefixes: boolean;
+}
+
+/** Pages that `kv.budget` has room for, as far as one binding holds a layer's; without it those of one context. */
+export function planKvPool(options: { layout: KvLayout; numLayers: number; caps: Caps; kv: KvOptions | undefined }): KvPool {
+  const { layout, numLayers, caps, kv = {} } = options;
+  const pageBytes = kvPageBytes(layout);
+  const bound = Math.floor(Math.min(caps.maxBindingBytes, caps.maxBufferBytes) / pageBytes);
+  const wanted = kv.budget === undefined ? layout.maxPages : Math.floor(kv.budget / (numLayers * pageBytes));
+  return { maxPages: Math.max(1, Math.min(bound, wanted)), keepPrefixes: kv.prefixCache ?? true };
 }

@@ -108,7 +108,7 @@ class DecodeSteps {
     const { runner, sequence, onDiscard } = this.#context;
     onDiscard(this.#flight.leave());
     runner.abandon();
-    runner.truncate(sequence.slot, sequence.length);
+    sequence.trim();
   }
 
   async #fill(token: number, completionIds: readonly number[]): Promise<void> {

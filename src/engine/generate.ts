@@ -15,9 +15,8 @@ export async function* generate(context: GenerateContext, request: GenerateReque
   let complete = false;
   try {
     const start = performance.now();
-    const cachedTokens = request.promptLogprobs === undefined ? sequence.reuse(request.promptIds) : 0;
-    if (cachedTokens === 0) sequence.reset();
-    context.runner.truncate(sequence.slot, cachedTokens);
+    const most = request.promptLogprobs === undefined ? request.promptIds.length - 1 : 0;
+    const cachedTokens = context.runner.reuse(sequence, request.promptIds, most);
     begin(context, request);
     const { head, scores } = await prefill(context, request, cachedTokens);
     complete = true;

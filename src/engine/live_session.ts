@@ -97,14 +97,14 @@ function unloaded(): ShaderloomError {
 }
 
 function contextOf(
-  { model, runner, execution }: SessionParts,
+  { model, runner, execution, cache }: SessionParts,
   counts: { tokensGenerated: number; discardedTokens: number },
 ): GenerateContext {
   const sampler = execution.sampler ?? "gpu";
   return {
     runner,
-    sequence: new Sequence(0),
-    contextLength: model.contextLength,
+    sequence: new Sequence(0, cache),
+    contextLength: Math.min(model.contextLength, cache.maxTokens),
     vocabSize: model.config.vocabSize,
     chunkRows: Math.min(execution.chunkTokens ?? chunkRows, chunkRows),
     sampler,

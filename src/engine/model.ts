@@ -13,7 +13,7 @@ import { architectureOf } from "../models/index.ts";
 import { ropeTable } from "../models/rope_table.ts";
 import { type ModelHeader, type TensorInfo, typesOf } from "../weights/tensor_info.ts";
 import type { ByteSource } from "../weights/source.ts";
-import { chooseContextLength, planKv } from "./budget.ts";
+import { chooseContextLength, type KvPool, planKv, planKvPool } from "./budget.ts";
 import { checkKvFits, chooseKv, type KvOptions } from "./kv_options.ts";
 
 export interface ModelOptions {
@@ -32,6 +32,7 @@ export interface LoadedModel {
   readonly contextLength: number;
   readonly activations: "f32" | "f16" | "int8";
   readonly kv: KvLayout;
+  readonly kvPool: KvPool;
   readonly graph: Graph;
   readonly tables: readonly Table[];
   readonly usedTensors: readonly TensorInfo[];
@@ -55,6 +56,7 @@ export async function buildModel(file: ModelHeader, source: ByteSource, options:
   const contextLength = chooseContextLength(config, options.contextLength);
   const kv = planKv({ config, contextLength, caps: options.caps, choice: chooseKv(options.kv, activations) });
   if (options.kv) checkKvFits(options.kv, { contextLength, groupBytes: config.numLayers * kvPageBytes(kv) });
+  const kvPool = planKvPool({ layout: kv, numLayers: config.numLayers, caps: options.caps, kv: options.kv });
   const factors = await readFactors(file, source, architecture, options.signal);
   const rope: Table = {
     name: "rope",
@@ -70,7 +72,7 @@ export async function buildModel(file: ModelHeader, source: ByteSource, options:
   const graph = builder.finish(architecture.forward(builder, { config, tensors, rope, pairing: file.pairing ?? architecture.pairing }));
   const usedTensors = usedBy(graph, tensors, architecture);
   const formats = await loadFormats(usedTensors.flatMap(typesOf));
-  return { file, architecture, config, contextLength, activations, kv, graph, tables: [rope], usedTensors, formats };
+  return { file, architecture, config, contextLength, activations, kv, kvPool, graph, tables: [rope], usedTensors, formats };
 }
 
 /**

@@ -2,6 +2,7 @@
 // on a device that only counts (need.ts) gives the very bytes of a load.
 
 import type { Slab } from "../base/layout.ts";
+import { ceilDiv } from "../base/math.ts";
 import type { BufferLedger } from "../gpu/buffers.ts";
 import type { Caps } from "../gpu/caps.ts";
 import { createReadback, type Readback } from "../gpu/readback.ts";
@@ -11,6 +12,8 @@ import { lowerPrograms } from "../graph/programs.ts";
 import { type Activations, allocateActivations, type ProgramOptions } from "../graph/program.ts";
 import type { TierLimits } from "../graph/tiers.ts";
 import type { KernelTarget } from "../kernels/kernel.ts";
+import { ContiguousCache } from "../kv/contiguous_cache.ts";
+import type { KvCache } from "../kv/kv_cache.ts";
 import { PagedCache } from "../kv/paged_cache.ts";
 import { Control } from "./control.ts";
 import { executionRanges, type ExecutionOptions } from "./execution.ts";
@@ -25,8 +28,8 @@ export const chunkRows = 256;
 export const headRows = 8;
 /** Sequences that decode together; one until requests are batched. */
 export const slots = 1;
-/** Pages to begin with: 512 tokens. */
-const initialPages = 16;
+/** Tokens that there is room for to begin with. */
+const initialTokens = 512;
 /** Pipelines of a model. */
 const mostPipelines = 30;
 /** Candidates reported for each scored row: OpenAI's top_logprobs goes to 20. */
@@ -71,7 +74,7 @@ export async function planRunner(
 export interface Placed {
   readonly slabs: Map<string, GPUBuffer>;
   readonly tables: ReadonlyMap<string, GPUBuffer>;
-  readonly cache: PagedCache;
+  readonly cache: KvCache;
   readonly control: Control;
   readonly readback: Readback;
   readonly sampling: SamplingState;
@@ -87,11 +90,22 @@ export interface PlacingOptions {
   readonly wholeContext?: boolean | undefined;
 }
 
+interface PlacingIn extends Omit<PlacingOptions, "slabs"> {
+  readonly device: GPUDevice;
+  readonly ledger: BufferLedger;
+}
+
+function placeCache({ kv: layout, kvPool, config }: LoadedModel, { device, ledger, wholeContext }: PlacingIn): KvCache {
+  const pages = wholeContext ? Infinity : ceilDiv(initialTokens, layout.pageTokens);
+  const options = { layout, numLayers: config.numLayers, initialPages: pages, slots, ...kvPool };
+  return layout.order === "contiguous" ? new ContiguousCache(device, ledger, options) : new PagedCache(device, ledger, options);
+}
+
 /** Everything that the GPU has to hold, so that running out of it is known before weights are read. Only KV grows later. */
 export function placeRunner(
   plan: RunnerPlan,
   model: LoadedModel,
-  { device, ledger, slabs: wanted, wholeContext }: PlacingOptions & { readonly device: GPUDevice; readonly ledger: BufferLedger },
+  { device, ledger, slabs: wanted, wholeContext }: PlacingIn & Pick<PlacingOptions, "slabs">,
 ): Placed {
   const { layout } = plan;
   const slabs = new Map(
@@ -107,12 +121,7 @@ export function placeRunner(
       return [name, buffer] as const;
     }),
   );
-  const cache = new PagedCache(device, ledger, {
-    layout: model.kv,
-    numLayers: model.config.numLayers,
-    initialPages: wholeContext ? Infinity : initialPages,
-    slots,
-  });
+  const cache = placeCache(model, { device, ledger, wholeContext });
   const control = new Control(device, ledger, { prefillRows: chunkRows, decodeRows: chunkRows, slots, maxPages: model.kv.maxPages });
   // For as many as fly, as many again that the request before let go of, and the prompt's.
   const slotsInFlight = Array.from({ length: 2 * executionRanges.tokensInFlight.max + 1 }, () => scoredBytes(plan.scoreTopK));

@@ -11,7 +11,7 @@ import { createUpload } from "../gpu/upload.ts";
 import type { WeightLayout } from "../graph/layout.ts";
 import { compileProgram, type Program, slabBinding } from "../graph/program.ts";
 import type { ShaderFiles } from "../kernels/shader_files.ts";
-import type { PagedCache } from "../kv/paged_cache.ts";
+import type { KvCache } from "../kv/kv_cache.ts";
 import { collectClasses } from "../tuning/classes.ts";
 import type { KeptRows } from "../tuning/kept_rows.ts";
 import type { Shelf } from "../tuning/memory.ts";
@@ -57,7 +57,7 @@ export interface PrepareOptions {
 
 export interface Prepared {
   readonly runner: Runner;
-  readonly cache: PagedCache;
+  readonly cache: KvCache;
   readonly layout: WeightLayout;
   readonly pipelines: number;
   readonly dispatches: { readonly decode: number; readonly prefill: number };

@@ -11,6 +11,7 @@ import { type PrefillStep, PrefillSubmits } from "./prefill_submits.ts";
 import type { RowScore } from "./row_score.ts";
 import type { RunnerParts } from "./runner_parts.ts";
 import type { SlotRequest } from "./sampling_state.ts";
+import type { Sequence } from "./sequence.ts";
 import { choosingOf, copyResult, decodeSections, readResult, type StepResult, type Wanted } from "./step_result.ts";
 
 /** A decode step of one slot. */
@@ -83,6 +84,13 @@ export class Runner {
     const { sampling, vocabSize } = this.#parts;
     assert(mask === undefined || mask.length >= maskWords(vocabSize), "a mask has a bit for each token");
     sampling.setMask(slot, mask && new Uint32Array(mask));
+  }
+
+  /** See `Sequence.reuse`. */
+  reuse(sequence: Sequence, prompt: readonly number[], most: number): number {
+    const taken = sequence.reuse(prompt, most);
+    this.#parts.control.setPages(sequence.slot, this.#parts.cache.pages(sequence.slot));
+    return taken;
   }
 
   /** Gives back what a slot holds beyond `tokens`. */
@@ -182,7 +190,12 @@ export class Runner {
     const { cache, control, prefill, decode, weights, sampling: choice } = this.#parts;
     const { sampling, adjust, mask } = choice;
     const kv = (layer: number): GPUBuffer => cache.pool(layer);
-    const shared = { ...weights, kv, pages: control.pages, sampling, adjust, mask };
+    const tail = (layer: number): GPUBuffer => {
+      const found = cache.tail(layer);
+      assert(found, `${cache.layout.type} has no tails`);
+      return found;
+    };
+    const shared = { ...weights, kv, tail, pages: control.pages, sampling, adjust, mask };
     prefill.program.bind({ ...shared, state: control.prefillState });
     decode.program.bind({ ...shared, state: control.decodeState });
   }

@@ -3,7 +3,7 @@
 import type { Readback } from "../gpu/readback.ts";
 import type { Lowered } from "../graph/lower.ts";
 import type { BindTable, Program, StepPart } from "../graph/program.ts";
-import type { PagedCache } from "../kv/paged_cache.ts";
+import type { KvCache } from "../kv/kv_cache.ts";
 import type { Control } from "./control.ts";
 import type { SamplingState } from "./sampling_state.ts";
 
@@ -54,7 +54,7 @@ export interface RunnerParts {
   readonly device: GPUDevice;
   readonly readback: Readback;
   readonly control: Control;
-  readonly cache: PagedCache;
+  readonly cache: KvCache;
   readonly sampling: SamplingState;
   readonly prefill: CompiledPhase;
   readonly decode: CompiledPhase;

@@ -1,28 +1,50 @@
-// A running sequence: which tokens its KV pages hold, and how much of a new prompt they already cover.
+// A running sequence: which tokens its slot of the cache holds, and how much of a new prompt they already cover.
 
-/** Tokens whose keys and values are in the pages of a slot, in order of position. */
+import type { KvCache } from "../kv/kv_cache.ts";
+
+/** Tokens whose keys and values are in a slot, in order of position. */
 export class Sequence {
   readonly slot: number;
+  readonly #cache: Pick<KvCache, "adopt" | "truncate">;
   #ids: number[] = [];
+  /** Tokens that a policy dropped: the places of those behind them are so many less than their positions. */
+  #dropped = 0;
 
-  constructor(slot: number) {
+  constructor(slot: number, cache: Pick<KvCache, "adopt" | "truncate">) {
     this.slot = slot;
+    this.#cache = cache;
   }
 
+  /** Every token so far, dropped ones included. */
+  get ids(): readonly number[] {
+    return this.#ids;
+  }
+
+  /** Places taken: where the next token goes. */
   get length(): number {
-    return this.#ids.length;
+    return this.#ids.length - this.#dropped;
+  }
+
+  /** Tokens that a policy dropped. */
+  get dropped(): number {
+    return this.#dropped;
   }
 
   /**
-   * Keeps the longest common prefix with `prompt`, short of its last token, which must run to give logits.
-   * @returns tokens kept
+   * Takes over what is known of a prompt, from this sequence or from earlier ones.
+   * @param most  tokens that may be taken: short of the prompt's last, which must run to give logits
+   * @returns tokens taken
    */
-  reuse(prompt: readonly number[]): number {
-    const most = Math.min(this.#ids.length, prompt.length - 1);
-    let common = 0;
-    while (common < most && this.#ids[common] === prompt[common]) common++;
-    this.#ids.length = Math.max(common, 0);
-    return this.#ids.length;
+  reuse(prompt: readonly number[], most: number): number {
+    if (this.#dropped > 0) {
+      // What is left holds for no other beginning than all that was seen.
+      if (this.#ids.length <= most && this.#ids.every((id, index) => prompt[index] === id)) return this.#ids.length;
+      this.reset();
+      this.#cache.truncate(this.slot, 0);
+    }
+    const taken = this.#cache.adopt(this.slot, { held: this.#ids, wanted: prompt, most });
+    this.#ids = prompt.slice(0, taken);
+    return taken;
   }
 
   /** Tokens that a finished step wrote. */
@@ -30,8 +52,26 @@ export class Sequence {
     for (const id of ids) this.#ids.push(id);
   }
 
+  /** Notes that a policy dropped tokens; those that stayed lie in the first places. */
+  drop(tokens: number): void {
+    this.#dropped += tokens;
+  }
+
+  /** Gives back what is beyond the tokens so far, as steps leave it that nobody waits for any more. */
+  trim(): void {
+    const places = this.#cache.truncate(this.slot, this.length);
+    this.#ids.length = Math.min(this.#ids.length, places + this.#dropped);
+  }
+
+  /** Makes the slot's tokens these: whoever wrote them says so. */
+  restore(ids: readonly number[]): void {
+    this.#ids = [...ids];
+    this.#dropped = 0;
+  }
+
   /** Forgets everything, when what the pages hold is no longer known. */
   reset(): void {
-    this.#ids.length = 0;
+    this.#ids = [];
+    this.#dropped = 0;
   }
 }

@@ -19,6 +19,11 @@ export class PageAllocator {
     return this.capacity - this.#free.length;
   }
 
+  /** Users of a page. */
+  references(page: number): number {
+    return this.#references[page];
+  }
+
   /** Adds pages up to `capacity`. */
   grow(capacity: number): void {
     const added = Array.from({ length: capacity - this.capacity }, (_, index) => capacity - 1 - index);

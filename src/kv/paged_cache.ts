@@ -1,43 +1,57 @@
-// KV pages on the GPU: one pool buffer per layer, grown by doubling at a step boundary, and the pages of each sequence slot.
-// vLLM's PagedAttention (arXiv:2309.06180) with a table row per slot.
+// KV pages on the GPU: one pool buffer per layer, grown by doubling at a step boundary, the pages of each sequence slot, and those of requests
+// of before. vLLM's PagedAttention (arXiv:2309.06180) with a table row per slot. A page that somebody else uses, too, is copied before it is
+// written.
 
 import { assert, ShaderloomError } from "../base/errors.ts";
-import { ceilDiv } from "../base/math.ts";
-import { type KvLayout, kvPageBytes, pagesFor } from "../base/layout.ts";
+import { type KvLayout, kvPageBytes, kvTailBytes, pagesFor } from "../base/layout.ts";
+import { isKvPageType } from "../base/kv_types.ts";
 import type { BufferLedger } from "../gpu/buffers.ts";
+import type { Adoption, KvCache } from "./kv_cache.ts";
 import { PageAllocator } from "./page_allocator.ts";
+import { PagePools } from "./page_pools.ts";
+import { commonLength, PrefixCache } from "./prefix_cache.ts";
 
 export interface PagedCacheOptions {
   readonly layout: KvLayout;
   readonly numLayers: number;
-  /** Pages to begin with; doubled when they run out, up to `maxPages` for each slot. */
+  /** Pages to begin with; doubled when they run out. */
   readonly initialPages: number;
+  /** Most pages, those of prefixes included; as many as the slots' tables have room for when not given. */
+  readonly maxPages?: number | undefined;
   readonly slots: number;
+  /** Whether prefixes of earlier requests are kept (default). */
+  readonly keepPrefixes?: boolean | undefined;
 }
 
-/** Layers grow in so many parts. */
-const growthParts = 8;
+interface Slot {
+  pages: number[];
+  /** The page that the slot's tail has tokens of, by its place in `pages`; -1 when of none. */
+  tailPage: number;
+}
 
 /** Owns the page pools. */
-export class PagedCache {
+export class PagedCache implements KvCache {
   readonly layout: KvLayout;
-  readonly #device: GPUDevice;
-  readonly #ledger: BufferLedger;
+  readonly numLayers: number;
+  readonly prefix: PrefixCache;
   readonly #allocator: PageAllocator;
-  readonly #slotPages: number[][];
+  readonly #slots: readonly Slot[];
   readonly #maxPages: number;
-  readonly #pools: GPUBuffer[];
-  #growths = 0;
+  readonly #pools: PagePools;
+  readonly #keepPrefixes: boolean;
 
   constructor(device: GPUDevice, ledger: BufferLedger, options: PagedCacheOptions) {
-    this.layout = options.layout;
-    this.#device = device;
-    this.#ledger = ledger;
-    this.#maxPages = options.layout.maxPages * options.slots;
+    const { layout, numLayers, slots } = options;
+    this.layout = layout;
+    this.numLayers = numLayers;
+    this.#maxPages = options.maxPages ?? layout.maxPages * slots;
+    this.#keepPrefixes = options.keepPrefixes ?? true;
     const pages = Math.min(options.initialPages, this.#maxPages);
     this.#allocator = new PageAllocator(pages);
-    this.#slotPages = Array.from({ length: options.slots }, () => []);
-    this.#pools = Array.from({ length: options.numLayers }, (_, layer) => this.#createPool(layer, pages));
+    this.prefix = new PrefixCache({ pageTokens: layout.pageTokens, allocator: this.#allocator, parts: !isKvPageType(layout.type) });
+    this.#slots = Array.from({ length: slots }, () => ({ pages: [], tailPage: -1 }));
+    const sizes = { pageBytes: kvPageBytes(layout), tailBytes: slots * kvTailBytes(layout), pageTokens: layout.pageTokens };
+    this.#pools = new PagePools(device, ledger, { ...sizes, numLayers, pages });
   }
 
   get usedPages(): number {
@@ -48,95 +62,167 @@ export class PagedCache {
     return this.#allocator.capacity;
   }
 
-  /** How often the pools were replaced by larger ones. */
+  get cachedPages(): number {
+    return this.#allocator.used - new Set(this.#slots.flatMap(({ pages }) => pages)).size;
+  }
+
   get growths(): number {
-    return this.#growths;
+    return this.#pools.growths;
   }
 
-  /** The pool of a layer; a new buffer after growth, when programs must be bound again. */
+  get maxTokens(): number {
+    return Math.min(this.#maxPages, this.layout.maxPages) * this.layout.pageTokens;
+  }
+
   pool(layer: number): GPUBuffer {
-    return this.#pools[layer];
+    return this.#pools.pool(layer);
   }
 
-  /** Page numbers of a slot in order of position. */
+  tail(layer: number): GPUBuffer | undefined {
+    return this.#pools.tail(layer);
+  }
+
   pages(slot: number): readonly number[] {
-    return this.#slotPages[slot];
+    return this.#slots[slot].pages;
+  }
+
+  /** One more user of pages, so that nothing overwrites them while they are copied. */
+  retain(pages: readonly number[]): void {
+    for (const page of pages) this.#allocator.retain(page);
+  }
+
+  /** One user of pages fewer. */
+  release(pages: readonly number[]): void {
+    for (const page of pages) this.#allocator.release(page);
+  }
+
+  /** Pages for tokens that come from elsewhere, one reference each; undefined when there is no room and the pools must `grow`. */
+  take(count: number): number[] | undefined {
+    if (!this.#makeRoom(count)) return undefined;
+    return Array.from({ length: count }, () => this.#takeFree());
   }
 
   /**
-   * Makes room for positions below `tokens` in a slot, from the pages that there are.
-   * @returns whether the slot's table row changed, or undefined when the pools must `grow` first
+   * Makes pages the slot's, in order, with the references that the caller has of them.
+   * @param tailPage  the one of them that the slot's tail has tokens of
    */
+  assign(slot: number, pages: readonly number[], tailPage = -1): void {
+    const mine = this.#slots[slot];
+    this.release(mine.pages);
+    mine.pages = [...pages];
+    mine.tailPage = tailPage;
+  }
+
+  /** Which of the slot's pages its tail has tokens of. */
+  tailPage(slot: number): number {
+    return this.#slots[slot].tailPage;
+  }
+
   reserve(slot: number, tokens: number): boolean | undefined {
-    const pages = this.#slotPages[slot];
+    const mine = this.#slots[slot];
     const needed = pagesFor(tokens, this.layout);
     assert(needed <= this.layout.maxPages, "the engine bounds sequences by the context length");
-    const missing = needed - pages.length;
-    if (missing > this.#allocator.capacity - this.#allocator.used) return undefined;
-    for (let i = 0; i < missing; i++) {
-      const page = this.#allocator.take();
-      assert(page !== undefined, "a page is free");
-      pages.push(page);
-    }
+    const missing = Math.max(0, needed - mine.pages.length);
+    if (!this.#makeRoom(missing)) return undefined;
+    for (let i = 0; i < missing; i++) mine.pages.push(this.#takeFree());
+    mine.tailPage = needed - 1;
     return missing > 0;
   }
 
-  /** Gives back the pages of a slot beyond position `tokens`. */
-  truncate(slot: number, tokens: number): void {
-    const pages = this.#slotPages[slot];
-    const keep = pagesFor(tokens, this.layout);
-    for (const page of pages.splice(keep)) this.#allocator.release(page);
+  truncate(slot: number, tokens: number): number {
+    const mine = this.#slots[slot];
+    const kept = this.#resumable(mine, tokens);
+    this.release(mine.pages.splice(pagesFor(kept, this.layout)));
+    return kept;
   }
 
-  #createPool(layer: number, pages: number): GPUBuffer {
-    return this.#ledger.create("kv", { label: `kv of layer ${layer}`, size: pages * kvPageBytes(this.layout) });
+  /** Keeps the pages of a slot for prompts that begin like its tokens. */
+  publish(slot: number, ids: readonly number[]): void {
+    if (this.#keepPrefixes) this.prefix.insert(ids, this.#slots[slot].pages.slice(0, pagesFor(ids.length, this.layout)));
   }
 
-  /**
-   * Replaces the pools by larger ones, with what they hold: programs must be bound again, also after a failure. Some layers at a time, so that
-   * little more than the new pools is held.
-   * @throws {ShaderloomError} GPU.oom when the pools cannot grow; what was there stays
-   */
+  adopt(slot: number, { held, wanted, most }: Adoption): number {
+    const { pageTokens } = this.layout;
+    const mine = this.#slots[slot];
+    this.publish(slot, held);
+    const common = this.#resumable(mine, Math.min(commonLength(held, wanted), most));
+    const known = this.prefix.match(wanted, most);
+    if (known.tokens > common) {
+      this.retain(known.pages);
+      if (known.part) this.retain([known.part.page]);
+      this.assign(slot, [...known.pages, ...(known.part ? [known.part.page] : [])]);
+      return this.#own(mine, known.tokens);
+    }
+    this.release(mine.pages.splice(pagesFor(common, this.layout)));
+    return common % pageTokens === 0 ? common : this.#own(mine, common);
+  }
+
   async grow(): Promise<void> {
     const before = this.#allocator.capacity;
     const after = Math.min(before * 2, this.#maxPages);
-    assert(after > before, "a full pool means a slot beyond its context");
-    const together = ceilDiv(this.#pools.length, growthParts);
-    for (let layer = 0; layer < this.#pools.length; layer += together) await this.#growLayers(layer, layer + together, after);
+    if (after === before) throw this.#fullError();
+    try {
+      await this.#pools.grow(after);
+    } catch (error) {
+      // Rather than fail, forget what nobody asks for right now.
+      if (!this.prefix.evict()) throw error;
+      while (this.prefix.evict());
+      return;
+    }
     this.#allocator.grow(after);
-    this.#growths++;
   }
 
-  async #growLayers(first: number, end: number, pages: number): Promise<void> {
-    const device = this.#device;
-    const bytes = pages * kvPageBytes(this.layout);
-    // A growth that failed before may have left some of them large.
-    const small = [...this.#pools.keys()].slice(first, end).filter((layer) => this.#pools[layer].size < bytes);
-    device.pushErrorScope("out-of-memory");
-    const next = small.map((layer) => this.#createPool(layer, pages));
-    const failure = await device.popErrorScope();
-    if (failure) {
-      for (const pool of next) this.#ledger.destroy(pool);
-      throw this.#memoryError(pages, failure.message);
-    }
-    const encoder = device.createCommandEncoder({ label: "grow kv" });
-    for (const [index, layer] of small.entries()) {
-      const pool = this.#pools[layer];
-      encoder.copyBufferToBuffer(pool, 0, next[index], 0, pool.size);
-    }
-    device.queue.submit([encoder.finish()]);
-    for (const [index, layer] of small.entries()) {
-      this.#ledger.destroy(this.#pools[layer]);
-      this.#pools[layer] = next[index];
-    }
+  /** How much of `tokens` can be gone on from: a page that is quantized whole is of no use in its middle, unless the tail has its tokens. */
+  #resumable({ tailPage }: Slot, tokens: number): number {
+    const { pageTokens, type } = this.layout;
+    const page = Math.floor(tokens / pageTokens);
+    return !isKvPageType(type) || page === tailPage ? tokens : page * pageTokens;
   }
 
-  #memoryError(pages: number, cause: string): ShaderloomError {
-    const tokens = pages * this.layout.pageTokens;
+  /** Makes the page in which the next token goes the slot's own. @returns tokens that the slot holds */
+  #own(mine: Slot, tokens: number): number {
+    const { pageTokens, type } = this.layout;
+    const at = Math.floor(tokens / pageTokens);
+    const shared = mine.pages[at];
+    // Pages of a page type are written when they are full, from the tail.
+    if (tokens % pageTokens === 0 || this.#allocator.references(shared) === 1) return tokens;
+    if (this.#allocator.used < this.#allocator.capacity || this.prefix.evict()) {
+      const copy = this.#takeFree();
+      if (!isKvPageType(type)) this.#pools.copyPage(shared, copy);
+      this.#allocator.release(shared);
+      mine.pages[at] = copy;
+      return tokens;
+    }
+    // Room for one of both: nobody asks for the old one right now.
+    this.prefix.forget(shared);
+    if (this.#allocator.references(shared) === 1) return tokens;
+    this.release(mine.pages.splice(at));
+    return at * pageTokens;
+  }
+
+  /** Whether so many pages are free, or can be made: where the pools cannot grow, prefixes give way. */
+  #makeRoom(count: number): boolean {
+    const free = (): number => this.#allocator.capacity - this.#allocator.used;
+    if (count <= free()) return true;
+    if (this.#allocator.capacity < this.#maxPages) return false;
+    while (count > free() && this.prefix.evict());
+    return count <= free();
+  }
+
+  #fullError(): ShaderloomError {
+    const tokens = this.#maxPages * this.layout.pageTokens;
     return new ShaderloomError(
-      "GPU.oom",
-      `The GPU has no memory for ${tokens} tokens of context. Start a new chat or load with a smaller contextLength.`,
-      { detail: { tokens, fits: this.#allocator.capacity * this.layout.pageTokens, cause } },
+      "CONTEXT.full",
+      `The ${tokens} tokens that kv.budget has room for are in use. Start a new chat, or give a larger kv.budget.`,
+      {
+        detail: { tokens },
+      },
     );
+  }
+
+  #takeFree(): number {
+    const page = this.#allocator.take();
+    assert(page !== undefined, "a page is free");
+    return page;
   }
 }
