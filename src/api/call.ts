@@ -21,18 +21,19 @@ export function requestLimits(session: Session): RequestLimits {
 }
 
 /**
- * Tokens that may be generated: what was asked for, or what is left.
+ * Tokens that may be generated: what was asked for, or what is left. Where a policy makes room, a context's worth.
  *
  * @param wanted undefined for all that is left; 0 to score the prompt only
  * @throws {ShaderloomError} CONTEXT.full when the prompt leaves no room
  */
 export function roomFor(session: Session, promptTokens: number, wanted: number | undefined): number {
-  const { contextLength } = session.info();
+  const { contextLength, evict } = session.info();
+  if (evict !== undefined) return wanted ?? contextLength;
   const left = contextLength - promptTokens;
   if (left < 0 || (left === 0 && wanted !== 0)) {
     throw new ShaderloomError(
       "CONTEXT.full",
-      `The prompt has ${promptTokens} tokens and the context holds ${contextLength}, answer included. Shorten the prompt, start a new chat, or load the model with a larger contextLength.`,
+      `The prompt has ${promptTokens} tokens and the context holds ${contextLength}, answer included. Shorten the prompt, start a new chat, or load the model with a larger contextLength or with kv.evict, which drops tokens instead.`,
       { detail: { have: promptTokens, max: contextLength } },
     );
   }

@@ -79,6 +79,24 @@ describe("an answer", () => {
     await expect(engine.chat.completions.create(long)).rejects.toMatchObject({ code: "CONTEXT.full", detail: { max: 40 } });
   });
 
+  test("tells what a policy dropped, however it ends, and knows no end of the context", async () => {
+    const kvUsage = { policy: "window", keptTokens: 32, droppedTokens: 20 } as const;
+    const { engine, session } = engineOf(byteIds("x".repeat(300)), { contextLength: 40, kvUsage });
+    const long = { messages: [{ role: "user" as const, content: "x".repeat(50) }] };
+    const kv = { policy: "window", kept_tokens: 32, dropped_tokens: 20 };
+    expect((await engine.chat.completions.create(long)).usage.kv).toEqual(kv);
+    expect((await engine.chat.completions.create({ ...long, stop: "xx" })).usage.kv).toEqual(kv);
+    expect(session.ran.map(({ maxTokens }) => maxTokens)).toEqual([40, 40]);
+    let usage: unknown;
+    const request = { ...long, max_tokens: 60, stream: true, stream_options: { include_usage: true } } as const;
+    for await (const chunk of await engine.chat.completions.create(request)) usage = chunk.usage;
+    expect(usage).toMatchObject({ kv, completion_tokens: 60 });
+    expect(await engine.info()).toMatchObject({ evict: "window" });
+    const plain = engineOf(byteIds("x")).engine;
+    expect((await plain.chat.completions.create(hi)).usage).not.toHaveProperty("kv");
+    expect(await plain.info()).not.toHaveProperty("evict");
+  });
+
   test("starts without the space that SentencePiece puts before a word", async () => {
     const answer = [32, 97, 32, 98, FAKE_EOS];
     const { engine } = engineOf(answer, { tokenizer: fakeTokenizer({ stripsLeadingSpace: true }) });

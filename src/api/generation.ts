@@ -2,7 +2,7 @@
 // keeps tokens and text in step. OpenAI's shapes are made of these events elsewhere.
 
 import { assert } from "../base/errors.ts";
-import type { GenerateEvent, Session, TokenScore } from "../engine/session.ts";
+import type { GenerateEvent, KvUsage, Session, TokenScore } from "../engine/session.ts";
 import type { SamplingParams } from "../sampling/params.ts";
 import type { Detokenizer } from "../text/detokenizer.ts";
 import { createStopMatcher } from "../text/stop_strings.ts";
@@ -116,7 +116,8 @@ class UsageMeter {
     this.#firstTokenMs ??= performance.now() - this.#startMs;
   }
 
-  usage(): Usage {
+  /** @param kv what a policy left of the conversation */
+  usage(kv: KvUsage | undefined): Usage {
     const prompt = this.#plan.promptIds.length;
     const totalMs = performance.now() - this.#startMs;
     return {
@@ -128,6 +129,7 @@ class UsageMeter {
       decode_tokens_per_second: perSecond(this.#tokens - 1, this.#decodeMs),
       time_to_first_token_ms: this.#firstTokenMs ?? totalMs,
       total_ms: totalMs,
+      ...(kv && { kv: { policy: kv.policy, kept_tokens: kv.keptTokens, dropped_tokens: kv.droppedTokens } }),
     };
   }
 }
@@ -180,5 +182,5 @@ export async function* generateText(
   assert(reason !== undefined, "a session's events close with an end");
   const rest = answer.finish();
   if (isWorthGiving(rest)) yield { kind: "text", text: rest.text, tokens: rest.tokens };
-  yield { kind: "end", reason: rest.stopped ? "stop" : reason, usage: meter.usage() };
+  yield { kind: "end", reason: rest.stopped ? "stop" : reason, usage: meter.usage(session.kvUsage?.()) };
 }

@@ -58,12 +58,13 @@ function completionMethods(parts: EngineParts, guard: Guard): Engine["completion
 }
 
 function engineInfo(session: Session): EngineInfo {
-  const { adapter, contextLength, activations, storage, ...model } = session.info();
+  const { adapter, contextLength, activations, evict, storage, ...model } = session.info();
   return {
     model: { ...model, chatTemplate: session.chatTemplate !== undefined },
     adapter,
     contextLength,
     activations,
+    ...(evict === undefined ? {} : { evict }),
     worker: false,
     storage,
   };

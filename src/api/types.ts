@@ -1,5 +1,6 @@
 // The shapes of requests and responses: OpenAI's field names, exactly, and the few fields beside them that this engine adds.
 
+import type { KvPolicy } from "../engine/kv_options.ts";
 import type { ModelStore, Profile, SessionStats, SessionStorage, TuneProgress, TuneReport } from "../engine/session.ts";
 
 export type { EngineOptions, EstimateOptions, ProbeOptions } from "./option_types.ts";
@@ -123,12 +124,15 @@ export interface Usage {
   readonly prompt_tokens: number;
   readonly completion_tokens: number;
   readonly total_tokens: number;
+  /** Of the prompt's tokens, those whose keys and values were there already: none of them was computed again. */
   readonly prompt_tokens_details: { readonly cached_tokens: number };
   /** Beside OpenAI's: tokens per second and milliseconds. */
   readonly prefill_tokens_per_second: number;
   readonly decode_tokens_per_second: number;
   readonly time_to_first_token_ms: number;
   readonly total_ms: number;
+  /** Beside OpenAI's, with `kv.evict`: tokens that the model still knows at the end, and tokens of this conversation that it does not. */
+  readonly kv?: { readonly policy: KvPolicy; readonly kept_tokens: number; readonly dropped_tokens: number };
 }
 
 /** An answer of `chat.completions.create`. */
@@ -199,6 +203,8 @@ export interface EngineInfo {
   };
   readonly contextLength: number;
   readonly activations: "f32" | "f16" | "int8";
+  /** With `kv.evict`: what drops tokens once there is no more room. */
+  readonly evict?: KvPolicy;
   readonly worker: boolean;
   readonly storage: SessionStorage;
 }

@@ -94,16 +94,9 @@ export type GenerateEvent =
       readonly scores: ReadonlyArray<TokenScore | null>;
     }
   | { readonly kind: "token"; readonly id: number; readonly score?: TokenScore }
-  | {
-      readonly kind: "end";
-      readonly reason: EndReason;
-      readonly decodeMs: number;
-      readonly generated: number;
-      /** Where a policy is in force: what it kept and dropped of this conversation. */
-      readonly kv?: KvUsage | undefined;
-    };
+  | { readonly kind: "end"; readonly reason: EndReason; readonly decodeMs: number; readonly generated: number };
 
-/** What a policy of eviction left of a conversation: tokens held at the end of a request, and tokens dropped since the conversation began. */
+/** What a policy of eviction left of a conversation: tokens that are held, and tokens dropped since the conversation began. */
 export interface KvUsage {
   readonly policy: KvPolicy;
   readonly keptTokens: number;
@@ -220,6 +213,8 @@ export interface Session {
   profile(options?: ProfileOptions): Promise<Profile>;
   info(): SessionInfo;
   stats(): SessionStats;
+  /** Of the last conversation, once a `generate` has ended or was left; undefined without a policy. */
+  kvUsage?(): KvUsage | undefined;
   /** Frees the device and all memory. Idempotent. */
   destroy(): void;
 }

@@ -1,7 +1,7 @@
 // A Session without a model: answers by script, one byte per token, and fails loudly when two callers run at once. For tests
 // of what lies above the engine.
 import { ShaderloomError, assert, throwIfAborted } from "../base/errors.ts";
-import type { GenerateEvent, GenerateRequest, Session, TokenScore } from "../engine/session.ts";
+import type { GenerateEvent, GenerateRequest, KvUsage, Session, TokenScore } from "../engine/session.ts";
 import { type Profile, type ProfileFacts, tableOf, traceOf } from "../engine/profile_report.ts";
 import { noDiagnostics } from "../store/diagnostics.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
@@ -75,6 +75,8 @@ export interface FakeOptions {
   readonly pause?: (signal: AbortSignal | undefined) => Promise<void>;
   /** Fails instead of giving this token of an answer. */
   readonly failAt?: number;
+  /** What a policy that is in force says when a request has ended. */
+  readonly kvUsage?: KvUsage;
 }
 
 /** What a test may ask afterwards. */
@@ -185,13 +187,18 @@ export function fakeSession(options: FakeOptions): FakeSession {
       contextLength,
       adapter: { vendor: "", architecture: "", description: "", deviceClass: "cpu", f16: false },
       activations: "f32",
+      evict: options.kvUsage?.policy,
       storage: { tier: null, model: null, complete: false, verified: false, diagnostics: noDiagnostics(), warning: null },
     }),
+    kvUsage() {
+      assert(!state.running, "what is kept is known once a request has ended");
+      return options.kvUsage;
+    },
     stats: () => ({
       gpuBytes: { weights: 0, kv: 0, activations: 0, other: 0, total: 0, peak: 0 },
       streaming: null,
       neurons: null,
-      kvPages: { used: 0, capacity: 0, growths: 0 },
+      kvPages: { used: 0, capacity: 0, growths: 0, cached: 0, type: "f32", pageTokens: 32, bytesPerThousandTokens: 0 },
       dispatches: { decode: 0, prefill: 0 },
       fusion: { decode: [], prefill: [] },
       pipelines: 0,
