@@ -15,6 +15,7 @@ export const errorCodes = [
   "INTEGRITY",
   "QUOTA",
   "STORE",
+  "SESSION",
   "ENV",
   "GPU",
   "CONTEXT",
