@@ -174,7 +174,9 @@ describe("failures", () => {
     const store = createSessionStore(inMemory());
     const gate = new EventTarget();
     const long = store.save("one", async () => {
-      await new Promise((resolve) => void gate.addEventListener("open", resolve));
+      await new Promise((resolve) => {
+        gate.addEventListener("open", resolve);
+      });
       return { facts: null, records: [] };
     });
     await new Promise((resolve) => setTimeout(resolve, 5));
