@@ -261,7 +261,7 @@ export interface Engine extends AsyncDisposable {
   /**
    * Where the time of a decode step and of a prefill step goes on this adapter: each dispatch by itself, with the share that its bytes and
    * multiply-adds have of the adapter's best, as data, as a table to read and as a trace for chrome://tracing or Perfetto. Takes some seconds
-   * and waits its turn like a request. The engine goes on as it is, but for the cached prefix, which is lost. Costs nothing unless called.
+   * and waits its turn like a request. The engine goes on as it is. Costs nothing unless called.
    *
    * @throws {ShaderloomError} REQUEST.<option>, AbortError, GPU.oom, GPU.lost
    */

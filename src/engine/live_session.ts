@@ -2,6 +2,8 @@
 
 import { ShaderloomError } from "../base/errors.ts";
 import { formatName } from "../formats/index.ts";
+import { kvPageBytes } from "../base/layout.ts";
+import type { KvCache } from "../kv/kv_cache.ts";
 import type { BufferLedger } from "../gpu/buffers.ts";
 import type { OpenDevice } from "../gpu/device.ts";
 import type { ChatTemplate } from "../text/chat_template.ts";
@@ -73,8 +75,8 @@ export function createSession(parts: SessionParts): Session {
     tune: (options) => alone(() => parts.tune(options)),
     profile: (options) =>
       alone(() => {
-        // The pages of the sequence are written over.
-        context.sequence.reset();
+        // Its pages are kept for later requests; those that the profile writes are others.
+        context.sequence.reuse([], 0);
         return parts.profile(options, check);
       }),
     info: () => ({ ...sessionInfo(model, opened), storage: parts.storage }),
@@ -139,6 +141,19 @@ function sessionInfo(model: LoadedModel, { caps }: OpenDevice): Omit<SessionInfo
   };
 }
 
+function kvPageStats(cache: KvCache): SessionStats["kvPages"] {
+  const { layout, numLayers } = cache;
+  return {
+    used: cache.usedPages,
+    cached: cache.cachedPages,
+    capacity: cache.capacityPages,
+    growths: cache.growths,
+    type: layout.type,
+    pageTokens: layout.pageTokens,
+    bytesPerThousandTokens: (kvPageBytes(layout) * numLayers * 1000) / layout.pageTokens,
+  };
+}
+
 type DecodeStats = Pick<SessionStats, "tokensGenerated" | "tokensInFlight" | "discardedTokens">;
 
 function sessionStats(parts: SessionParts, decoded: DecodeStats): SessionStats {
@@ -146,7 +161,7 @@ function sessionStats(parts: SessionParts, decoded: DecodeStats): SessionStats {
   const { steps, decodeSteps, encodeMs, submitMs, prefillSubmits } = runner.counters;
   return {
     gpuBytes: { ...ledger.bytes(), peak: ledger.peak },
-    kvPages: { used: cache.usedPages, capacity: cache.capacityPages, growths: cache.growths },
+    kvPages: kvPageStats(cache),
     dispatches,
     fusion,
     pipelines,

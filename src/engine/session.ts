@@ -10,7 +10,7 @@ import type { TuneProgress, TuneReport } from "../tuning/tune.ts";
 import type { StoreTier } from "../store/chunk_store.ts";
 import type { StoreDiagnostics } from "../store/diagnostics.ts";
 import type { PlainError } from "../base/errors.ts";
-import type { KvPolicy, KvType } from "./kv_options.ts";
+import type { KvBounds, KvPolicy, KvType } from "./kv_options.ts";
 import type { NeuronStats } from "../streaming/neurons/neuron_cache.ts";
 import type { StreamingStats } from "../streaming/types.ts";
 import type { Profile, ProfileOptions } from "./profile_report.ts";
@@ -123,6 +123,8 @@ export interface SessionInfo {
   readonly activations: "f32" | "f16" | "int8";
   /** The policy that drops tokens where there would be no room; undefined: none, and CONTEXT instead. */
   readonly evict?: KvPolicy | undefined;
+  /** What bounds the context; the API says it where there is no more room. */
+  readonly kv?: KvBounds | undefined;
   readonly storage: SessionStorage;
 }
 
@@ -134,11 +136,11 @@ export interface KvPageStats {
   /** How often the pools were replaced by larger ones. */
   readonly growths: number;
   /** Of those used, pages that only later requests may want: prefixes of earlier ones. */
-  readonly cached?: number | undefined;
-  readonly type?: KvType | undefined;
-  readonly pageTokens?: number | undefined;
+  readonly cached: number;
+  readonly type: KvType;
+  readonly pageTokens: number;
   /** In all layers. */
-  readonly bytesPerThousandTokens?: number | undefined;
+  readonly bytesPerThousandTokens: number;
 }
 
 /** Counters and byte ledgers since the load. */
@@ -205,7 +207,7 @@ export interface Session {
     readonly onProgress?: ((progress: TuneProgress) => void) | undefined;
   }): Promise<TuneReport>;
   /**
-   * Times every dispatch of a decode step and of a prefill step. The session runs on as it is, but for the cached prefix, which is lost. Not
+   * Times every dispatch of a decode step and of a prefill step. The session runs on as it is. Not
    * while a `generate` runs.
    * @param options  both numbers at least 1 and within the context, `promptTokens` at most a chunk's 256
    * @throws {ShaderloomError} AbortError, GPU.lost, GPU.oom
