@@ -158,7 +158,7 @@ type DecodeStats = Pick<SessionStats, "tokensGenerated" | "tokensInFlight" | "di
 
 function sessionStats(parts: SessionParts, decoded: DecodeStats): SessionStats {
   const { ledger, cache, runner, dispatches, fusion, pipelines, loadMs, kernels } = parts;
-  const { steps, decodeSteps, encodeMs, submitMs, prefillSubmits } = runner.counters;
+  const { steps, decodeSteps, promptTokens, encodeMs, submitMs, prefillSubmits } = runner.counters;
   return {
     gpuBytes: { ...ledger.bytes(), peak: ledger.peak },
     kvPages: kvPageStats(cache),
@@ -168,6 +168,7 @@ function sessionStats(parts: SessionParts, decoded: DecodeStats): SessionStats {
     kernels,
     steps,
     decodeSteps,
+    promptTokens,
     ...decoded,
     prefillSubmits,
     streaming: parts.streaming?.stats() ?? null,

@@ -26,6 +26,7 @@ export interface DecodeStep {
 export interface RunnerCounters {
   readonly steps: number;
   readonly decodeSteps: number;
+  readonly promptTokens: number;
   readonly encodeMs: number;
   readonly submitMs: number;
   readonly prefillSubmits: { readonly count: number; readonly longestMs: number };
@@ -41,6 +42,7 @@ export class Runner {
   readonly #prefill: PrefillSubmits;
   #steps = 0;
   #decodeSteps = 0;
+  #promptTokens = 0;
   #encodeMs = 0;
   #submitMs = 0;
 
@@ -57,6 +59,7 @@ export class Runner {
     return {
       steps: this.#steps,
       decodeSteps: this.#decodeSteps,
+      promptTokens: this.#promptTokens,
       encodeMs: this.#encodeMs,
       submitMs: this.#submitMs,
       prefillSubmits: { count, longestMs },
@@ -121,6 +124,7 @@ export class Runner {
   /** See `PrefillSubmits.run`. */
   prefill(step: PrefillStep): Promise<StepResult> {
     this.#steps++;
+    this.#promptTokens += step.rows.length;
     return this.#prefill.run(step);
   }
 

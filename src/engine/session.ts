@@ -166,6 +166,8 @@ export interface SessionStats {
   readonly steps: number;
   /** Of these, steps of a row for each sequence. */
   readonly decodeSteps: number;
+  /** Tokens of prompts that were computed: those that no kept page had. */
+  readonly promptTokens: number;
   readonly tokensGenerated: number;
   /**
    * Decode steps that are submitted before the first of them is awaited, as last measured or as forced; 1 after a request whose steps need the
