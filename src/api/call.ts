@@ -1,6 +1,7 @@
 // What both endpoints do around a generation: the engine's parts, the room left in the context, ids and time stamps.
 
-import { ShaderloomError, throwIfAborted } from "../base/errors.ts";
+import { type ShaderloomError, throwIfAborted } from "../base/errors.ts";
+import { contextFull } from "../engine/kv_options.ts";
 import type { Session } from "../engine/session.ts";
 import { generateText } from "./generation.ts";
 import type { GenerationPlan, TextEvent } from "./generation.ts";
@@ -27,16 +28,10 @@ export function requestLimits(session: Session): RequestLimits {
  * @throws {ShaderloomError} CONTEXT.full when the prompt leaves no room
  */
 export function roomFor(session: Session, promptTokens: number, wanted: number | undefined): number {
-  const { contextLength, evict } = session.info();
+  const { contextLength, evict, kv } = session.info();
   if (evict !== undefined) return wanted ?? contextLength;
   const left = contextLength - promptTokens;
-  if (left < 0 || (left === 0 && wanted !== 0)) {
-    throw new ShaderloomError(
-      "CONTEXT.full",
-      `The prompt has ${promptTokens} tokens and the context holds ${contextLength}, answer included. Shorten the prompt, start a new chat, or load the model with a larger contextLength or with kv.evict, which drops tokens instead.`,
-      { detail: { have: promptTokens, max: contextLength } },
-    );
-  }
+  if (left < 0 || (left === 0 && wanted !== 0)) throw contextFull(promptTokens, contextLength, kv);
   return Math.min(wanted ?? left, left);
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { kvTypes } from "../base/kv_types.ts";
-import { checkKvFits, chooseKv, kvPageSizes, kvPolicies } from "../engine/kv_options.ts";
+import { kvKeyWords, kvTypes } from "../base/kv_types.ts";
+import { checkKvFits, chooseKv, contextFull, kvPageSizes, kvPolicies, smallerType } from "../engine/kv_options.ts";
 import { refusal } from "../testing/refusal.ts";
 import { checkEstimateOptions } from "./estimate_options.ts";
 import { checkKvOptions } from "./kv_option_checks.ts";
@@ -63,6 +63,28 @@ describe("the kv option", () => {
     const small = refusal(() => checkKvFits({ budget: 999 }, context));
     expect(small.code).toBe("REQUEST.kv");
     expect(small.detail).toEqual({ param: "kv.budget", have: 999, need: 1000 });
+  });
+});
+
+describe("a conversation that has no room", () => {
+  test("is told what bounds it and what would make room", () => {
+    const context = contextFull(300, 256, { type: "f32", byBudget: false });
+    expect(context).toMatchObject({ code: "CONTEXT.full", detail: { have: 300, max: 256 } });
+    expect(context.message).toContain("the context holds 256, answer included");
+    expect(context.message).toContain("a larger contextLength, or with kv.evict");
+    const budget = contextFull(300, 256, { type: "f16", byBudget: true });
+    expect(budget.code).toBe("CONTEXT.full");
+    expect(budget.message).toContain('a larger kv.budget or kv.type "q8_0", or with kv.evict');
+    expect(contextFull(300, 256, { type: "kivi2", byBudget: true }).message).toContain("a larger kv.budget, or with");
+  });
+  test("every type but the smallest names one that takes less", () => {
+    const headDim = 64;
+    const bytes = (type: (typeof kvTypes)[number]): number => kvKeyWords({ type, headDim, pageTokens: 64 });
+    for (const type of kvTypes) {
+      const next = smallerType(type);
+      expect(next === undefined).toBe(type === "kivi2");
+      if (next) expect(bytes(next)).toBeLessThan(bytes(type));
+    }
   });
 });
 

@@ -58,7 +58,7 @@ function completionMethods(parts: EngineParts, guard: Guard): Engine["completion
 }
 
 function engineInfo(session: Session): EngineInfo {
-  const { adapter, contextLength, activations, evict, storage, ...model } = session.info();
+  const { adapter, contextLength, activations, evict, kv: _kv, storage, ...model } = session.info();
   return {
     model: { ...model, chatTemplate: session.chatTemplate !== undefined },
     adapter,

@@ -4,6 +4,7 @@
 import { ShaderloomError, throwIfAborted } from "../base/errors.ts";
 import { decode, isDeadEnd, wantedBy } from "./decode.ts";
 import type { GenerateContext } from "./generate_context.ts";
+import { contextFull } from "./kv_options.ts";
 import { consecutiveRows } from "./runner.ts";
 import type { GenerateEvent, GenerateRequest, TokenScore } from "./session.ts";
 import type { StepResult } from "./step_result.ts";
@@ -41,15 +42,9 @@ function begin(context: GenerateContext, request: GenerateRequest): void {
   if (mask && wantedBy(context, request) !== "logits") runner.setMask(sequence.slot, mask([]));
 }
 
-function checkRequest({ contextLength, vocabSize }: GenerateContext, { promptIds, maxTokens }: GenerateRequest): void {
+function checkRequest({ contextLength, kv, vocabSize }: GenerateContext, { promptIds, maxTokens }: GenerateRequest): void {
   const most = contextLength - (maxTokens > 0 ? 1 : 0);
-  if (promptIds.length > most) {
-    throw new ShaderloomError(
-      "CONTEXT.full",
-      `The prompt has ${promptIds.length} tokens and the context holds ${contextLength}. Shorten the conversation, start a new chat, or load with a larger contextLength.`,
-      { detail: { have: promptIds.length, max: contextLength } },
-    );
-  }
+  if (promptIds.length > most) throw contextFull(promptIds.length, contextLength, kv);
   if (promptIds.length === 0) throw new ShaderloomError("REQUEST.prompt", "The prompt has no tokens. Give at least one.");
   const bad = promptIds.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
   if (bad !== undefined) {

@@ -1,6 +1,7 @@
 // What one request runs on: the parts of a session that its loops share.
 
 import type { FlightPace } from "./flight.ts";
+import type { KvBounds } from "./kv_options.ts";
 import type { Runner } from "./runner.ts";
 import type { Sequence } from "./sequence.ts";
 
@@ -8,6 +9,8 @@ export interface GenerateContext {
   readonly runner: Runner;
   readonly sequence: Sequence;
   readonly contextLength: number;
+  /** What bounds it. */
+  readonly kv: KvBounds;
   readonly vocabSize: number;
   /** Rows of a prefill step. */
   readonly chunkRows: number;

@@ -96,6 +96,38 @@ export function checkKvFits(
   }
 }
 
+/** What bounds a conversation: the context, or keys and values that a budget has room for. */
+export interface KvBounds {
+  readonly type: KvType;
+  /** Whether `kv.budget` holds fewer tokens than the context. */
+  readonly byBudget: boolean;
+}
+
+/** The type to take instead where memory is short: the next smaller one that loses little. */
+export function smallerType(type: KvType): KvType | undefined {
+  const next: Readonly<Record<KvType, KvType | undefined>> = {
+    f32: "f16",
+    f16: "q8_0",
+    q8_0: "q4",
+    bfp4: "kivi2",
+    q4: "kivi2",
+    kivi2: undefined,
+  };
+  return next[type];
+}
+
+/** The refusal of a conversation that has no room, with what would make some. */
+export function contextFull(have: number, max: number, bounds: KvBounds | undefined): ShaderloomError {
+  const smaller = bounds && smallerType(bounds.type);
+  const what = bounds?.byBudget ? "kv.budget has room for" : "the context holds";
+  const more = bounds?.byBudget ? `kv.budget${smaller ? ` or kv.type "${smaller}"` : ""}` : "contextLength";
+  return new ShaderloomError(
+    "CONTEXT.full",
+    `The prompt has ${have} tokens and ${what} ${max}, answer included. Shorten it, start a new chat, or load the model with a larger ${more}, or with kv.evict, which drops tokens instead.`,
+    { detail: { have, max } },
+  );
+}
+
 function kvError(message: string, detail: Record<string, string | number>): ShaderloomError {
   return new ShaderloomError("REQUEST.kv", message, { detail });
 }

@@ -79,7 +79,7 @@ export function createSession(parts: SessionParts): Session {
         context.sequence.reuse([], 0);
         return parts.profile(options, check);
       }),
-    info: () => ({ ...sessionInfo(model, opened), storage: parts.storage }),
+    info: () => ({ ...sessionInfo(model, opened), contextLength: context.contextLength, kv: context.kv, storage: parts.storage }),
     stats: () => sessionStats(parts, { ...counts, tokensInFlight: context.pace.inFlight }),
     destroy() {
       if (destroyed) return;
@@ -107,6 +107,7 @@ function contextOf(
     runner,
     sequence: new Sequence(0, cache),
     contextLength: Math.min(model.contextLength, cache.maxTokens),
+    kv: { type: model.kv.type, byBudget: cache.maxTokens < model.contextLength },
     vocabSize: model.config.vocabSize,
     chunkRows: Math.min(execution.chunkTokens ?? chunkRows, chunkRows),
     sampler,
@@ -116,7 +117,7 @@ function contextOf(
   };
 }
 
-function sessionInfo(model: LoadedModel, { caps }: OpenDevice): Omit<SessionInfo, "storage"> {
+function sessionInfo(model: LoadedModel, { caps }: OpenDevice): Omit<SessionInfo, "contextLength" | "storage"> {
   const types: Record<string, number> = {};
   let parameters = 0;
   let weightBytes = 0;
@@ -135,7 +136,6 @@ function sessionInfo(model: LoadedModel, { caps }: OpenDevice): Omit<SessionInfo
     weightBytes,
     vocabSize: model.config.vocabSize,
     trainedContextLength: model.config.contextLength,
-    contextLength: model.contextLength,
     adapter: { vendor, architecture, description, deviceClass, f16 },
     activations: model.activations,
   };

@@ -205,6 +205,7 @@ export function fakeSession(options: FakeOptions): FakeSession {
       kernels: { mode: "off", chosen: [], dropped: [], compileMs: 0, checkMs: 0, raceMs: 0, clock: null, rivals: 0 },
       steps: 0,
       decodeSteps: 0,
+      promptTokens: 0,
       tokensGenerated: state.tokensMade,
       tokensInFlight: 1,
       discardedTokens: 0,
