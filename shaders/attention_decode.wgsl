@@ -6,8 +6,8 @@
 // takes every STRIPES-th key with a running maximum and sum of its own. Stripes are joined at the end.
 // Workgroup memory: SET_HEADS * 4 D4 + 4 WG words, and that of parts/newest.
 // Consts: WG, HEADS, GROUP (query heads per kv head), SETS, SET_HEADS, TILE, PARTIAL_STRIDE, LOWEST, those of the parts.
-// Parts: newest, ranges, kv, kv_read, mask, score, loop.
-// Sources: Flash-Decoding, after arXiv:2307.08691; running maximum: arXiv:1805.02867.
+// Parts: newest, running, ranges, kv, kv_read, mask, score, sink, loop.
+// Source: Flash-Decoding, after arXiv:2307.08691.
 
 const PER_KEY = WG / TILE;
 const STRIPES = WG / D4;
@@ -18,16 +18,6 @@ const KEYS = (TILE + STRIPES - 1) / STRIPES;
 var<workgroup> queries: array<vec4<f32>, SET_HEADS * D4>;
 /// Shares of products [key][PER_KEY], a component per head of the set; at the end what stripes have.
 var<workgroup> scratch: array<vec4<f32>, WG>;
-
-/// A stripe's: maxima and sums for each head, sums of values for one dimension of each.
-struct Running {
-  top: vec4<f32>,
-  sum: vec4<f32>,
-  acc0: vec4<f32>,
-  acc1: vec4<f32>,
-  acc2: vec4<f32>,
-  acc3: vec4<f32>,
-}
 
 /// Products with the queries of the set.
 fn products(i: u32, k: vec4<f32>) -> vec4<f32> {
@@ -44,47 +34,6 @@ fn products(i: u32, k: vec4<f32>) -> vec4<f32> {
   return s;
 }
 
-fn add_value(run: ptr<function, Running>, p: vec4<f32>, v: vec4<f32>) {
-  (*run).sum += p;
-  (*run).acc0 += p.x * v;
-  if (SET_HEADS > 1u) {
-    (*run).acc1 += p.y * v;
-  }
-  if (SET_HEADS > 2u) {
-    (*run).acc2 += p.z * v;
-  }
-  if (SET_HEADS > 3u) {
-    (*run).acc3 += p.w * v;
-  }
-}
-
-fn scale_run(run: ptr<function, Running>, top: vec4<f32>) {
-  let fade = exp((*run).top - top);
-  (*run).top = top;
-  (*run).sum *= fade;
-  (*run).acc0 *= fade.x;
-  (*run).acc1 *= fade.y;
-  (*run).acc2 *= fade.z;
-  (*run).acc3 *= fade.w;
-}
-
-fn share_of(run: ptr<function, Running>, head: u32) -> vec4<f32> {
-  switch (head) {
-    case 0u: {
-      return (*run).acc0;
-    }
-    case 1u: {
-      return (*run).acc1;
-    }
-    case 2u: {
-      return (*run).acc2;
-    }
-    default: {
-      return (*run).acc3;
-    }
-  }
-}
-
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let row = wg.z;
@@ -94,7 +43,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   }
   let position = step.row[row].position;
   let tokens = range_tokens(position);
-  let start = split * tokens;
+  let start = range_first(position) + split * tokens;
   if (start > position || split >= SPLITS) {
     return;
   }
@@ -110,9 +59,15 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
 
   let col = lane % D4;
   let stripe = lane / D4;
+  let heads = kv_head * GROUP + min(first_head + vec4<u32>(0, 1, 2, 3), vec4<u32>(GROUP - 1));
   var run = Running();
-  run.top = vec4<f32>(LOWEST);
-  for (var first = start; first < end; first += TILE) {
+  let of_heads = vec4<f32>(score_head(heads.x), score_head(heads.y), score_head(heads.z), score_head(heads.w));
+  // The first range, and there the first stripe, has what counts beside keys.
+  let sinking = (split == 0) & (stripe == 0);
+  let tops = vec4<f32>(sink_top(heads.x), sink_top(heads.y), sink_top(heads.z), sink_top(heads.w));
+  run.top = select(vec4<f32>(LOWEST), tops, sinking);
+  run.sum = vec4<f32>(select(0.0, sink_sum(), sinking));
+  for (var first = mask_next(select(start, 0, split == 0), position); first < end; first = mask_next(first + TILE, position)) {
     let key = first + lane / PER_KEY;
     var s = vec4<f32>();
     if (key < paged) {
@@ -147,7 +102,13 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
         for (var part = 0u; part < upto(PER_KEY); part++) {
           total += scratch[tile_key * PER_KEY + part];
         }
-        scores[j] = vec4<f32>(score(total.x), score(total.y), score(total.z), score(total.w));
+        let at = first + tile_key;
+        scores[j] = vec4<f32>(
+          score(total.x, of_heads.x, position, at),
+          score(total.y, of_heads.y, position, at),
+          score(total.z, of_heads.z, position, at),
+          score(total.w, of_heads.w, position, at),
+        );
       }
       top = max(top, scores[j]);
     }

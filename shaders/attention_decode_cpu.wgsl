@@ -3,7 +3,7 @@
 // Grid: (ceil(SETS * ranges / WG), rows), one thread per set of query heads of one kv head, and range.
 // Workgroup memory: none, and no barrier.
 // Consts: WG, HEADS, GROUP (query heads per kv head), SETS, STRIDE, PARTIAL_STRIDE, LOWEST, those of the parts.
-// Parts: attend, ranges, kv, mask, score.
+// Parts: attend, ranges, kv, mask, score, sink.
 // Source: Flash-Decoding, after arXiv:2307.08691.
 
 @compute @workgroup_size(WG)
@@ -16,7 +16,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   let split = (wg.x * WG + lane) / SETS;
   let position = step.row[row].position;
   let tokens = range_tokens(position);
-  let start = split * tokens;
+  let start = range_first(position) + split * tokens;
   if (start > position || split >= SPLITS) {
     return;
   }
@@ -26,7 +26,9 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   let first = member % (SETS / KV_HEADS) * ATTEND_QUERIES;
   let count = min(GROUP - first, ATTEND_QUERIES);
   let heads = kv_head * GROUP + first + min(vec4<u32>(0, 1, 2, 3), vec4<u32>(count - 1));
-  attend(step.row[row].slot, kv_head, vec2<u32>(start, end), vec4<u32>(position), row * STRIDE + heads * D4);
+  let first_key = mask_next(select(start, 0, split == 0), position) / 8 * 8;
+  attend_start(vec4<u32>(position), heads, split == 0);
+  attend(step.row[row].slot, kv_head, vec2<u32>(first_key, end), row * STRIDE + heads * D4);
   let at = row * PARTIAL_STRIDE + (heads.x * SPLITS + split) * (D4 + 1);
   for (var r = 0u; r < count; r++) {
     partials[at + r * SPLITS * (D4 + 1)] = vec4<f32>(attend_top[r], attend_sum[r], 0.0, 0.0);

@@ -4,7 +4,7 @@
 // Workgroup memory: 14.5 KiB (14,848 bytes), and that of parts/fours. Threads lie 8 across; each owns ROWS queries x 4 keys of the scores, ROWS queries x one vec4
 // of every 32 dimensions of the output. Heads come in CHUNKS of 32 dimensions, so that any length fits.
 // Consts: WG (8 * 32 / ROWS), ROWS, CHUNKS, HEADS, GROUP, STRIDE, LOWEST, those of the parts.
-// Parts: kv, kv_read, mask, score, loop, fours.
+// Parts: kv, kv_read, mask, score, sink, loop, fours.
 // Paper: FlashAttention-2, arXiv:2307.08691.
 
 /// vec4 from one row of a tile to the next: one more than 8, so that rows fall into different banks.
@@ -67,10 +67,13 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   var acc: array<array<vec4<f32>, CHUNKS>, ROWS>;
   var top: array<f32, ROWS>;
   var sum: array<f32, ROWS>;
+  let of_head = score_head(head);
   for (var r = 0u; r < upto(ROWS); r++) {
-    top[r] = LOWEST;
+    top[r] = sink_top(head);
+    // One of the lanes that share a query counts it.
+    sum[r] = select(0.0, sink_sum(), tx == 0);
   }
-  for (var tile = mask_first(start) / 32 * 32; tile < end; tile += 32) {
+  for (var tile = mask_next(0, start) / 32 * 32; tile < end; tile = mask_next(tile + 32, start) / 32 * 32) {
     var s = array<vec4<f32>, ROWS>();
     for (var chunk = 0u; chunk < upto(CHUNKS); chunk++) {
       workgroupBarrier();
@@ -92,11 +95,22 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
     for (var r = 0u; r < upto(ROWS); r++) {
       let position = start + ty + r;
       s[r] = vec4<f32>(
-        select(LOWEST, score(s[r].x), mask_allows(position, key)),
-        select(LOWEST, score(s[r].y), mask_allows(position, key + 1)),
-        select(LOWEST, score(s[r].z), mask_allows(position, key + 2)),
-        select(LOWEST, score(s[r].w), mask_allows(position, key + 3)),
+        score(s[r].x, of_head, position, key),
+        score(s[r].y, of_head, position, key + 1),
+        score(s[r].z, of_head, position, key + 2),
+        score(s[r].w, of_head, position, key + 3),
       );
+    }
+    if (!mask_whole(vec2<u32>(start, start + 31), vec2<u32>(tile, tile + 32))) {
+      for (var r = 0u; r < upto(ROWS); r++) {
+        let position = start + ty + r;
+        s[r] = vec4<f32>(
+          select(LOWEST, s[r].x, mask_allows(position, key)),
+          select(LOWEST, s[r].y, mask_allows(position, key + 1)),
+          select(LOWEST, s[r].z, mask_allows(position, key + 2)),
+          select(LOWEST, s[r].w, mask_allows(position, key + 3)),
+        );
+      }
     }
     for (var r = 0u; r < upto(ROWS); r++) {
       across[(ty + r) * 8 + tx] = max(max(s[r].x, s[r].y), max(s[r].z, s[r].w));

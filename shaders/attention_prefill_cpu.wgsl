@@ -2,7 +2,7 @@
 // q, y [rows, STRIDE] in vec4, heads of D4; kv as in parts/kv; the rows are consecutive positions of one sequence.
 // Grid: (ceil(rows / 4 / WG), HEADS), one thread per four queries of a head. Workgroup memory: none, and no barrier.
 // Consts: WG, HEADS, GROUP (query heads per kv head), STRIDE, LOWEST, those of the parts. Parts: attend/four, queries,
-// kv, mask, score.
+// kv, mask, score, sink.
 // Paper: arXiv:2307.08691.
 
 @compute @workgroup_size(WG)
@@ -16,8 +16,9 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   // Missing rows of the last four repeat its last one and are not stored.
   let count = min(step.rows - row, 4);
   let rows = min(vec4<u32>(0, 1, 2, 3), vec4<u32>(count - 1));
-  let keys = vec2<u32>(mask_first(first) / 8 * 8, first + count);
-  attend(step.row[row].slot, head / GROUP, keys, first + rows, (row + rows) * STRIDE + head * D4);
+  let keys = vec2<u32>(mask_next(0, first) / 8 * 8, first + count);
+  attend_start(first + rows, vec4<u32>(head), true);
+  attend(step.row[row].slot, head / GROUP, keys, (row + rows) * STRIDE + head * D4);
   let share = 1.0 / max(attend_sum, vec4<f32>(1e-30));
   put_queries(row, head, count, share);
 }

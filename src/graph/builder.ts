@@ -3,6 +3,7 @@
 
 import { assert, ShaderloomError } from "../base/errors.ts";
 import type { Activation } from "../kernels/activation.ts";
+import type { AttentionRules } from "../kernels/attention.ts";
 import type { Graph, Node, Pairing, Table, Value, Weight } from "./ir.ts";
 
 /** Looks up tensors by name without `.weight`; `fallback` serves tied tensors. */
@@ -36,6 +37,16 @@ export function weightsOf(tensors: TensorTable, prefix = ""): Weights {
 /** The weights of each layer in order. */
 export function eachLayer(tensors: TensorTable, numLayers: number): LayerWeights[] {
   return Array.from({ length: numLayers }, (_, index) => Object.assign(weightsOf(tensors, `blk.${index}.`), { index }));
+}
+
+/** What a model says of a layer's attention. */
+export interface AttentionOptions {
+  readonly layer: number;
+  /** Default 1 / sqrt(headDim). */
+  readonly scale?: number;
+  readonly rules?: AttentionRules | undefined;
+  /** Logits that take a share of each head's softmax, [heads]. */
+  readonly sinks?: Weight;
 }
 
 /** Builds the graph of one forward pass over the rows of a step. */
@@ -90,13 +101,16 @@ export class GraphBuilder {
   }
 
   /** Causal attention of the rows over their sequences' pages of `layer`, after storing k and v there. */
-  attention(query: Value, key: Value, value: Value, options: { layer: number; scale?: number }): Value {
+  attention(query: Value, key: Value, value: Value, options: AttentionOptions): Value {
     assert(query.heads !== undefined && key.heads !== undefined && value.cols === key.cols, "attention needs heads");
     const headDim = query.cols / query.heads;
     if (key.cols / key.heads !== headDim) throw headsError(key, key.heads);
     const output = this.#value(`blk.${options.layer}.attention`, "rows", query.cols);
     const shape = { numHeads: query.heads, numKvHeads: key.heads, headDim, scale: options.scale ?? 1 / Math.sqrt(headDim) };
-    this.#nodes.push({ op: "attention", from: { query, key, value }, layer: options.layer, ...shape, output });
+    const { layer, rules, sinks } = options;
+    if (sinks) vectorLength(sinks, query.heads);
+    const more = { ...(rules && { rules }), ...(sinks && { sinks }) };
+    this.#nodes.push({ op: "attention", from: { query, key, value }, layer, ...shape, ...more, output });
     this.#numLayers = Math.max(this.#numLayers, options.layer + 1);
     return output;
   }

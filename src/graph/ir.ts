@@ -2,6 +2,7 @@
 // kernel calls. Nothing here knows a buffer.
 
 import type { Activation } from "../kernels/activation.ts";
+import type { AttentionRules } from "../kernels/attention.ts";
 import type { RangesAttributes } from "../kernels/matrix.ts";
 
 export type { Activation };
@@ -12,6 +13,8 @@ export interface Value {
   readonly name: string;
   /** Whether there is a row for each activation row, or only for the rows the head runs over. */
   readonly rows: "rows" | "outputRows";
+  /** Rows more than those of the step. */
+  readonly extraRows?: number;
   readonly cols: number;
   /** `act`: the activation type of the precision class; logits and partial sums are always f32, ids u32. */
   readonly type: "act" | "f32" | "u32";
@@ -113,6 +116,10 @@ export interface AttentionNode {
   readonly numKvHeads: number;
   readonly headDim: number;
   readonly scale: number;
+  /** What it is beyond causal attention with scaled products. */
+  readonly rules?: AttentionRules;
+  /** Logits that take a share of each head's softmax, [numHeads]. */
+  readonly sinks?: Weight;
   /** Ranges of the past stay as they are, for a product that joins them: then `output` holds those. */
   readonly unjoined?: RangesAttributes;
   readonly output: Value;

@@ -2,13 +2,14 @@
 // sequences, or in decode one over ranges of them and what joins those.
 
 import { assert } from "../base/errors.ts";
-import { partialCols, type SplitAttributes } from "../kernels/attention.ts";
+import type { KvLayout } from "../base/layout.ts";
+import { type AttentionAttributes, partialCols, rangedTokens, type SplitAttributes } from "../kernels/attention.ts";
 import { attentionDecode, chooseSplits, type DecodeAttributes } from "../kernels/attention_decode.ts";
 import { attentionMerge, type MergeAttributes } from "../kernels/attention_merge.ts";
-import { attentionPrefill } from "../kernels/attention_prefill.ts";
+import { attentionPrefill, type PrefillAttributes } from "../kernels/attention_prefill.ts";
 import { heads, type HeadsAttributes } from "../kernels/heads.ts";
 import { kvStore } from "../kernels/kv_store.ts";
-import { type CallOperands, kernelCall, type KernelCall } from "./call.ts";
+import { type CallOperands, kernelCall, type KernelCall, type VectorRange } from "./call.ts";
 import type { Codes } from "./codes.ts";
 import type { AttentionNode, StackedHeads, Value } from "./ir.ts";
 import type { LowerOptions, ValueSource } from "./lowering.ts";
@@ -39,8 +40,19 @@ export function headsAttributes({ numHeads, headDim }: AttentionNode, from: Stac
 }
 
 /** How decode cuts the longest context into ranges. */
-export function splitAttributes({ numHeads, scale }: AttentionNode, { kv, target }: LowerOptions): SplitAttributes {
-  return { kv, numHeads, scale, ...chooseSplits(target, kv, kv.maxPages * kv.pageTokens) };
+export function splitAttributes(node: AttentionNode, { kv, target }: LowerOptions): SplitAttributes {
+  const window = node.rules?.mask?.window;
+  const ranges = window === undefined ? {} : { window };
+  const most = rangedTokens(kv.maxPages * kv.pageTokens, ranges);
+  return { ...attentionAttributes(node, kv), ...chooseSplits(target, kv, most), ...ranges };
+}
+
+function attentionAttributes({ numHeads, scale, rules, sinks }: AttentionNode, kv: KvLayout): AttentionAttributes {
+  return { kv, numHeads, scale, ...rules, ...(sinks && { sinkLogits: true }) };
+}
+
+function sinkVectors({ numHeads, sinks }: AttentionNode): readonly VectorRange[] {
+  return sinks ? [{ tensor: sinks.name, length: numHeads }] : [];
 }
 
 /** Attributes of attention over ranges, with the prologue that the node asks for. */
@@ -70,21 +82,23 @@ function readyQuery(node: AttentionNode, { options, values }: Lowering): { reado
 
 export function lowerAttention(node: AttentionNode, lowering: Lowering): KernelCall[] {
   const { options, values, codes } = lowering;
-  const { from, layer, numHeads, scale, unjoined, output } = node;
+  const { from, layer, unjoined, output } = node;
   if (options.phase === "prefill") {
     assert(!unjoined && !("prologue" in from && from.prologue), "attention over many rows joins no ranges and makes no heads ready");
     const { query, calls } = readyQuery(node, lowering);
-    const { kv } = options;
-    return [...calls, codes.produce(attentionPrefill, { kv, numHeads, scale }, { inputs: [query], output, layer })];
+    const attributes: PrefillAttributes = attentionAttributes(node, options.kv);
+    return [...calls, codes.produce(attentionPrefill, attributes, { inputs: [query], vectors: sinkVectors(node), output, layer })];
   }
   const split = splitAttributes(node, options);
   const made = unjoined ? output : values.make(`blk.${layer}.attention_partials`, { rows: "rows", cols: partialCols(split), type: "f32" });
   const merge: MergeAttributes = split;
   const joined = unjoined ? [] : [codes.produce(attentionMerge, merge, { inputs: [made], output })];
   if ("prologue" in from && from.prologue) {
-    const operands = { ...headsOperands(node, from), outputs: [made] };
+    const before = headsOperands(node, from);
+    const operands = { ...before, vectors: [...(before.vectors ?? []), ...sinkVectors(node)], outputs: [made] };
     return [kernelCall(attentionDecode, decodeAttributes(node, options), operands), ...joined];
   }
   const { query, calls } = readyQuery(node, lowering);
-  return [...calls, kernelCall(attentionDecode, split, { inputs: [query], outputs: [made], layer }), ...joined];
+  const operands: CallOperands = { inputs: [query], outputs: [made], vectors: sinkVectors(node), layer };
+  return [...calls, kernelCall(attentionDecode, split, operands), ...joined];
 }

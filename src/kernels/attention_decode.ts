@@ -5,7 +5,19 @@ import { assert } from "../base/errors.ts";
 import type { KvLayout } from "../base/layout.ts";
 import { ceilDiv, clamp } from "../base/math.ts";
 import type { ConstValue } from "../gpu/shader.ts";
-import { attentionConsts, attentionParts, mostRanges, partialCols, rangesPart, type SplitAttributes } from "./attention.ts";
+import {
+  attentionConsts,
+  attentionParts,
+  mostRanges,
+  partialCols,
+  rangesConsts,
+  rangesPart,
+  rulesKey,
+  seenKeys,
+  sinkBindings,
+  sinkVectors,
+  type SplitAttributes,
+} from "./attention.ts";
 import {
   type HeadsAttributes,
   headsBindings,
@@ -94,39 +106,47 @@ function gpuShape({ kv, numHeads, prologue }: DecodeAttributes, target: KernelTa
     consts: { ...(prologue && headsConsts(prologue)), SET_HEADS: ceilDiv(group, sets), TILE: threads / lanesPerKey },
     files: [
       "attention_decode.wgsl",
+      "parts/running/heads.wgsl",
       loopPart(target),
       ...(prologue ? ["parts/newest/made.wgsl", ...headsParts(prologue)] : ["parts/newest/paged.wgsl"]),
     ],
   };
 }
 
-function bindingsOf({ prologue }: DecodeAttributes): readonly KernelBinding[] {
+function bindingsOf(attributes: DecodeAttributes): readonly KernelBinding[] {
+  const { kv, prologue } = attributes;
+  const sinks = sinkBindings(attributes, prologue?.qNorm ? 2 : 0);
   const partials: KernelBinding = { name: "partials", from: "output0", type: "array<vec4<f32>>", access: "read_write" };
-  if (prologue) return [...headsBindings(prologue), partials];
-  return [{ name: "q", from: "input0", type: "array<vec4<act_t>>", access: "read" }, ...kvBindings("read"), partials];
+  if (prologue) return [...headsBindings(prologue), ...sinks, partials];
+  return [{ name: "q", from: "input0", type: "array<vec4<act_t>>", access: "read" }, ...kvBindings("read", kv), ...sinks, partials];
 }
 
 function variants(attributes: DecodeAttributes, target: KernelTarget): readonly Variant[] {
-  const { kv, splits, splitTokens, prologue } = attributes;
+  const { kv, splitTokens, mask, window, prologue } = attributes;
   const cpu = target.deviceClass === "cpu";
   if (!supportsKv(target, kv) || (prologue && (cpu || !headsSupported(prologue)))) return [];
+  assert(mask?.window === window, `ranges over ${window} positions and a mask over ${mask?.window} differ`);
   assert(splitTokens % 8 === 0, `ranges of ${splitTokens} split the eight keys that a CPU thread reads together`);
   const { threads, sets, consts, files } = cpu ? cpuShape(attributes) : gpuShape(attributes, target);
   const all = {
     ...attentionConsts(attributes),
     WG: threads,
-    SPLITS: splits,
-    SPLIT_TOKENS: splitTokens,
+    ...rangesConsts(attributes),
     SETS: sets,
     PARTIAL_STRIDE: partialCols(attributes) / 4,
     ...consts,
   };
   return [
     {
-      key: variantKey(target, "attention_decode", ...(prologue ? ["heads", ...headsKey(prologue)] : [`kv_${kv.type}`])),
+      key: variantKey(
+        target,
+        "attention_decode",
+        ...rulesKey(attributes),
+        ...(prologue ? ["heads", ...headsKey(prologue)] : [`kv_${kv.type}`]),
+      ),
       precision: target.precision,
       header: makeHeader(target, all, kvAliases(kv, target)),
-      files: [...files, rangesPart, ...attentionParts(attributes, target)],
+      files: [...files, rangesPart(attributes), ...attentionParts(attributes, target)],
       bindings: bindingsOf(attributes),
       usesStep: true,
       grid: (step) => {
@@ -137,8 +157,13 @@ function variants(attributes: DecodeAttributes, target: KernelTarget): readonly 
   ];
 }
 
-function operands({ kv, numHeads, prologue }: DecodeAttributes): OperandSpecs {
-  return prologue ? headsOperands(prologue) : { inputs: [{ rows: "rows", cols: numHeads * kv.headDim, type: "act" }], kv };
+function operands(attributes: DecodeAttributes): OperandSpecs {
+  const { kv, numHeads, prologue } = attributes;
+  const own: OperandSpecs = prologue
+    ? headsOperands(prologue)
+    : { inputs: [{ rows: "rows", cols: numHeads * kv.headDim, type: "act" }], kv };
+  const sinks = sinkVectors(attributes);
+  return sinks.length === 0 ? own : { ...own, vectors: [...(own.vectors ?? []), ...sinks] };
 }
 
 /**
@@ -153,7 +178,7 @@ export const attentionDecode: Kernel<DecodeAttributes> = {
   operands,
   work: (attributes, step) => {
     const { kv, numHeads, prologue } = attributes;
-    const keys = step.rows * step.contextTokens;
+    const keys = step.rows * seenKeys(attributes, step.contextTokens);
     const partials = step.rows * numHeads * mostRanges(step.contextTokens, attributes) * (kv.headDim + 4);
     const { inputs = [], vectors = [] } = operands(attributes);
     const before = prologue ? headsWork(prologue, step.rows) : { bytes: 0, macs: 0 };

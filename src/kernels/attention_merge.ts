@@ -3,7 +3,7 @@
 import { blockWidth } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import type { Rng } from "../base/rng.ts";
-import { mostRanges, partialCols, rangesPart, type SplitAttributes } from "./attention.ts";
+import { mostRanges, partialCols, rangesConsts, rangesPart, type SplitAttributes } from "./attention.ts";
 import { type Quantized, codesKey, fourFiles, rowBindings, rowConsts, rowFiles, rowOutputs, rowThreads, takesCodes } from "./codes.ts";
 import type { Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
@@ -18,7 +18,7 @@ const cpuThreads = 16;
 const gpuThreads = 128;
 
 function variants(attributes: MergeAttributes, target: KernelTarget): readonly Variant[] {
-  const { kv, numHeads, splits, splitTokens, quantized } = attributes;
+  const { kv, numHeads, quantized } = attributes;
   if (!supports(target) || !takesCodes(target, quantized)) return [];
   const cpu = target.deviceClass === "cpu";
   if (!cpu && quantized && kv.headDim % blockWidth !== 0) return [];
@@ -28,8 +28,7 @@ function variants(attributes: MergeAttributes, target: KernelTarget): readonly V
     HEADS: numHeads,
     D4: kv.headDim / 4,
     ...rowConsts(rows),
-    SPLITS: splits,
-    SPLIT_TOKENS: splitTokens,
+    ...rangesConsts(attributes),
     PARTIAL_STRIDE: partialCols(attributes) / 4,
     ...(cpu && { OVER_OUTPUT_ROWS: false }),
   };
@@ -39,8 +38,8 @@ function variants(attributes: MergeAttributes, target: KernelTarget): readonly V
       precision: target.precision,
       header: makeHeader(target, consts),
       files: cpu
-        ? ["attention_merge_cpu.wgsl", rangesPart, ...rowFiles(quantized, target)]
-        : ["attention_merge.wgsl", rangesPart, "parts/reduce/workgroup.wgsl", ...fourFiles(quantized)],
+        ? ["attention_merge_cpu.wgsl", rangesPart(attributes), ...rowFiles(quantized, target)]
+        : ["attention_merge.wgsl", rangesPart(attributes), "parts/reduce/workgroup.wgsl", ...fourFiles(quantized)],
       bindings: [{ name: "partials", from: "input0", type: "array<vec4<f32>>", access: "read" }, ...rowBindings(quantized)],
       usesStep: true,
       grid: (step) => (cpu ? [ceilDiv(rowThreads(rows, target), cpuThreads), step.rows, 1] : [numHeads, step.rows, 1]),

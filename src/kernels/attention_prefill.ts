@@ -2,9 +2,9 @@
 
 import { blockWidth } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
-import { type AttentionAttributes, attentionConsts, attentionParts } from "./attention.ts";
+import { type AttentionAttributes, attentionConsts, attentionParts, rulesKey, seenKeys, sinkBindings, sinkVectors } from "./attention.ts";
 import { type Quantized, blockFiles, codesKey, fourFiles, rowBindings, rowConsts, rowOutputs, takesCodes } from "./codes.ts";
-import type { Kernel, KernelTarget, Variant } from "./kernel.ts";
+import type { InputSpec, Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { kvAliases, kvBindings, supportsKv } from "./kv_layout.ts";
 import { loopPart, makeHeader, variantKey } from "./target.ts";
 import { kvBytes, streamedBytes } from "./work.ts";
@@ -43,7 +43,7 @@ function variants(attributes: PrefillAttributes, target: KernelTarget): readonly
   const rowsPerWorkgroup = cpu ? cpuRows : tile;
   return [
     {
-      key: variantKey(target, "attention_prefill", `kv_${kv.type}`, ...codesKey(quantized)),
+      key: variantKey(target, "attention_prefill", ...rulesKey(attributes), `kv_${kv.type}`, ...codesKey(quantized)),
       precision: target.precision,
       header: makeHeader(target, { ...attentionConsts(attributes), ...rowConsts(rowsOf(attributes)), ...consts }, kvAliases(kv, target)),
       files: [
@@ -53,7 +53,8 @@ function variants(attributes: PrefillAttributes, target: KernelTarget): readonly
       ],
       bindings: [
         { name: "q", from: "input0", type: "array<vec4<act_t>>", access: "read" },
-        ...kvBindings("read"),
+        ...kvBindings("read", kv),
+        ...sinkBindings(attributes),
         ...rowBindings(quantized),
       ],
       usesStep: true,
@@ -67,11 +68,16 @@ export const attentionPrefill: Kernel<PrefillAttributes> = {
   name: "attention_prefill",
   outputs: (attributes) => rowOutputs(rowsOf(attributes)),
   variants,
-  operands: ({ kv, numHeads }) => ({ inputs: [{ rows: "rows", cols: numHeads * kv.headDim, type: "act" }], kv }),
+  operands: (attributes) => {
+    const { kv, numHeads, sinkLogits } = attributes;
+    const inputs: readonly InputSpec[] = [{ rows: "rows", cols: numHeads * kv.headDim, type: "act" }];
+    return { inputs, ...(sinkLogits && { vectors: sinkVectors(attributes) }), kv };
+  },
   work: (attributes, step) => {
     const { kv, numHeads } = attributes;
     const { rows, contextTokens } = step;
-    const pairs = rows * contextTokens - (rows * (rows - 1)) / 2;
+    const past = contextTokens - rows + 1;
+    const pairs = Array.from({ length: rows }, (_, row) => seenKeys(attributes, past + row)).reduce((sum, keys) => sum + keys, 0);
     return {
       bytes: streamedBytes(attentionPrefill.operands(attributes), attentionPrefill.outputs(attributes), step) + kvBytes(kv, contextTokens),
       macs: 2 * pairs * numHeads * kv.headDim,

@@ -6,7 +6,7 @@ import { ceilDiv } from "../base/math.ts";
 import type { WeightFormat } from "../formats/format.ts";
 import type { Header, ShaderFile } from "../gpu/shader.ts";
 import type { Activation } from "./activation.ts";
-import { type Ranges, rangesPart } from "./attention.ts";
+import { type Ranges, rangesConsts, rangesPart } from "./attention.ts";
 import type { KernelBinding, KernelTarget, Variant } from "./kernel.ts";
 import { actType, makeHeader, variantKey } from "./target.ts";
 
@@ -112,7 +112,7 @@ function dotFiles(attributes: LinearAttributes, { packed, block }: ProductOption
   const product = "parts/dot/product.wgsl";
   const { activations, norm, merge } = attributes;
   if (activations === "int8") return [product, "parts/dot/int8.wgsl"];
-  if (merge) return [product, "parts/dot/ranges.wgsl", rangesPart, `parts/block/${block ?? "named"}.wgsl`];
+  if (merge) return [product, "parts/dot/ranges.wgsl", rangesPart(merge), `parts/block/${block ?? "named"}.wgsl`];
   if (norm) return [product, "parts/dot/norm.wgsl", `parts/block/${block ?? "named"}.wgsl`];
   return block === "indexed" ? [product, "parts/dot/f32_fours.wgsl", "parts/block/indexed.wgsl"] : [product, "parts/dot/f32.wgsl"];
 }
@@ -153,9 +153,9 @@ function addedBindings({ bias, norm, residual, activations, shared }: LinearAttr
 function inputConsts({ k, activations, norm, merge }: LinearAttributes): Header["consts"] {
   const stride = rowStride(k);
   if (merge) {
-    const { numHeads, headDim, splits, splitTokens } = merge;
-    const consts = { HEADS: numHeads, D4: headDim / 4, SPLITS: splits, SPLIT_TOKENS: splitTokens };
-    return { ...consts, PARTIAL_STRIDE: rowStride(numHeads * splits * (headDim + 4)) / 4 };
+    const { numHeads, headDim } = merge;
+    const consts = { HEADS: numHeads, D4: headDim / 4, ...rangesConsts(merge) };
+    return { ...consts, PARTIAL_STRIDE: rowStride(numHeads * merge.splits * (headDim + 4)) / 4 };
   }
   if (norm) return { X_STRIDE: stride / 4, NORM_K: k, NORM_EPS: { f32: norm.eps } };
   if (activations !== "int8") return { X_STRIDE: stride / 4 };

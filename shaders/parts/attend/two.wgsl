@@ -1,10 +1,11 @@
 // Attention of two queries of one kv head over keys [keys.x, keys.y), by one thread of a CPU driver, with a running softmax.
-// Only the first two components of the vectors of queries count. keys.x is a multiple of 8, and so are pages. Eight keys at a
-// time in named registers: on these drivers a load costs as much as some sixteen products, and arrays indexed in a loop are
-// loads too.
+// Only the first two components of the vectors of queries count. keys.x is a multiple of 8, and so are pages. attend_start comes
+// first. Eight keys at a time in named registers: on these drivers a load costs as much as some sixteen products, and arrays indexed
+// in a loop are loads too.
 // Leaves attend_top (largest score) and attend_sum (of exp(score - top)); attend_each gives the sums of exp(score - top) v.
 // Workgroup memory: none.
-// Needs q (vec4 array), kv and `fn attend_write(at: u32, value: vec4<f32>)`. Consts: D4, LOWEST. Parts: kv, kv_read, mask, score.
+// Needs q (vec4 array), kv and `fn attend_write(at: u32, value: vec4<f32>)`. Consts: D4, LOWEST.
+// Parts: kv, kv_read, mask, score, sink.
 // Paper: arXiv:1805.02867.
 
 const ATTEND_QUERIES = 2u;
@@ -14,17 +15,29 @@ fn attend_width() -> u32 {
   return D4 + step.reserved0;
 }
 
+var<private> attend_positions: vec4<u32>;
+/// What scores need to know of each query's head.
+var<private> attend_heads: vec4<f32>;
 var<private> attend_top: vec4<f32>;
 var<private> attend_sum: vec4<f32>;
 var<private> attend_acc0: array<vec4<f32>, D4>;
 var<private> attend_acc1: array<vec4<f32>, D4>;
 
+fn attend_scored(s: vec4<f32>, of_head: f32, position: u32, key: u32) -> vec4<f32> {
+  return vec4<f32>(
+    score(s.x, of_head, position, key),
+    score(s.y, of_head, position, key + 1),
+    score(s.z, of_head, position, key + 2),
+    score(s.w, of_head, position, key + 3),
+  );
+}
+
 fn attend_masked(s: vec4<f32>, position: u32, key: u32, end: u32) -> vec4<f32> {
   return vec4<f32>(
-    select(LOWEST, score(s.x), (key < end) & mask_allows(position, key)),
-    select(LOWEST, score(s.y), (key + 1 < end) & mask_allows(position, key + 1)),
-    select(LOWEST, score(s.z), (key + 2 < end) & mask_allows(position, key + 2)),
-    select(LOWEST, score(s.w), (key + 3 < end) & mask_allows(position, key + 3)),
+    select(LOWEST, s.x, (key < end) & mask_allows(position, key)),
+    select(LOWEST, s.y, (key + 1 < end) & mask_allows(position, key + 1)),
+    select(LOWEST, s.z, (key + 2 < end) & mask_allows(position, key + 2)),
+    select(LOWEST, s.w, (key + 3 < end) & mask_allows(position, key + 3)),
   );
 }
 
@@ -33,16 +46,23 @@ fn attend_max(s: vec4<f32>, t: vec4<f32>) -> f32 {
   return max(max(m.x, m.y), max(m.z, m.w));
 }
 
-/// `queries`: index in q of the first vec4 of each query; `positions`: theirs, for the mask.
-fn attend(slot: u32, kv_head: u32, keys: vec2<u32>, positions: vec4<u32>, queries: vec4<u32>) {
-  attend_top = vec4<f32>(LOWEST);
-  attend_sum = vec4<f32>();
+/// `positions` of the queries, for the mask, none below the first; their `heads`. `first`: whether these keys are the first of the queries'.
+fn attend_start(positions: vec4<u32>, heads: vec4<u32>, first: bool) {
+  attend_positions = positions;
+  attend_heads = vec4<f32>(score_head(heads.x), score_head(heads.y), score_head(heads.z), score_head(heads.w));
+  let tops = vec4<f32>(sink_top(heads.x), sink_top(heads.y), sink_top(heads.z), sink_top(heads.w));
+  attend_top = select(vec4<f32>(LOWEST), tops, first);
+  attend_sum = vec4<f32>(select(0.0, sink_sum(), first));
   for (var i = 0u; i < attend_width(); i++) {
     attend_acc0[i] = vec4<f32>();
     attend_acc1[i] = vec4<f32>();
   }
+}
+
+/// `queries`: index in q of the first vec4 of each query.
+fn attend(slot: u32, kv_head: u32, keys: vec2<u32>, queries: vec4<u32>) {
   let last = keys.y - 1;
-  for (var key = keys.x; key < keys.y; key += 8) {
+  for (var key = keys.x; key < keys.y; key = mask_next(key + 8, attend_positions.x) / 8 * 8) {
     // Keys past the last one stand in its vector, which is always readable.
     let left = last - key;
     let k0 = kv_index(slot, key, kv_head);
@@ -73,10 +93,16 @@ fn attend(slot: u32, kv_head: u32, keys: vec2<u32>, positions: vec4<u32>, querie
       t0 += vec4<f32>(dot(a0, b4), dot(a0, b5), dot(a0, b6), dot(a0, b7));
       t1 += vec4<f32>(dot(a1, b4), dot(a1, b5), dot(a1, b6), dot(a1, b7));
     }
-    s0 = attend_masked(s0, positions.x, key, keys.y);
-    t0 = attend_masked(t0, positions.x, key + 4, keys.y);
-    s1 = attend_masked(s1, positions.y, key, keys.y);
-    t1 = attend_masked(t1, positions.y, key + 4, keys.y);
+    s0 = attend_scored(s0, attend_heads.x, attend_positions.x, key);
+    t0 = attend_scored(t0, attend_heads.x, attend_positions.x, key + 4);
+    s1 = attend_scored(s1, attend_heads.y, attend_positions.y, key);
+    t1 = attend_scored(t1, attend_heads.y, attend_positions.y, key + 4);
+    if ((key + 8 > keys.y) | !mask_whole(attend_positions.xy, vec2<u32>(key, key + 8))) {
+      s0 = attend_masked(s0, attend_positions.x, key, keys.y);
+      t0 = attend_masked(t0, attend_positions.x, key + 4, keys.y);
+      s1 = attend_masked(s1, attend_positions.y, key, keys.y);
+      t1 = attend_masked(t1, attend_positions.y, key + 4, keys.y);
+    }
     let top = max(attend_top, vec4<f32>(attend_max(s0, t0), attend_max(s1, t1), LOWEST, LOWEST));
     let fade = exp(attend_top - top);
     attend_top = top;

@@ -1,5 +1,10 @@
 // Scaled dot-product scores. Consts: SCALE.
 
-fn score(product: f32) -> f32 {
+/// What scores of a query head need to know of it.
+fn score_head(head: u32) -> f32 {
+  return 0.0;
+}
+
+fn score(product: f32, of_head: f32, position: u32, key: u32) -> f32 {
   return product * SCALE;
 }

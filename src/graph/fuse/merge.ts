@@ -19,8 +19,9 @@ export const merge: Pass = {
       const reader = reads.onlyReader(node.output);
       if (reader?.op !== "linear" || reader.input.id !== node.output.id || reader.norm) continue;
       const split = splitAttributes(node, options);
-      const { splits, splitTokens } = split;
-      const unjoined = { numHeads: node.numHeads, headDim: node.headDim, splits, splitTokens };
+      const { splits, splitTokens, window } = split;
+      const ranges = { splits, splitTokens, ...(window !== undefined && { window }) };
+      const unjoined = { numHeads: node.numHeads, headDim: node.headDim, ...ranges };
       const { layer, output } = node;
       const partials = { ...output, id: id(), name: `blk.${layer}.attention_partials`, cols: partialCols(split), type: "f32" } as const;
       const linear: LinearNode = { ...reader, input: partials, merge: unjoined };

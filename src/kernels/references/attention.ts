@@ -1,7 +1,16 @@
 // What the attention kernels should give, in float64: softmax(q k^T scale) v with causal masking, whole, in ranges, and joined.
 
 import { assert } from "../../base/errors.ts";
-import { type AttentionAttributes, activeRanges, partialCols, rangeTokens, type SplitAttributes } from "../attention.ts";
+import {
+  type AttentionAttributes,
+  activeRanges,
+  alibiSlope,
+  partialCols,
+  rangeFirst,
+  rangeTokens,
+  sees,
+  type SplitAttributes,
+} from "../attention.ts";
 import type { DecodeAttributes } from "../attention_decode.ts";
 import type { MergeAttributes } from "../attention_merge.ts";
 import type { PrefillAttributes } from "../attention_prefill.ts";
@@ -10,7 +19,14 @@ import { rowResults } from "./codes.ts";
 import { headsReference } from "./heads.ts";
 import { kvIndex } from "./kv.ts";
 
-/** Max, sum and unnormalised output of one query head over the keys [start, end). */
+/** The score of a product, for keys that are `distance` before the query. */
+function scoreOf({ scale, score, numHeads }: AttentionAttributes, at: { dot: number; head: number; distance: number }): number {
+  const scaled = at.dot * scale;
+  if (score?.kind === "softcap") return score.cap * Math.tanh(scaled / score.cap);
+  return score?.kind === "alibi" ? scaled - alibiSlope(at.head, numHeads) * at.distance : scaled;
+}
+
+/** Max, sum and unnormalised output of one query head over the keys [start, end) that its row sees; sinks count in the first. */
 interface Partial {
   readonly max: number;
   readonly sum: number;
@@ -20,28 +36,29 @@ interface Partial {
 function attendRange(
   attributes: AttentionAttributes,
   args: CpuArgs,
-  at: { row: number; head: number; start: number; end: number },
+  at: { row: number; head: number; start: number; end: number; first: boolean },
 ): Partial {
-  const { kv: layout, numHeads, scale } = attributes;
+  const { kv: layout, numHeads, sinkLogits } = attributes;
   const { headDim } = layout;
-  const { row, head, start, end } = at;
+  const { row, head, start, end, first } = at;
   const { kv } = args;
   assert(kv, "attention needs a cache");
-  const { slot } = args.rows[row];
+  const { slot, position: ownPosition } = args.rows[row];
   const kvHead = Math.floor(head / (numHeads / layout.numKvHeads));
   const q = args.inputs[0].data.subarray((row * numHeads + head) * headDim, (row * numHeads + head + 1) * headDim);
-  const scores = new Float64Array(end - start);
-  for (let position = start; position < end; position++) {
+  const seen = Array.from({ length: end - start }, (_, index) => start + index).filter((position) => sees(attributes, ownPosition, position));
+  const scores = seen.map((position) => {
     const key = kvIndex(kv, layout, { slot, position, head: kvHead });
     let dot = 0;
     for (let d = 0; d < headDim; d++) dot += q[d] * kv.keys[key + d];
-    scores[position - start] = dot * scale;
-  }
-  const max = scores.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+    return scoreOf(attributes, { dot, head, distance: ownPosition - position });
+  });
+  const sink = sinkLogits && first ? args.vectors[args.vectors.length - 1][head] : Number.NEGATIVE_INFINITY;
+  const max = scores.reduce((a, b) => Math.max(a, b), sink);
   const output = new Float64Array(headDim);
-  let sum = 0;
-  for (let position = start; position < end; position++) {
-    const weight = Math.exp(scores[position - start] - max);
+  let sum = Math.exp(sink - max);
+  for (const [index, position] of seen.entries()) {
+    const weight = Math.exp(scores[index] - max);
     const value = kvIndex(kv, layout, { slot, position, head: kvHead });
     sum += weight;
     for (let d = 0; d < headDim; d++) output[d] += weight * kv.values[value + d];
@@ -56,7 +73,7 @@ function wholeAttention(attributes: AttentionAttributes, args: CpuArgs): CpuTens
   const data = new Float32Array(args.rows.length * cols);
   for (const [row, { position }] of args.rows.entries()) {
     for (let head = 0; head < numHeads; head++) {
-      const { sum, output } = attendRange(attributes, args, { row, head, start: 0, end: position + 1 });
+      const { sum, output } = attendRange(attributes, args, { row, head, start: 0, end: position + 1, first: true });
       for (let d = 0; d < kv.headDim; d++) data[row * cols + head * kv.headDim + d] = output[d] / sum;
     }
   }
@@ -70,10 +87,13 @@ function partials(attributes: SplitAttributes, args: CpuArgs): CpuTensor {
   const data = new Float32Array(args.rows.length * cols).fill(Number.NaN);
   for (const [row, { position }] of args.rows.entries()) {
     const tokens = rangeTokens(position, attributes);
+    const base = rangeFirst(position, attributes);
     for (let head = 0; head < numHeads; head++) {
-      for (let split = 0; split * tokens <= position; split++) {
-        const end = Math.min(position + 1, (split + 1) * tokens);
-        const { max, sum, output } = attendRange(attributes, args, { row, head, start: split * tokens, end });
+      for (let split = 0; base + split * tokens <= position; split++) {
+        const end = Math.min(position + 1, base + (split + 1) * tokens);
+        // The first range has what comes before the others, too.
+        const start = split === 0 ? 0 : base + split * tokens;
+        const { max, sum, output } = attendRange(attributes, args, { row, head, start, end, first: split === 0 });
         const at = row * cols + (head * splits + split) * (kv.headDim + 4);
         data.set([max, sum, 0, 0], at);
         data.set(output, at + 4);

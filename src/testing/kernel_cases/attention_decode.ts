@@ -75,4 +75,30 @@ const prologueCases: readonly KernelCase<DecodeAttributes>[] = [
   withPrologue("3 sequences, groups of 1, f16 pages", 129, { heads: 2, kvHeads: 2, headDim: 64, type: "f16", rows: 3 }),
 ];
 
-export const attentionDecodeCases: readonly KernelCase<DecodeAttributes>[] = [...rangeCases, ...prologueCases];
+/** With rules of masks and scores; crossed with sizes in kernels/attention_rules.gpu.test.ts. */
+function withRules(name: string, rules: Partial<SplitAttributes>, pastTokens = 300): KernelCase<SplitAttributes> {
+  const { attributes, ...rest } = testCase(
+    name,
+    { heads: 6, kvHeads: 2, headDim: 32, splits: 3, splitTokens: 32 },
+    { rows: 2, pastTokens },
+  );
+  return { ...rest, attributes: { ...attributes, ...rules } };
+}
+
+const ruleCases: readonly KernelCase<DecodeAttributes>[] = [
+  withRules("a window of 150", { mask: { window: 150 }, window: 150 }),
+  withRules("a window of 40 and 5 sinks", { mask: { window: 40, sinks: 5 }, window: 40 }),
+  withRules("a window longer than the past", { mask: { window: 400 }, window: 400 }),
+  withRules("capped scores", { score: { kind: "softcap", cap: 2 } }),
+  withRules("biased scores", { score: { kind: "alibi" } }),
+  withRules("logits of sinks", { sinkLogits: true }),
+];
+
+const fusedRules = withPrologue("groups of 3, norms, a window, logits of sinks", 200, { heads: 6, kvHeads: 2, headDim: 64, norms: true });
+
+export const attentionDecodeCases: readonly KernelCase<DecodeAttributes>[] = [
+  ...rangeCases,
+  ...ruleCases,
+  ...prologueCases,
+  { ...fusedRules, attributes: { ...fusedRules.attributes, mask: { window: 70, sinks: 4 }, window: 70, sinkLogits: true } },
+];

@@ -22,7 +22,22 @@ function testCase(
   return { name: quantized ? `${name}, codes ${quantized}` : name, attributes, rows, pastTokens };
 }
 
+/** With rules of masks and scores; crossed with sizes in kernels/attention_rules.gpu.test.ts. */
+function withRules(
+  name: string,
+  rules: Partial<PrefillAttributes>,
+  step: { rows: number; pastTokens: number },
+): KernelCase<PrefillAttributes> {
+  const { attributes, ...rest } = testCase(name, { heads: 6, kvHeads: 2, headDim: 32 }, step);
+  return { ...rest, attributes: { ...attributes, ...rules } };
+}
+
 export const attentionPrefillCases: readonly KernelCase<PrefillAttributes>[] = [
+  withRules("a window of 40", { mask: { window: 40 } }, { rows: 67, pastTokens: 90 }),
+  withRules("a window of 5 and 3 sinks", { mask: { window: 5, sinks: 3 } }, { rows: 67, pastTokens: 90 }),
+  withRules("capped scores", { score: { kind: "softcap", cap: 2 } }, { rows: 33, pastTokens: 31 }),
+  withRules("biased scores", { score: { kind: "alibi" } }, { rows: 33, pastTokens: 31 }),
+  withRules("logits of sinks", { sinkLogits: true }, { rows: 33, pastTokens: 31 }),
   testCase("1 token", { heads: 1, kvHeads: 1, headDim: 8, pageTokens: 8 }, { rows: 1, pastTokens: 0 }),
   testCase("33 tokens, head of 8", { heads: 3, kvHeads: 1, headDim: 8, pageTokens: 8 }, { rows: 33, pastTokens: 0 }),
   testCase("33 tokens, head of 48", { heads: 2, kvHeads: 2, headDim: 48 }, { rows: 33, pastTokens: 0 }),
