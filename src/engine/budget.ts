@@ -4,7 +4,7 @@ import { ShaderloomError } from "../base/errors.ts";
 import { type KvLayout, kvPageBytes } from "../base/layout.ts";
 import type { Caps } from "../gpu/caps.ts";
 import type { ModelConfig } from "../models/config.ts";
-import type { KvChoice, KvOptions } from "./kv_options.ts";
+import { type KvChoice, type KvOptions, smallerType } from "./kv_options.ts";
 
 /** Context when the caller names none. */
 const defaultContextLength = 4096;
@@ -52,9 +52,11 @@ export function planKv(options: {
   const need = layout.maxPages * kvPageBytes(layout);
   if (need <= most) return layout;
   const fits = Math.floor(most / kvPageBytes(layout)) * pageTokens;
+  const smaller = smallerType(type);
+  const instead = smaller ? `, or kv.type to "${smaller}"` : "";
   throw new ShaderloomError(
     "GPU.limits",
-    `${contextLength} tokens of context need ${need} bytes a layer and this GPU binds ${most}. Set contextLength to ${fits} or less.`,
+    `${contextLength} tokens of context need ${need} bytes a layer and this GPU binds ${most}. Set contextLength to ${fits} or less${instead}.`,
     { detail: { need, have: most, contextLength: fits } },
   );
 }

@@ -8,7 +8,9 @@ import { errorCode } from "../testing/typed_error.ts";
 import { bytesSource } from "../weights/byte_source.ts";
 import { openGguf } from "../weights/gguf/gguf.ts";
 import { estimateSession } from "./estimate.ts";
+import type { KvOptions } from "./kv_options.ts";
 import { draftModel } from "./model_draft.ts";
+import type { Estimate } from "./verdict.ts";
 
 const noGpu = { requestAdapter: async () => null } as unknown as GPU;
 
@@ -105,4 +107,27 @@ test("what is no model, and what the caller got wrong, are errors", async () => 
   expect(await errorCode(estimateSession({ model: new Uint8Array(64), gpu: noGpu }))).toBe("FORMAT.magic");
   expect(await errorCode(estimateSession({ model: tinyModel(), gpu: noGpu, contextLength: 0.5 }))).toBe("REQUEST.contextLength");
   expect(await errorCode(estimateSession({ model: tinyModel(), gpu: noGpu, signal: AbortSignal.abort() }))).toBe("AbortError");
+});
+
+async function needOf(kv?: KvOptions): Promise<Estimate["gpu"]> {
+  return (await estimateSession({ model: tinyModel(), gpu: noGpu, kv })).gpu;
+}
+
+test("keys and values are counted in the type that is chosen, and told in every other", async () => {
+  const [f32, f16, budgeted] = await Promise.all([needOf(), needOf({ type: "f16" }), needOf({ budget: 100_000 })]);
+  expect([f32.kvType, f16.kvType]).toEqual(["f32", "f16"]);
+  expect(f16.kvPerThousandTokens).toBe(f32.kvPerThousandTokens / 2);
+  // Beside the pages themselves there is one on its way from one place to another.
+  expect(f32.total - f16.total).toBe(f32.kv - f16.kv + 8192 / 2);
+  expect(f16.kvTypes).toEqual(f32.kvTypes);
+  for (const need of [f32, f16]) expect(need.kvTypes[need.kvType]).toBe(need.kvPerThousandTokens);
+  // Per token, layer and head of 16: codes, then for keys two halves for each channel of a page of 64, for values two for each token.
+  expect(f32.kvTypes).toMatchObject({ q4: 2 * 2 * 1000 * (2 * 8 + (16 * 4) / 64 + 4), q8_0: 2 * 2 * 1000 * 2 * (16 + 4) });
+  // 8192 bytes a page in each of 2 layers.
+  expect(budgeted.kv).toBe(6 * 16_384);
+});
+
+test("what cannot be had of keys and values is a mistake of the caller", async () => {
+  expect(await errorCode(needOf({ budget: 16_383 }))).toBe("REQUEST.kv");
+  expect(await errorCode(needOf({ evict: { policy: "window", keep: 257 } }))).toBe("REQUEST.kv");
 });

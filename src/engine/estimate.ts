@@ -64,7 +64,7 @@ export async function estimateSession(options: EstimateSessionOptions): Promise<
     facts,
     draft,
     plan,
-    need: plan && draft.model ? measureNeed(plan, draft.model, options.kv) : nothing,
+    need: plan && draft.model ? measureNeed(plan, draft.model) : nothing,
     problems,
   };
   if (problem || !plan) return compose(judged);

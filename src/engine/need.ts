@@ -4,7 +4,6 @@
 import { kvTypes, type KvType, kvPageTokens } from "../base/kv_types.ts";
 import { type KvLayout, kvPageBytes, kvTailBytes } from "../base/layout.ts";
 import { BufferLedger } from "../gpu/buffers.ts";
-import type { KvOptions } from "./kv_options.ts";
 import type { LoadedModel } from "./model.ts";
 import { placeRunner, type RunnerPlan, slots } from "./placement.ts";
 import type { GpuNeed } from "./verdict.ts";
@@ -19,12 +18,12 @@ export function countingDevice(): GPUDevice {
   return device as unknown as GPUDevice;
 }
 
-export function measureNeed(plan: RunnerPlan, model: LoadedModel, options: KvOptions = {}): GpuNeed {
+export function measureNeed(plan: RunnerPlan, model: LoadedModel): GpuNeed {
   const device = countingDevice();
   const ledger = new BufferLedger(device);
   placeRunner(plan, model, { device, ledger });
   const { weights, kv: kvAtLoad, activations, other, total: atLoad } = ledger.bytes();
-  const kv = Math.max(kvAtLoad, mostKvBytes(model, options));
+  const kv = Math.max(kvAtLoad, mostKvBytes(model));
   return {
     weights,
     kvType: model.kv.type,
@@ -50,11 +49,8 @@ export const nothing: GpuNeed = {
 };
 
 /** Bytes that pages and tails come to: those of the whole context, or as many pages as a budget has room for. */
-function mostKvBytes({ kv, config }: LoadedModel, { budget }: KvOptions): number {
-  const group = kvPageBytes(kv) * config.numLayers;
-  const tails = kvTailBytes(kv) * config.numLayers * slots;
-  const pages = budget === undefined ? kv.maxPages * slots : Math.floor((budget - tails) / group);
-  return pages * group + tails;
+function mostKvBytes({ kv, kvPool, config }: LoadedModel): number {
+  return config.numLayers * (kvPool.maxPages * kvPageBytes(kv) + slots * kvTailBytes(kv));
 }
 
 function thousandTokens(layout: KvLayout, numLayers: number): number {
