@@ -124,7 +124,12 @@ type OpenedGpu = Pick<PrepareOptions, "opened" | "shaders" | "ledger">;
 async function openGpu({ gpu = globalThis.navigator?.gpu, ...options }: LoadSessionOptions): Promise<OpenedGpu> {
   const { deviceClass, maxBindingBytes, activations = "f32", memoryBudget } = options;
   const opened = await openDevice(gpu, { deviceClass, maxBindingBytes });
-  const shaders = openShaderFiles({ caps: opened.caps, deviceClass: opened.caps.deviceClass, precision: activations });
+  const shaders = openShaderFiles({
+    caps: opened.caps,
+    deviceClass: opened.caps.deviceClass,
+    precision: activations,
+    kv: options.kv?.type,
+  });
   void shaders.catch(() => undefined);
   return { opened, shaders, ledger: new BufferLedger(opened.device, memoryBudget) };
 }

@@ -2,6 +2,7 @@
 // in one kernel instead of rms_norm, rope and kv_store. Attributes serve attention_decode's prologue too.
 
 import { assert } from "../base/errors.ts";
+import { isKvNumber } from "../base/kv_types.ts";
 import { type KvLayout, rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import type { Rng } from "../base/rng.ts";
@@ -40,9 +41,9 @@ const cpuThreads = 16;
 /** Lanes of a CPU driver's vector unit. */
 const cpuLanes = 4;
 
-/** Whether shaders have it: vec4 turn whole, and both norms or none. */
-export function headsSupported({ rotaryDim, pairing, qNorm, kNorm }: HeadsAttributes): boolean {
-  return rotaryDim % (pairing === "half" ? 8 : 4) === 0 && (qNorm === undefined) === (kNorm === undefined);
+/** Whether shaders have it: vec4 turn whole, both norms or none, and pages hold each number by itself. */
+export function headsSupported({ kv, rotaryDim, pairing, qNorm, kNorm }: HeadsAttributes): boolean {
+  return isKvNumber(kv.type) && rotaryDim % (pairing === "half" ? 8 : 4) === 0 && (qNorm === undefined) === (kNorm === undefined);
 }
 
 /** Consts of parts/head, head_norm, turn and kv, and of who reads the stacked projections, in vec4. */
@@ -68,7 +69,7 @@ export function headsParts({ pairing, qNorm }: HeadsAttributes): readonly string
 }
 
 /** What the parts read, and the pages to be written. */
-export function headsBindings({ qNorm }: HeadsAttributes): readonly KernelBinding[] {
+export function headsBindings({ kv, qNorm }: HeadsAttributes): readonly KernelBinding[] {
   const norms: readonly KernelBinding[] = [
     { name: "q_norm", from: "vector0", type: "array<vec4<f32>>", access: "read" },
     { name: "k_norm", from: "vector1", type: "array<vec4<f32>>", access: "read" },
@@ -77,7 +78,7 @@ export function headsBindings({ qNorm }: HeadsAttributes): readonly KernelBindin
     { name: "qkv", from: "input0", type: "array<vec4<act_t>>", access: "read" },
     ...(qNorm ? norms : []),
     { name: "turns", from: "table0", type: "array<vec4<f32>>", access: "read" },
-    ...kvBindings("read_write"),
+    ...kvBindings("read_write", kv),
   ];
 }
 

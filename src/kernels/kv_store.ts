@@ -2,9 +2,10 @@
 
 import { type KvLayout, rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
+import type { ConstValue } from "../gpu/shader.ts";
 import type { Kernel, KernelTarget, Variant } from "./kernel.ts";
-import { kvAliases, kvBindings, kvConsts, kvParts, supportsKv } from "./kv_layout.ts";
-import { makeHeader, variantKey } from "./target.ts";
+import { isKvTokenType, kvAliases, kvBindings, kvConsts, kvParts, supportsKv } from "./kv_layout.ts";
+import { loopPart, makeHeader, variantKey } from "./target.ts";
 import { activationBytes, kvBytes } from "./work.ts";
 
 export interface KvStoreAttributes {
@@ -16,20 +17,26 @@ const workgroupSize = 64;
 function variants({ kv }: KvStoreAttributes, target: KernelTarget): readonly Variant[] {
   if (!supportsKv(target, kv)) return [];
   const cols = kv.numKvHeads * kv.headDim;
-  const consts = { WG: workgroupSize, STRIDE: rowStride(cols) / 4, ...kvConsts(kv) };
+  const consts: Record<string, ConstValue> = { WG: workgroupSize, STRIDE: rowStride(cols) / 4, ...kvConsts(kv) };
+  const blocks = isKvTokenType(kv.type);
+  // A thread makes four numbers of key and value, or a word of what blocks of one of them share.
+  const threads = blocks ? 2 * kv.numKvHeads * Number(consts.KV_SHARED) : cols / 4;
   return [
     {
       key: variantKey(target, "kv_store", `kv_${kv.type}`),
       precision: target.precision,
       header: makeHeader(target, consts, kvAliases(kv, target)),
-      files: ["kv_store.wgsl", ...kvParts(kv, target)],
+      files: [
+        ...(blocks ? ["kv_store_blocks.wgsl", loopPart(target), `parts/kv_write/${kv.type}.wgsl`] : ["kv_store.wgsl"]),
+        ...kvParts(kv, target),
+      ],
       bindings: [
         { name: "k", from: "input0", type: "array<vec4<act_t>>", access: "read" },
         { name: "v", from: "input1", type: "array<vec4<act_t>>", access: "read" },
-        ...kvBindings("read_write"),
+        ...kvBindings("read_write", kv),
       ],
       usesStep: true,
-      grid: (step) => [ceilDiv(cols / 4, workgroupSize), step.rows, 1],
+      grid: (step) => [ceilDiv(threads, workgroupSize), step.rows, 1],
     },
   ];
 }

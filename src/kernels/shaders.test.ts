@@ -10,6 +10,7 @@ import type { Precision, Variant } from "./kernel.ts";
 import { modules as cpuModules } from "./shader_texts/cpu_shaders.ts";
 import { modules as gpuModules } from "./shader_texts/gpu_shaders.ts";
 import { modules as int8Modules } from "./shader_texts/int8_shaders.ts";
+import { modules as kvModules } from "./shader_texts/kv_shaders.ts";
 import { modules as matrixModules } from "./shader_texts/matrix_shaders.ts";
 import { modules as sharedModules } from "./shader_texts/shared_shaders.ts";
 import { openShaderFiles, shaderFilesOf } from "./shader_files.ts";
@@ -57,6 +58,7 @@ function namedBy(some: (variant: Variant) => boolean): Set<string> {
   return new Set(variants.filter(some).flatMap(({ files }) => files.filter((file) => typeof file === "string")));
 }
 
+const usesCodes = ({ key }: Variant): boolean => /kv_(?!f32|f16)/.test(key.replace(/^kv_[a-z]+/, ""));
 const usesMatrix = ({ key }: Variant): boolean => key.includes("subgroup_matrix");
 
 test("every shader file belongs to a variant", () => {
@@ -66,7 +68,7 @@ test("every shader file belongs to a variant", () => {
 
 describe.each(["cpu", "gpu"] as const)("on class %s", (deviceClass) => {
   test.each(["f32", "f16", "int8"] as const)("what opens for %s has every file of its variants", async (precision) => {
-    const opened = await openShaderFiles({ caps, deviceClass, precision });
+    const opened = await openShaderFiles({ caps, deviceClass, precision, kv: "q8_0" });
     const named = namedBy((variant) => variant.key.endsWith(`/${deviceClass}`) && variant.precision === precision);
     expect(named.size).toBeGreaterThan(30);
     expect([...named].filter((file) => !opened.has(file))).toEqual([]);
@@ -74,19 +76,21 @@ describe.each(["cpu", "gpu"] as const)("on class %s", (deviceClass) => {
 });
 
 test("a chunk of shaders has what its targets use and nothing else", () => {
-  const usual = (variant: Variant): boolean => variant.precision !== "int8" && !usesMatrix(variant);
+  const usual = (variant: Variant): boolean => variant.precision !== "int8" && !usesMatrix(variant) && !usesCodes(variant);
   const cpu = namedBy((variant) => usual(variant) && variant.key.endsWith("/cpu"));
   const gpu = namedBy((variant) => usual(variant) && variant.key.endsWith("/gpu"));
   const matrix = namedBy(usesMatrix);
   const either = new Set([...cpu, ...gpu]);
+  const codes = namedBy(usesCodes);
   const expected = {
     shared: [...cpu].filter((file) => gpu.has(file)),
     cpu: [...cpu].filter((file) => !gpu.has(file)),
     gpu: [...gpu].filter((file) => !cpu.has(file)),
     matrix: [...matrix].filter((file) => !either.has(file)),
-    int8: [...namedBy(({ precision }) => precision === "int8")].filter((file) => !either.has(file)),
+    int8: [...namedBy((variant) => variant.precision === "int8" && !usesCodes(variant))].filter((file) => !either.has(file)),
+    kv: [...codes].filter((file) => !either.has(file)),
   };
-  const chunks = { shared: sharedModules, cpu: cpuModules, gpu: gpuModules, matrix: matrixModules, int8: int8Modules };
+  const chunks = { shared: sharedModules, cpu: cpuModules, gpu: gpuModules, matrix: matrixModules, int8: int8Modules, kv: kvModules };
   const found = Object.entries(chunks).map(([name, modules]) => [name, [...shaderFilesOf(modules).keys()].toSorted()]);
   expect(Object.fromEntries(found)).toEqual(Object.fromEntries(Object.entries(expected).map(([name, files]) => [name, files.toSorted()])));
 });

@@ -4,12 +4,11 @@
 
 import { f32ToF16, f16ToF32 } from "../base/dtype.ts";
 import { assert } from "../base/errors.ts";
-import { type KvLayout, kvPageBytes, rowStride, stepBytes, stepHeaderWords, stepRowWords } from "../base/layout.ts";
+import { rowStride, stepBytes, stepHeaderWords, stepRowWords } from "../base/layout.ts";
 import { type Rng, seededRng } from "../base/rng.ts";
 import { fileBytes, packMatrix } from "../formats/format.ts";
 import {
   type CpuArgs,
-  type CpuKv,
   type CpuTensor,
   type InputSpec,
   type Kernel,
@@ -20,19 +19,9 @@ import {
 } from "../kernels/kernel.ts";
 import { referenceOf } from "../kernels/references/index.ts";
 import { makeSampling } from "../kernels/references/sample_slots.ts";
+import { makeKv, makePages, type Pages } from "./kv_operands.ts";
 
-/** Fills whatever a kernel has to write, and slack it must not read; exact in f16. */
-export const garbage = 12344;
-
-/** Where the positions of the sequences lie: a shuffled page table and spare pages. */
-export interface Pages {
-  readonly layout: KvLayout;
-  /** `[slot, maxPages]`. */
-  readonly table: Uint32Array;
-  /** Pages that each sequence has; the table's others are spare. */
-  readonly slotPages: number;
-  readonly pageCount: number;
-}
+export { garbage, unpackKv } from "./kv_operands.ts";
 
 /** How much of a case is made. */
 export interface Limits {
@@ -111,75 +100,6 @@ export function packStep(
   return new Uint8Array(words.buffer);
 }
 
-function makePages(layout: KvLayout, { slotCount, slotPages, rng }: { slotCount: number; slotPages: number; rng: Rng }): Pages {
-  const used = slotCount * slotPages;
-  const order = Array.from({ length: used + 1 }, (_, page) => page);
-  for (let last = order.length - 1; last > 0; last--) {
-    const other = rng.below(last + 1);
-    [order[last], order[other]] = [order[other], order[last]];
-  }
-  const table = new Uint32Array(slotCount * layout.maxPages).fill(order[used]);
-  for (let slot = 0; slot < slotCount; slot++) table.set(order.slice(slot * slotPages, (slot + 1) * slotPages), slot * layout.maxPages);
-  return { layout, table, slotPages, pageCount: used + 1 };
-}
-
-function makeKv({ layout, slotPages, table }: Pages, rng: Rng): CpuKv {
-  const maxTokens = slotPages * layout.pageTokens;
-  const count = (table.length / layout.maxPages) * maxTokens * layout.numKvHeads * layout.headDim;
-  const draw = (): number => (layout.type === "f16" ? f16ToF32(f32ToF16(rng.normal())) : Math.fround(rng.normal()));
-  return { maxTokens, keys: Float32Array.from({ length: count }, draw), values: Float32Array.from({ length: count }, draw) };
-}
-
-/** Element index in the pages of (slot, position, head) and K (0) or V (1). */
-function pageElement(pages: Pages, at: { slot: number; position: number; head: number; which: number }): number {
-  const { pageTokens, numKvHeads, headDim, maxPages } = pages.layout;
-  const page = pages.table[at.slot * maxPages + Math.floor(at.position / pageTokens)];
-  return (((page * 2 + at.which) * numKvHeads + at.head) * pageTokens + (at.position % pageTokens)) * headDim;
-}
-
-/** Calls back for every vector of the cache with its offset in `CpuKv` and in the pages. */
-function eachVector(pages: Pages, slotCount: number, visit: (cpu: number, gpu: number, which: number) => void): void {
-  const { pageTokens, numKvHeads, headDim } = pages.layout;
-  const maxTokens = pages.slotPages * pageTokens;
-  for (let slot = 0; slot < slotCount; slot++) {
-    for (let position = 0; position < maxTokens; position++) {
-      for (let head = 0; head < numKvHeads; head++) {
-        const cpu = ((slot * maxTokens + position) * numKvHeads + head) * headDim;
-        for (const which of [0, 1]) visit(cpu, pageElement(pages, { slot, position, head, which }), which);
-      }
-    }
-  }
-}
-
-function packKv(kv: CpuKv, pages: Pages): Uint8Array<ArrayBuffer> {
-  const { layout, pageCount } = pages;
-  const half = layout.type === "f16";
-  const bytes = new ArrayBuffer(pageCount * kvPageBytes(layout));
-  const elements = half ? new Uint16Array(bytes) : new Float32Array(bytes);
-  elements.fill(half ? f32ToF16(garbage) : garbage);
-  eachVector(pages, pages.table.length / layout.maxPages, (cpu, gpu, which) => {
-    const from = which === 0 ? kv.keys : kv.values;
-    for (let d = 0; d < layout.headDim; d++) elements[gpu + d] = half ? f32ToF16(from[cpu + d]) : from[cpu + d];
-  });
-  return new Uint8Array(bytes);
-}
-
-/** The cache as a kernel left it. */
-export function unpackKv(bytes: Uint8Array<ArrayBuffer>, pages: Pages): CpuKv {
-  const { layout, table } = pages;
-  const half = layout.type === "f16";
-  const elements = half ? new Uint16Array(bytes.buffer) : new Float32Array(bytes.buffer);
-  const slotCount = table.length / layout.maxPages;
-  const maxTokens = pages.slotPages * layout.pageTokens;
-  const count = slotCount * maxTokens * layout.numKvHeads * layout.headDim;
-  const kv = { maxTokens, keys: new Float32Array(count), values: new Float32Array(count) };
-  eachVector(pages, slotCount, (cpu, gpu, which) => {
-    const to = which === 0 ? kv.keys : kv.values;
-    for (let d = 0; d < layout.headDim; d++) to[cpu + d] = half ? f16ToF32(elements[gpu + d]) : elements[gpu + d];
-  });
-  return kv;
-}
-
 function makeWeights<A>(kernel: Kernel<A>, attributes: A, rng: Rng): { tensors: CpuTensor[]; bytes: Uint8Array<ArrayBuffer>[] } {
   const tensors: CpuTensor[] = [];
   const bytes: Uint8Array<ArrayBuffer>[] = [];
@@ -254,11 +174,12 @@ export function makeOperands<A>(kernel: Kernel<A>, kernelCase: KernelCase<A>, ta
   const contextTokens = Math.max(...rows.map((row) => row.position)) + 1;
   const slotPages = Math.min(specs.kv?.maxPages ?? 0, Math.ceil((kvTokens ?? Number.POSITIVE_INFINITY) / (specs.kv?.pageTokens ?? 1)));
   const pages = specs.kv && makePages(specs.kv, { slotCount, slotPages, rng });
-  const kv = pages && makeKv(pages, rng);
-  if (pages && kv) {
-    assert(contextTokens <= kv.maxTokens, `case ${kernelCase.name} does not fit its pages`);
+  const packed = pages && makeKv(pages, rng);
+  const kv = packed?.kv;
+  if (packed) {
+    assert(contextTokens <= packed.kv.maxTokens, `case ${kernelCase.name} does not fit its pages`);
     bytes.set("pages", new Uint8Array(pages.table.slice().buffer));
-    bytes.set("kv", packKv(kv, pages));
+    bytes.set("kv", packed.bytes);
   }
   bytes.set("state", step);
   const args = {

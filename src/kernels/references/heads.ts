@@ -4,7 +4,7 @@ import type { HeadsAttributes } from "../heads.ts";
 import type { CpuArgs, CpuTensor } from "../kernel.ts";
 import type { KvStoreAttributes } from "../kv_store.ts";
 import type { RopeAttributes } from "../rope.ts";
-import { kvIndex, kvKept } from "./kv.ts";
+import { kvIndex, kvKept, kvKeptVector } from "./kv.ts";
 
 export function ropeReference({ heads, headDim, rotaryDim, pairing }: RopeAttributes, args: CpuArgs): readonly CpuTensor[] {
   const [x] = args.inputs;
@@ -33,9 +33,12 @@ export function kvStoreReference({ kv: layout }: KvStoreAttributes, args: CpuArg
   const cols = layout.numKvHeads * layout.headDim;
   for (const [row, { slot, position }] of args.rows.entries()) {
     if (!args.kv) continue;
-    const at = kvIndex(args.kv, layout, { slot, position, head: 0 });
-    args.kv.keys.set(k.data.subarray(row * cols, (row + 1) * cols), at);
-    args.kv.values.set(v.data.subarray(row * cols, (row + 1) * cols), at);
+    for (let head = 0; head < layout.numKvHeads; head++) {
+      const at = kvIndex(args.kv, layout, { slot, position, head });
+      const start = row * cols + head * layout.headDim;
+      args.kv.keys.set(kvKeptVector(layout, k.data.subarray(start, start + layout.headDim)), at);
+      args.kv.values.set(kvKeptVector(layout, v.data.subarray(start, start + layout.headDim)), at);
+    }
   }
   return [];
 }

@@ -4,7 +4,7 @@ import type { KernelCase } from "../../kernels/kernel.ts";
 import type { KvStoreAttributes } from "../../kernels/kv_store.ts";
 import { testLayout } from "./page_layout.ts";
 
-export const kvStoreCases: readonly KernelCase<KvStoreAttributes>[] = (["f32", "f16"] as const).flatMap((type) => [
+export const kvStoreCases: readonly KernelCase<KvStoreAttributes>[] = (["f32", "f16", "q8_0", "bfp4"] as const).flatMap((type) => [
   { name: "first token", attributes: { kv: { ...testLayout({ numKvHeads: 1, headDim: 8, pageTokens: 4, tokens: 8 }), type } }, rows: 1 },
   {
     name: "33 tokens over pages",

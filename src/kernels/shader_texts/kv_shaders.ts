@@ -1,0 +1,11 @@
+// Texts of shaders/ for caches that hold codes instead of numbers. A lazy chunk, opened by ../shader_files.ts.
+
+/** By their paths from here. */
+export const modules: Record<string, string> = import.meta.glob(
+  [
+    "../../../shaders/{kv_quantize,kv_recent,kv_store_blocks,kv_store_pages}.wgsl",
+    "../../../shaders/parts/kv_read/{bfp4,pages,q8_0}.wgsl",
+    "../../../shaders/parts/{kv_own,kv_pages,kv_write}/*.wgsl",
+  ],
+  { query: "?raw", import: "default", eager: true },
+);
