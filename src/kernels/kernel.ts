@@ -37,7 +37,8 @@ export type Grid = readonly [number, number, number];
  * `inputN`/`outputN`: activations `[rows, rowStride(cols)]`; `weightN`: a range of a matrix slab; `vectorN`: f32 vector, zero
  * padded; `tableN`: a constant of the model (RoPE cosines); `kv`: the layer's pages; `pages`: the page table
  * `[slot, maxPages]` of u32; `tail`: what slots hold of pages that are not full, where the type of the pages quantizes full ones
- * (`kvTailBytes` of base/layout.ts); `state`: the step state as storage, only for `advance`; `sampling`, `adjust` and `mask`: how each slot's
+ * (`kvTailBytes` of base/layout.ts); `scores`: attention that
+ * keys of a layer got (kv_scores.ts); `state`: the step state as storage, only for `advance`; `sampling`, `adjust` and `mask`: how each slot's
  * next token is chosen, in the layouts of base/layout.ts; `shape`: the variant's `shape`.
  */
 export type Operand =
@@ -49,6 +50,7 @@ export type Operand =
   | "kv"
   | "pages"
   | "tail"
+  | "scores"
   | "state"
   | "shape"
   | "sampling"
@@ -122,6 +124,8 @@ export interface CpuArgs {
   readonly shift?: number;
   readonly kv?: CpuKv;
   readonly sampling?: CpuSampling;
+  /** A layer's, `kv_scores.ts`. */
+  readonly scores?: Float32Array<ArrayBuffer>;
 }
 
 /** What a kernel should give: one tensor for each output. One that writes `kv` or `sampling` changes them in `args` in place. */
@@ -172,6 +176,8 @@ export interface OperandSpecs {
   readonly kv?: KvLayout;
   /** Tokens of the rows are below this. */
   readonly tokenCount?: number;
+  /** Words of the layer's scores; those of a check are wanted. */
+  readonly scores?: number;
   /** Slots whose options are for a vocabulary of `cols` tokens. */
   readonly sampling?: { readonly cols: number };
 }

@@ -90,6 +90,8 @@ function compare({ target, operands, specs, expected, reference }: Prepared, fou
     const kv = unpackKv(kvBytes, operands.pages);
     checks.push(compareFlat("keys", kv.keys, expected.kv.keys), compareFlat("values", kv.values, expected.kv.values));
   }
+  const scores = found.get("scores");
+  if (scores && expected.scores) checks.push(compareFlat("scores", new Float32Array(scores.buffer), expected.scores));
   if (state) checks.push(compareState(operands.step, state, reference[0]));
   for (const [name, words] of Object.entries(expected.sampling ?? {})) {
     const bytes = found.get(name);

@@ -103,6 +103,8 @@ function judge(prepared: Prepared, found: Found): Verdict {
     const got = unpackKv(kv, operands.pages);
     compared.push(compareFlat("keys", got.keys, args.kv.keys), compareFlat("values", got.values, args.kv.values));
   }
+  const scores = found.get("scores");
+  if (scores && args.scores) compared.push(compareFlat("scores", new Float32Array(scores.buffer), args.scores));
   if (state) compared.push(compareState(operands.step, state, reference[0]));
   for (const [name, words] of Object.entries(args.sampling ?? {})) {
     const bytes = found.get(name);

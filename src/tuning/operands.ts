@@ -15,6 +15,7 @@ import {
   type KernelCase,
   type KernelTarget,
   operandStride,
+  type OperandSpecs,
   type StepRow,
 } from "../kernels/kernel.ts";
 import { referenceOf } from "../kernels/references/index.ts";
@@ -121,12 +122,40 @@ function seedOf(kernelCase: KernelCase<unknown>): number {
 
 /** References of kernels that write the cache or the slots' options change them in place; the operands stay as uploaded. */
 export function copyWritten(args: CpuArgs): CpuArgs {
-  const { kv, sampling } = args;
+  const { kv, sampling, scores } = args;
   return {
     ...args,
     ...(kv && { kv: { ...kv, keys: kv.keys.slice(), values: kv.values.slice() } }),
     ...(sampling && { sampling: { ...sampling, sampling: sampling.sampling.slice(), adjust: sampling.adjust.slice() } }),
+    ...(scores && { scores: scores.slice() }),
   };
+}
+
+type OperandBytes = Map<string, Uint8Array<ArrayBuffer>>;
+
+function makeTables(
+  specs: OperandSpecs,
+  { rng, tableLength, bytes }: { rng: Rng; tableLength: number | undefined; bytes: OperandBytes },
+): Float32Array[] {
+  const tables = (specs.tables ?? []).map((length, index) => {
+    const data = Float32Array.from({ length: Math.min(length, tableLength ?? length) }, () => rng.normal());
+    bytes.set(`table${index}`, new Uint8Array(data.slice().buffer));
+    return data;
+  });
+  for (const { length, word } of specs.lists ?? []) {
+    const words = Uint32Array.from({ length }, (_, index) => word(rng, index));
+    bytes.set(`table${tables.length}`, new Uint8Array(words.buffer));
+    tables.push(new Float32Array(words.slice().buffer));
+  }
+  return tables;
+}
+
+/** A layer's scores before a step; those of a check are wanted. */
+function makeScores(length: number | undefined, rng: Rng, bytes: OperandBytes): Float32Array<ArrayBuffer> | undefined {
+  if (length === undefined) return undefined;
+  const scores = Float32Array.from({ length }, (_, index) => (index === 0 ? 1 : rng.unit()));
+  bytes.set("scores", new Uint8Array(scores.slice().buffer));
+  return scores;
 }
 
 /** The last activation rows, in an order of their own. */
@@ -160,16 +189,8 @@ export function makeOperands<A>(kernel: Kernel<A>, kernelCase: KernelCase<A>, ta
     bytes.set(`vector${index}`, packRows({ rows: 1, cols: length, data }, rowStride(length), "f32"));
     return data;
   });
-  const tables = (specs.tables ?? []).map((length, index) => {
-    const data = Float32Array.from({ length: Math.min(length, tableLength ?? length) }, () => rng.normal());
-    bytes.set(`table${index}`, new Uint8Array(data.slice().buffer));
-    return data;
-  });
-  for (const { length, word } of specs.lists ?? []) {
-    const words = Uint32Array.from({ length }, (_, index) => word(rng, index));
-    bytes.set(`table${tables.length}`, new Uint8Array(words.buffer));
-    tables.push(new Float32Array(words.slice().buffer));
-  }
+  const tables = makeTables(specs, { rng, tableLength, bytes });
+  const scores = makeScores(specs.scores, rng, bytes);
   const step = packStep(rows, outputRows, target.maxRows, shift);
   const contextTokens = Math.max(...rows.map((row) => row.position)) + 1;
   const slotPages = Math.min(specs.kv?.maxPages ?? 0, Math.ceil((kvTokens ?? Number.POSITIVE_INFINITY) / (specs.kv?.pageTokens ?? 1)));
@@ -192,6 +213,7 @@ export function makeOperands<A>(kernel: Kernel<A>, kernelCase: KernelCase<A>, ta
     shift,
     ...(kv && { kv }),
     ...(sampling && { sampling }),
+    ...(scores && { scores }),
   };
   return { args, bytes, step, pages, contextTokens };
 }

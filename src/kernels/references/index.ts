@@ -5,6 +5,7 @@ import { assert } from "../../base/errors.ts";
 import type { Kernel, Reference } from "../kernel.ts";
 import { decodeReference, mergeReference, prefillReference } from "./attention.ts";
 import { headsReference, kvStoreReference, ropeReference } from "./heads.ts";
+import { kvCompactReference, kvScoresReference, kvScoreSumsReference } from "./kv_scores.ts";
 import { linearReference } from "./linear.ts";
 import { neuronDownReference, neuronReportReference, neuronScoresReference, neuronUpReference } from "./neurons.ts";
 import { peakReference } from "./peak.ts";
@@ -23,6 +24,9 @@ const references: Readonly<Record<string, Reference<never>>> = {
   gather_rows: gatherRowsReference,
   glu: gluReference,
   heads: headsReference,
+  kv_compact: kvCompactReference,
+  kv_score_sums: kvScoreSumsReference,
+  kv_scores: kvScoresReference,
   kv_store: kvStoreReference,
   linear: linearReference,
   neuron_down: neuronDownReference,

@@ -10,6 +10,8 @@ import { gatherRows } from "../../kernels/gather_rows.ts";
 import { glu } from "../../kernels/glu.ts";
 import { heads } from "../../kernels/heads.ts";
 import type { Kernel, KernelCase } from "../../kernels/kernel.ts";
+import { kvCompact } from "../../kernels/kv_compact.ts";
+import { kvScores, kvScoreSums } from "../../kernels/kv_scores.ts";
 import { kvStore } from "../../kernels/kv_store.ts";
 import { linear } from "../../kernels/linear.ts";
 import { neuronDown, neuronReport, neuronScores, neuronUp } from "../../kernels/neurons.ts";
@@ -30,6 +32,7 @@ import { attentionPrefillCases } from "./attention_prefill.ts";
 import { gatherRowsCases } from "./gather_rows.ts";
 import { gluCases } from "./glu.ts";
 import { headsCases } from "./heads.ts";
+import { kvCompactCases, kvScoresCases } from "./kv_eviction.ts";
 import { kvStoreCases } from "./kv_store.ts";
 import { neuronDownCases, neuronReportCases, neuronScoresCases, neuronUpCases } from "./neurons.ts";
 import { peakCases } from "./peak.ts";
@@ -64,6 +67,9 @@ export const testedKernels: readonly ListedKernel[] = [
   listed(gatherRows, gatherRowsCases),
   listed(glu, gluCases),
   listed(heads, headsCases),
+  listed(kvCompact, kvCompactCases),
+  listed(kvScoreSums, kvScoresCases),
+  listed(kvScores, kvScoresCases),
   listed(kvStore, kvStoreCases),
   listed(linear, linearCases),
   listed(neuronDown, neuronDownCases),

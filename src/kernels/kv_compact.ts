@@ -1,0 +1,123 @@
+// Moves the kept tokens of a sequence together in the cache, for policies that drop tokens. Not part of a graph: the engine dispatches it
+// between steps. Its text comes with it, because most loads drop nothing.
+
+import compactShader from "../../shaders/kv_compact.wgsl?raw";
+import { assert } from "../base/errors.ts";
+import type { KvLayout } from "../base/layout.ts";
+import { ceilDiv } from "../base/math.ts";
+import type { Kernel, KernelTarget, OperandSpecs, Variant } from "./kernel.ts";
+import { kvAliases, kvBindings, kvConsts, kvParts, supportsKv } from "./kv_layout.ts";
+import { makeHeader, variantKey } from "./target.ts";
+import { kvBytes } from "./work.ts";
+
+export interface KvCompactAttributes {
+  readonly kv: KvLayout;
+  /** Leading dimensions of a head that turn. */
+  readonly rotaryDim: number;
+  readonly pairing: "half" | "interleaved";
+  /** Rows of the table of turns. */
+  readonly maxPositions: number;
+  /** What a made-up list of a check says. */
+  readonly example?: MovesExample;
+}
+
+/** A list where place i is taken from place i + 1 + floor((i - first) / 2), turned back by as many positions as it moves or not at all. */
+interface MovesExample {
+  readonly first: number;
+  readonly end: number;
+  readonly slots: readonly [read: number, written: number];
+  /** Whether each kv head has a list of its own: head h takes tokens h places further. */
+  readonly each: boolean;
+  readonly turned: boolean;
+}
+
+/** Words before the list of moves. */
+export const movesHeader = 8;
+
+/** A kept token: where it is, and by how many positions its key turns back. */
+export interface Move {
+  readonly source: number;
+  readonly back: number;
+}
+
+export interface Moves {
+  /** Place of the first move's token from now on. */
+  readonly first: number;
+  /** One list for all kv heads, or one for each, of equal lengths. */
+  readonly lists: ReadonlyArray<readonly Move[]>;
+  /** Rows of the page table that places are read and written through; equal in a contiguous cache. */
+  readonly slots: readonly [read: number, written: number];
+}
+
+/** Moves as the kernel reads them. */
+export function packMoves({ first, lists, slots }: Moves): Uint32Array<ArrayBuffer> {
+  const count = lists[0].length;
+  const words = new Uint32Array(movesHeader + 2 * count * lists.length);
+  words.set([first, first + count, lists.length > 1 ? 2 * count : 0, ...slots]);
+  let at = movesHeader;
+  for (const list of lists) {
+    assert(list.length === count, "kv heads keep equally many tokens");
+    for (const { source, back } of list) {
+      words[at++] = source;
+      words[at++] = back;
+    }
+  }
+  return words;
+}
+
+const workgroupSize = 32;
+
+/** Whether there is a kernel for such heads. */
+export function compacts({ rotaryDim, pairing }: Pick<KvCompactAttributes, "rotaryDim" | "pairing">): boolean {
+  return rotaryDim % (pairing === "half" ? 8 : 4) === 0;
+}
+
+function variants(attributes: KvCompactAttributes, target: KernelTarget): readonly Variant[] {
+  const { kv, rotaryDim, pairing, maxPositions } = attributes;
+  if (!supportsKv(target, kv) || (kv.type !== "f32" && kv.type !== "f16") || !compacts(attributes)) return [];
+  const consts = { WG: workgroupSize, ...kvConsts(kv), ROTARY: rotaryDim, MAX_POSITIONS: maxPositions };
+  return [
+    {
+      key: variantKey(target, "kv_compact", pairing, `kv_${kv.type}`),
+      precision: target.precision,
+      header: makeHeader(target, consts, kvAliases(kv, target)),
+      files: [{ name: "kv_compact.wgsl", text: compactShader }, `parts/turn/${pairing}.wgsl`, ...kvParts(kv, target)],
+      bindings: [
+        ...kvBindings("read_write"),
+        { name: "turns", from: "table0", type: "array<vec4<f32>>", access: "read" },
+        { name: "moves", from: "table1", type: "array<u32>", access: "read" },
+      ],
+      usesStep: false,
+      grid: () => [ceilDiv((kv.numKvHeads * kv.headDim) / 2, workgroupSize), 1, 1],
+    },
+  ];
+}
+
+function exampleMoves({ kv, example }: KvCompactAttributes): Uint32Array<ArrayBuffer> {
+  const { first, end, slots, each, turned } = example ?? { first: 0, end: 4, slots: [1, 1] as const, each: false, turned: true };
+  const list = (head: number): Move[] =>
+    Array.from({ length: end - first }, (_, index) => {
+      const source = first + index + 1 + Math.floor(index / 2) + head;
+      return { source, back: turned ? source - first - index : 0 };
+    });
+  return packMoves({ first, slots, lists: Array.from({ length: each ? kv.numKvHeads : 1 }, (_, head) => list(head)) });
+}
+
+function operands(attributes: KvCompactAttributes): OperandSpecs {
+  const { kv, rotaryDim, maxPositions } = attributes;
+  const words = exampleMoves(attributes);
+  return {
+    kv,
+    tables: [maxPositions * rotaryDim],
+    lists: [{ length: words.length, word: (_, index) => words[index] }],
+  };
+}
+
+/** kv[written slot, first + i] = kv[read slot, source i], keys turned back. Writes pages, has no output. */
+export const kvCompact: Kernel<KvCompactAttributes> = {
+  name: "kv_compact",
+  outputs: () => [],
+  variants,
+  operands,
+  work: ({ kv }, step) => ({ bytes: 2 * kvBytes(kv, step.contextTokens), macs: 0 }),
+};
