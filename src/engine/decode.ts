@@ -66,15 +66,16 @@ class DecodeSteps {
   #failure: unknown;
 
   constructor(context: GenerateContext, request: GenerateRequest) {
-    const { sequence, contextLength, pace } = context;
+    const { sequence, contextLength, pace, evictor } = context;
     this.#context = context;
     this.#mask = request.mask;
     this.#signal = request.signal;
     this.#wanted = wantedBy(context, request);
     this.#position = sequence.length;
     // The last token needs no step of its own.
-    this.#left = Math.min(request.maxTokens - 1, contextLength - sequence.length);
-    this.#flight = new Flight(pace, this.#wanted === "logits" || request.mask ? { most: 1 } : {});
+    this.#left = Math.min(request.maxTokens - 1, evictor?.endless ? Infinity : contextLength - sequence.ids.length);
+    const most = this.#wanted === "logits" || request.mask ? 1 : evictor?.mostInFlight;
+    this.#flight = new Flight(pace, most === undefined ? {} : { most });
   }
 
   /**
@@ -93,12 +94,13 @@ class DecodeSteps {
       // Weights that are streamed may be long in coming.
       const result = await untilAborted(this.#flight.next(), this.#signal);
       sequence.append([token]);
+      await this.#context.evictor?.afterRows?.(sequence, 1, "decode");
       return result;
     } catch (error) {
       if (this.#signal?.aborted) throw error;
       // A step that found nothing to choose wrote its token all the same; which pages a failed one wrote is not known.
       if (isDeadEnd(error)) sequence.append([token]);
-      else sequence.reset();
+      else sequence.discard();
       throw error;
     }
   }
@@ -111,11 +113,30 @@ class DecodeSteps {
     sequence.trim();
   }
 
+  /** Whether a policy has to drop tokens before the next step. */
+  get #crowded(): boolean {
+    return this.#position >= (this.#context.evictor?.keep ?? Infinity);
+  }
+
+  async #makeRoom(): Promise<void> {
+    const { evictor, runner, sequence } = this.#context;
+    await evictor?.beforeRows(sequence, 1, "decode");
+    runner.follow(sequence);
+    this.#position = sequence.length;
+    // The GPU has the step's old place.
+    this.#resident = false;
+  }
+
   async #fill(token: number, completionIds: readonly number[]): Promise<void> {
     const { runner, sequence } = this.#context;
     const { slot } = sequence;
     while (this.#flight.room && this.#left > 0) {
       try {
+        if (this.#crowded) {
+          // Those in flight land first.
+          if (this.#flight.size > 0) return;
+          await this.#makeRoom();
+        }
         const growing = runner.reserve(slot, this.#position + 1);
         if (growing) await growing;
       } catch (error) {

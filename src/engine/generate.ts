@@ -25,7 +25,7 @@ export async function* generate(context: GenerateContext, request: GenerateReque
     yield* decode(context, request, head);
   } catch (error) {
     // A failed or aborted prefill leaves whole chunks behind, all of them noted; only a failed step leaves unknown pages.
-    if (!complete && !isAbort(error) && !isDeadEnd(error)) sequence.reset();
+    if (!complete && !isAbort(error) && !isDeadEnd(error)) sequence.discard();
     throw error;
   }
 }
@@ -42,8 +42,8 @@ function begin(context: GenerateContext, request: GenerateRequest): void {
   if (mask && wantedBy(context, request) !== "logits") runner.setMask(sequence.slot, mask([]));
 }
 
-function checkRequest({ contextLength, kv, vocabSize }: GenerateContext, { promptIds, maxTokens }: GenerateRequest): void {
-  const most = contextLength - (maxTokens > 0 ? 1 : 0);
+function checkRequest({ contextLength, kv, vocabSize, evictor }: GenerateContext, { promptIds, maxTokens }: GenerateRequest): void {
+  const most = evictor?.endless ? Infinity : contextLength - (maxTokens > 0 ? 1 : 0);
   if (promptIds.length > most) throw contextFull(promptIds.length, contextLength, kv);
   if (promptIds.length === 0) throw new ShaderloomError("REQUEST.prompt", "The prompt has no tokens. Give at least one.");
   const bad = promptIds.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
@@ -58,25 +58,37 @@ function checkRequest({ contextLength, kv, vocabSize }: GenerateContext, { promp
   }
 }
 
+/** Rows of the next step, at most, when so many tokens of a prompt are left. */
+function chunkLength({ chunkRows, evictor }: GenerateContext, left: number): number {
+  const last = Math.min(evictor?.lastChunk ?? 1, chunkRows);
+  // A last chunk that is too short for the policy takes some of the one before.
+  return left > chunkRows && left < chunkRows + last ? left - last : Math.min(left, chunkRows);
+}
+
 async function prefill(
   context: GenerateContext,
   request: GenerateRequest,
   cachedTokens: number,
 ): Promise<{ head: StepResult; scores: Array<TokenScore | null> }> {
-  const { runner, sequence, chunkRows } = context;
+  const { runner, sequence, evictor } = context;
   const { promptIds, promptLogprobs, signal } = request;
   const wanted = wantedBy(context, request);
   const scores: Array<TokenScore | null> = promptLogprobs === undefined ? [] : [null];
   let head: StepResult = {};
   for (let start = cachedTokens; start < promptIds.length;) {
     throwIfAborted(signal);
-    const count = Math.min(promptIds.length - start, chunkRows);
-    const ids = promptIds.slice(start, start + runner.chunkRows(start, count));
-    const rows = consecutiveRows(ids, start, sequence.slot);
+    const count = runner.chunkRows(sequence.length, chunkLength(context, promptIds.length - start));
+    if (evictor) {
+      await evictor.beforeRows(sequence, count, "prefill");
+      runner.follow(sequence);
+    }
+    const ids = promptIds.slice(start, start + count);
+    const rows = consecutiveRows(ids, sequence.length, sequence.slot);
     const last = start + ids.length === promptIds.length;
-    await runner.reserve(sequence.slot, start + ids.length);
+    await runner.reserve(sequence.slot, sequence.length + ids.length);
     head = await runner.prefill({ rows, wanted: last && request.maxTokens > 0 ? wanted : undefined, signal });
     sequence.append(ids);
+    await evictor?.afterRows?.(sequence, ids.length, "prefill");
     start += ids.length;
     if (promptLogprobs === undefined) continue;
     const targets = promptIds.slice(start - ids.length + 1, start + 1);
@@ -85,5 +97,9 @@ async function prefill(
   }
   if (request.maxTokens === 0) await runner.drain();
   throwIfAborted(signal);
+  if (evictor?.afterPrompt) {
+    await evictor.afterPrompt(sequence);
+    runner.follow(sequence);
+  }
   return { head, scores };
 }

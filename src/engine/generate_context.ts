@@ -1,5 +1,6 @@
 // What one request runs on: the parts of a session that its loops share.
 
+import type { Evictor } from "./evictor.ts";
 import type { FlightPace } from "./flight.ts";
 import type { KvBounds } from "./kv_options.ts";
 import type { Runner } from "./runner.ts";
@@ -15,6 +16,8 @@ export interface GenerateContext {
   /** Rows of a prefill step. */
   readonly chunkRows: number;
   readonly pace: FlightPace;
+  /** Where tokens are dropped instead of failing with CONTEXT. */
+  readonly evictor?: Evictor | undefined;
   /** Where tokens are chosen. */
   readonly sampler: "gpu" | "cpu";
   /** Called for each generated token. */

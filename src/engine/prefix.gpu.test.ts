@@ -3,9 +3,11 @@
 
 import { describe, expect, test } from "vitest";
 import { seededRng } from "../base/rng.ts";
-import { sharedGpuOrSkip } from "../testing/gpu.ts";
+import { gpuOrSkip, sharedGpuOrSkip } from "../testing/gpu.ts";
 import { idsOf, openSession, promptOf, request, withSession } from "../testing/streamed_session.ts";
 import { tinyModel } from "../testing/tiny_model.ts";
+import { errorCode } from "../testing/typed_error.ts";
+import { watchGpu } from "../testing/watched_gpu.ts";
 import type { KvOptions } from "./kv_options.ts";
 import type { Session } from "./session.ts";
 
@@ -119,7 +121,8 @@ for (const kv of [{}, { pageTokens: 8 }, { pageTokens: 128 }] satisfies KvOption
     for (let round = 0; round < 40; round++) {
       const base = seen.length > 0 ? seen[rng.below(seen.length)] : [];
       const added = Array.from({ length: 1 + rng.below(40) }, () => rng.below(256));
-      const prompt = [...base.slice(0, rng.below(base.length + 1)), ...added].slice(0, 300);
+      const kept = rng.below(2) === 0 ? base.length : rng.below(base.length + 1);
+      const prompt = [...base.slice(0, kept), ...added].slice(0, 300);
       const found = await answer(session, prompt);
       // A prompt that shares nothing comes between, so that it has nothing to take.
       await idsOf(plain, request([255], 1));
@@ -134,3 +137,25 @@ for (const kv of [{}, { pageTokens: 8 }, { pageTokens: 128 }] satisfies KvOption
     plain.destroy();
   });
 }
+
+test("pages that a failed request took are not taken again", async (context) => {
+  const buffers: GPUBuffer[] = [];
+  const watched = await watchGpu(await gpuOrSkip(context), (device) => ({
+    createBuffer: (descriptor) => {
+      const buffer = device.createBuffer(descriptor);
+      if (descriptor.label?.startsWith("kv of layer")) buffers.push(buffer);
+      return buffer;
+    },
+  }));
+  const session = await openSession({ gpu: watched.gpu, model });
+  const want = await answer(session, promptOf(150));
+  await answer(session, promptOf(20, 3));
+  // Every key and value that is kept becomes NaN.
+  const device = watched.device();
+  for (const buffer of buffers) {
+    device.queue.writeBuffer(buffer, 0, new Float32Array(buffer.size / 4).fill(Number.NaN));
+  }
+  expect(await errorCode(answer(session, promptOf(150)))).toBe("GPU.numeric");
+  expect(await answer(session, promptOf(150))).toEqual({ ...want, cached: 0, computed: 150 });
+  session.destroy();
+});

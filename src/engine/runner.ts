@@ -3,6 +3,7 @@
 
 import { assert } from "../base/errors.ts";
 import { maskWords } from "../base/layout.ts";
+import { bindPrograms } from "./bindings.ts";
 import type { ReadbackSlot } from "../gpu/readback.ts";
 import type { StepPart } from "../graph/program.ts";
 import type { StepRow, StepShape } from "../kernels/kernel.ts";
@@ -49,7 +50,7 @@ export class Runner {
   constructor(parts: RunnerParts) {
     this.#parts = parts;
     this.#prefill = new PrefillSubmits(parts, new PrefillPace(parts.frameBudgetMs));
-    this.#bind();
+    bindPrograms(parts);
     // Nobody waits for it: until it is known, results are taken to come at once.
     this.#prefill.measureLatency().catch(() => undefined);
   }
@@ -92,8 +93,15 @@ export class Runner {
   /** See `Sequence.reuse`. */
   reuse(sequence: Sequence, prompt: readonly number[], most: number): number {
     const taken = sequence.reuse(prompt, most);
-    this.#parts.control.setPages(sequence.slot, this.#parts.cache.pages(sequence.slot));
+    this.follow(sequence);
     return taken;
+  }
+
+  /** Tells the steps to come where a sequence lies, after its pages changed other than by `reserve`. */
+  follow({ slot, shift }: Sequence): void {
+    const { control, cache } = this.#parts;
+    control.setPages(slot, cache.pages(slot));
+    control.setShift(shift);
   }
 
   /** Gives back what a slot holds beyond `tokens`. */
@@ -185,22 +193,8 @@ export class Runner {
         await cache.grow();
       } while (cache.reserve(slot, tokens) === undefined);
     } finally {
-      this.#bind();
+      bindPrograms(this.#parts);
     }
     this.#parts.control.setPages(slot, cache.pages(slot));
-  }
-
-  #bind(): void {
-    const { cache, control, prefill, decode, weights, sampling: choice } = this.#parts;
-    const { sampling, adjust, mask } = choice;
-    const kv = (layer: number): GPUBuffer => cache.pool(layer);
-    const tail = (layer: number): GPUBuffer => {
-      const found = cache.tail(layer);
-      assert(found, `${cache.layout.type} has no tails`);
-      return found;
-    };
-    const shared = { ...weights, kv, tail, pages: control.pages, sampling, adjust, mask };
-    prefill.program.bind({ ...shared, state: control.prefillState });
-    decode.program.bind({ ...shared, state: control.decodeState });
   }
 }

@@ -7,10 +7,12 @@ import { Sequence } from "./sequence.ts";
 function plainCache({ cut = 0 } = {}): {
   adopt: (slot: number, adoption: Adoption) => number;
   truncate: (slot: number, tokens: number) => number;
+  discard: () => void;
 } {
   return {
     adopt: (_slot, { held, wanted, most }) => Math.min(commonLength(held, wanted), most),
     truncate: (_slot, tokens) => Math.max(0, tokens - cut),
+    discard: () => undefined,
   };
 }
 
@@ -42,10 +44,10 @@ test("a sequence goes back to where the cache can go on from", () => {
 test("what tokens were dropped from holds for a prompt that goes on behind all of them, and for no other", () => {
   const sequence = new Sequence(0, plainCache());
   sequence.append([1, 2, 3, 4, 5]);
-  sequence.drop(2);
-  expect([sequence.length, sequence.dropped]).toEqual([3, 2]);
+  sequence.drop(2, 2);
+  expect([sequence.length, sequence.dropped, sequence.shift]).toEqual([3, 2, 2]);
   expect(sequence.reuse([1, 2, 3, 4, 5, 6], 5)).toBe(5);
   expect([sequence.length, sequence.dropped]).toEqual([3, 2]);
   expect(sequence.reuse([1, 2, 3, 9, 9, 9], 5)).toBe(0);
-  expect([sequence.length, sequence.dropped]).toEqual([0, 0]);
+  expect([sequence.length, sequence.dropped, sequence.shift]).toEqual([0, 0, 0]);
 });

@@ -5,12 +5,12 @@ import type { KvCache } from "../kv/kv_cache.ts";
 /** Tokens whose keys and values are in a slot, in order of position. */
 export class Sequence {
   readonly slot: number;
-  readonly #cache: Pick<KvCache, "adopt" | "truncate">;
+  readonly #cache: Pick<KvCache, "adopt" | "discard" | "truncate">;
   #ids: number[] = [];
-  /** Tokens that a policy dropped: the places of those behind them are so many less than their positions. */
   #dropped = 0;
+  #shift = 0;
 
-  constructor(slot: number, cache: Pick<KvCache, "adopt" | "truncate">) {
+  constructor(slot: number, cache: Pick<KvCache, "adopt" | "discard" | "truncate">) {
     this.slot = slot;
     this.#cache = cache;
   }
@@ -25,7 +25,12 @@ export class Sequence {
     return this.#ids.length - this.#dropped;
   }
 
-  /** Tokens that a policy dropped. */
+  /** How much further the next rows turn than their places say: for policies that leave turns as they were. */
+  get shift(): number {
+    return this.#shift;
+  }
+
+  /** Tokens that a policy dropped: the places of those that stayed are the first ones. */
   get dropped(): number {
     return this.#dropped;
   }
@@ -40,7 +45,6 @@ export class Sequence {
       // What is left holds for no other beginning than all that was seen.
       if (this.#ids.length <= most && this.#ids.every((id, index) => prompt[index] === id)) return this.#ids.length;
       this.reset();
-      this.#cache.truncate(this.slot, 0);
     }
     const taken = this.#cache.adopt(this.slot, { held: this.#ids, wanted: prompt, most });
     this.#ids = prompt.slice(0, taken);
@@ -52,9 +56,10 @@ export class Sequence {
     for (const id of ids) this.#ids.push(id);
   }
 
-  /** Notes that a policy dropped tokens; those that stayed lie in the first places. */
-  drop(tokens: number): void {
+  /** Notes that a policy dropped tokens, and how much further rows to come turn than their places say. */
+  drop(tokens: number, shift: number): void {
     this.#dropped += tokens;
+    this.#shift = shift;
   }
 
   /** Gives back what is beyond the tokens so far, as steps leave it that nobody waits for any more. */
@@ -67,11 +72,18 @@ export class Sequence {
   restore(ids: readonly number[]): void {
     this.#ids = [...ids];
     this.#dropped = 0;
+    this.#shift = 0;
   }
 
-  /** Forgets everything, when what the pages hold is no longer known. */
+  /** Starts anew. */
   reset(): void {
-    this.#ids = [];
-    this.#dropped = 0;
+    this.#cache.truncate(this.slot, 0);
+    this.restore([]);
+  }
+
+  /** Starts anew when what the pages hold is no longer known, those that came from earlier requests included. */
+  discard(): void {
+    this.#cache.discard(this.slot);
+    this.restore([]);
   }
 }

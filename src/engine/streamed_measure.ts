@@ -2,6 +2,7 @@
 // does not depend on the numbers in it.
 
 import { greedySampling } from "../sampling/params.ts";
+import { bindingsOf } from "./bindings.ts";
 import type { BindTable } from "../graph/program.ts";
 import type { RunnerParts } from "./runner_parts.ts";
 import { choosingOf, decodeSections } from "./step_result.ts";
@@ -14,12 +15,10 @@ const measuredSteps = 3;
  * @param slab  where the program is bound meanwhile; the caller binds it again
  */
 export async function measureCompute(parts: Omit<RunnerParts, "stream">, slab: BindTable["slab"]): Promise<number> {
-  const { device, control, cache, decode, sampling: choice, weights } = parts;
-  const { sampling, adjust, mask } = choice;
-  const kv = (layer: number): GPUBuffer => cache.pool(layer);
+  const { device, control, decode, sampling } = parts;
   const { program } = decode;
-  program.bind({ ...weights, slab, kv, pages: control.pages, state: control.decodeState, sampling, adjust, mask });
-  choice.begin(0, { params: greedySampling, promptIds: [], stopIds: new Set() });
+  program.bind({ ...bindingsOf(parts, "decode"), slab });
+  sampling.begin(0, { params: greedySampling, promptIds: [], stopIds: new Set() });
   const sections = decodeSections[choosingOf(decode.lowered, true)].id;
   let best = Infinity;
   for (let step = 0; step < measuredSteps; step++) {

@@ -4,7 +4,7 @@
 
 import { assert, ShaderloomError } from "../base/errors.ts";
 import { type KvLayout, kvPageBytes, pagesFor } from "../base/layout.ts";
-import type { BufferLedger } from "../gpu/buffers.ts";
+import { type BufferLedger, withMemoryCheck } from "../gpu/buffers.ts";
 import type { Adoption, KvCache } from "./kv_cache.ts";
 import { commonLength } from "./prefix_cache.ts";
 
@@ -84,6 +84,10 @@ export class ContiguousCache implements KvCache {
     return tokens;
   }
 
+  discard(slot: number): void {
+    this.truncate(slot, 0);
+  }
+
   adopt(slot: number, { held, wanted, most }: Adoption): number {
     return this.truncate(slot, Math.min(commonLength(held, wanted), most));
   }
@@ -99,12 +103,16 @@ export class ContiguousCache implements KvCache {
 
   async #growLayer(layer: number, pages: number): Promise<void> {
     const device = this.#device;
-    device.pushErrorScope("out-of-memory");
-    const next = this.#createPool(layer, pages);
-    const failure = await device.popErrorScope();
-    if (failure) {
-      this.#ledger.destroy(next);
-      throw this.#memoryError(pages, failure.message);
+    let next: GPUBuffer | undefined;
+    try {
+      next = await withMemoryCheck(
+        device,
+        () => "",
+        () => (next = this.#createPool(layer, pages)),
+      );
+    } catch (thrown) {
+      if (next) this.#ledger.destroy(next);
+      throw this.#memoryError(pages, thrown);
     }
     const pool = this.#pools[layer];
     const runs = this.#slotPages.length * 2 * this.layout.numKvHeads;
@@ -127,7 +135,8 @@ export class ContiguousCache implements KvCache {
     return new ShaderloomError("CONTEXT.full", message, { detail: { tokens } });
   }
 
-  #memoryError(pages: number, cause: string): ShaderloomError {
+  #memoryError(pages: number, thrown: unknown): ShaderloomError {
+    const cause = thrown instanceof Error ? thrown.message : String(thrown);
     const [tokens, fits] = [pages, this.#capacity].map((some) => some * this.layout.pageTokens);
     const message = `The GPU has no memory for ${tokens} tokens of context. Start a new chat, or load with a smaller contextLength.`;
     return new ShaderloomError("GPU.oom", message, { detail: { tokens, fits, cause } });

@@ -43,6 +43,8 @@ export interface KvCache {
    * @returns tokens that it holds now: fewer where those in the middle of a page cannot be gone on from
    */
   truncate(slot: number, tokens: number): number;
+  /** Empties a slot whose pages hold nobody knows what, and lets nobody else have them. */
+  discard(slot: number): void;
   /**
    * Turns a slot from one sequence to another: what they have in common stays, what is known from before is taken.
    * @returns tokens of `wanted` that the slot now holds

@@ -31,7 +31,13 @@ export function pageHash(parent: string | undefined, ids: readonly number[]): st
 
 /** Hashes of the full pages of a sequence, in order: each over all ids up to the page's end. */
 export function pageHashes(ids: readonly number[], pageTokens: number): string[] {
-  const hashes: string[] = [];
-  for (let end = pageTokens; end <= ids.length; end += pageTokens) hashes.push(pageHash(hashes.at(-1), ids.slice(end - pageTokens, end)));
+  return continueHashes([], ids, pageTokens);
+}
+
+/** `pageHashes` when those of the first pages are known. */
+export function continueHashes(known: readonly string[], ids: readonly number[], pageTokens: number): string[] {
+  const hashes = [...known];
+  for (let end = (hashes.length + 1) * pageTokens; end <= ids.length; end += pageTokens)
+    hashes.push(pageHash(hashes.at(-1), ids.slice(end - pageTokens, end)));
   return hashes;
 }

@@ -2,7 +2,7 @@
 
 import { ShaderloomError } from "../base/errors.ts";
 import { ceilDiv } from "../base/math.ts";
-import type { BufferLedger } from "../gpu/buffers.ts";
+import { type BufferLedger, withMemoryCheck } from "../gpu/buffers.ts";
 
 export interface PoolSizes {
   readonly numLayers: number;
@@ -86,12 +86,16 @@ export class PagePools {
     const bytes = pages * this.#sizes.pageBytes;
     // A growth that failed before may have left some of them large.
     const small = [...this.#pools.keys()].slice(first, end).filter((layer) => this.#pools[layer].size < bytes);
-    device.pushErrorScope("out-of-memory");
-    const next = small.map((layer) => this.#createPool(layer, pages));
-    const failure = await device.popErrorScope();
-    if (failure) {
+    const next: GPUBuffer[] = [];
+    try {
+      await withMemoryCheck(
+        device,
+        () => "",
+        () => small.forEach((layer) => next.push(this.#createPool(layer, pages))),
+      );
+    } catch (thrown) {
       for (const pool of next) this.#ledger.destroy(pool);
-      throw this.#memoryError(pages, failure.message);
+      throw this.#memoryError(pages, thrown);
     }
     const encoder = device.createCommandEncoder({ label: "grow kv" });
     for (const [index, layer] of small.entries()) {
@@ -105,9 +109,10 @@ export class PagePools {
     }
   }
 
-  #memoryError(pages: number, cause: string): ShaderloomError {
+  #memoryError(pages: number, thrown: unknown): ShaderloomError {
     const { pageTokens } = this.#sizes;
     const tokens = pages * pageTokens;
+    const cause = thrown instanceof Error ? thrown.message : String(thrown);
     return new ShaderloomError(
       "GPU.oom",
       `The GPU has no memory for ${tokens} tokens of context. Start a new chat, or load with a smaller contextLength or kv.type.`,

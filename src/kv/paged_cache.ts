@@ -141,6 +141,11 @@ export class PagedCache implements KvCache {
     if (this.#keepPrefixes) this.prefix.insert(ids, this.#slots[slot].pages.slice(0, pagesFor(ids.length, this.layout)));
   }
 
+  discard(slot: number): void {
+    this.prefix.forget(this.#slots[slot].pages);
+    this.truncate(slot, 0);
+  }
+
   adopt(slot: number, { held, wanted, most }: Adoption): number {
     const { pageTokens } = this.layout;
     const mine = this.#slots[slot];
@@ -181,20 +186,19 @@ export class PagedCache implements KvCache {
 
   /** Makes the page in which the next token goes the slot's own. @returns tokens that the slot holds */
   #own(mine: Slot, tokens: number): number {
-    const { pageTokens, type } = this.layout;
+    const { pageTokens } = this.layout;
     const at = Math.floor(tokens / pageTokens);
     const shared = mine.pages[at];
-    // Pages of a page type are written when they are full, from the tail.
     if (tokens % pageTokens === 0 || this.#allocator.references(shared) === 1) return tokens;
     if (this.#allocator.used < this.#allocator.capacity || this.prefix.evict()) {
       const copy = this.#takeFree();
-      if (!isKvPageType(type)) this.#pools.copyPage(shared, copy);
+      this.#pools.copyPage(shared, copy);
       this.#allocator.release(shared);
       mine.pages[at] = copy;
       return tokens;
     }
     // Room for one of both: nobody asks for the old one right now.
-    this.prefix.forget(shared);
+    this.prefix.forget([shared]);
     if (this.#allocator.references(shared) === 1) return tokens;
     this.release(mine.pages.splice(at));
     return at * pageTokens;

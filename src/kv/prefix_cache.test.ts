@@ -94,7 +94,7 @@ test("what is forgotten takes with it what came after", () => {
   const { allocator, cache, add } = scene(16);
   const pages = add(range(0, 12));
   add([...range(0, 4), 77]);
-  cache.forget(pages[1]);
+  cache.forget([pages[1]]);
   expect(cache.match(range(0, 13), 12).tokens).toBe(4);
   expect(allocator.used).toBe(2);
   cache.clear();

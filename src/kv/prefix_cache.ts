@@ -3,7 +3,7 @@
 // (arXiv:2309.06180) and SGLang's radix tree (arXiv:2312.07104). Pure bookkeeping; the GPU side is paged_cache.ts.
 
 import type { PageAllocator } from "./page_allocator.ts";
-import { pageHash } from "./page_hash.ts";
+import { continueHashes, pageHash } from "./page_hash.ts";
 
 interface Node {
   readonly parent: string | undefined;
@@ -36,6 +36,8 @@ export class PrefixCache {
   readonly #nodes = new Map<string, Node>();
   /** Hashes of the pages behind one, "" behind none. */
   readonly #children = new Map<string, Set<string>>();
+  /** What was hashed last. */
+  #hashed: { readonly ids: readonly number[]; readonly hashes: readonly string[] } = { ids: [], hashes: [] };
 
   constructor(options: PrefixCacheOptions) {
     this.#options = options;
@@ -59,9 +61,10 @@ export class PrefixCache {
     const { pageTokens, parts } = this.#options;
     const pages: number[] = [];
     let last: string | undefined;
+    const hashes = this.#hashesOf(ids);
     for (let end = pageTokens; end <= most; end += pageTokens) {
       const own = ids.slice(end - pageTokens, end);
-      const hash = pageHash(last, own);
+      const hash = hashes[pages.length];
       const node = this.#nodes.get(hash);
       // Equal hashes of other tokens are not believed.
       if (!node || node.parent !== last || !sameIds(node.ids, own)) break;
@@ -78,10 +81,11 @@ export class PrefixCache {
   insert(ids: readonly number[], pages: readonly number[]): void {
     const { pageTokens, allocator, parts } = this.#options;
     let last: string | undefined;
+    const hashes = this.#hashesOf(ids);
     for (const [index, page] of pages.entries()) {
       const own = ids.slice(index * pageTokens, (index + 1) * pageTokens);
       if (own.length === 0 || (own.length < pageTokens && !parts)) break;
-      const hash = pageHash(last, own);
+      const hash = hashes[index] ?? pageHash(last, own);
       const known = this.#nodes.get(hash);
       if (known && (known.parent !== last || !sameIds(known.ids, own))) break;
       if (!known) {
@@ -107,15 +111,26 @@ export class PrefixCache {
     return false;
   }
 
-  /** Lets go of a page, and with it of all behind it. */
-  forget(page: number): void {
-    for (const [hash, node] of this.#nodes) {
-      if (node.page === page) return this.#removeAll(hash);
+  /** Lets go of pages, and with them of all that came after. */
+  forget(pages: readonly number[]): void {
+    const bad = new Set(pages);
+    const found = [...this.#nodes].filter(([, { page }]) => bad.has(page)).map(([hash]) => hash);
+    for (let hash = found.pop(); hash !== undefined; hash = found.pop()) {
+      found.push(...(this.#children.get(hash) ?? []));
+      this.#remove(hash);
     }
   }
 
   clear(): void {
     for (const hash of this.#nodes.keys()) this.#remove(hash);
+  }
+
+  /** Of full pages. A prompt mostly begins like the one before, and long ones take long to hash. */
+  #hashesOf(ids: readonly number[]): readonly string[] {
+    const { pageTokens } = this.#options;
+    const known = this.#hashed.hashes.slice(0, Math.floor(commonLength(this.#hashed.ids, ids) / pageTokens));
+    this.#hashed = { ids: [...ids], hashes: continueHashes(known, ids, pageTokens) };
+    return this.#hashed.hashes;
   }
 
   #bestPart(parent: string | undefined, ids: readonly number[]): { hash: string; page: number; tokens: number } | undefined {
@@ -146,11 +161,6 @@ export class PrefixCache {
       this.#nodes.set(at, node);
       at = node.parent;
     }
-  }
-
-  #removeAll(hash: string): void {
-    for (const child of this.#children.get(hash) ?? []) this.#removeAll(child);
-    this.#remove(hash);
   }
 
   #remove(hash: string): void {
