@@ -175,7 +175,14 @@ describe("rooms", () => {
     const found = readers.filter((from) =>
       from.imports.some(({ specifier }) => resolve(from, specifier).startsWith("kernels/references/")),
     );
-    const allowed = ["graph/interpret.ts", "tuning/kernel_check.ts", "tuning/operands.ts", "tuning/product_check.ts"];
+    const allowed = [
+      "graph/interpret.ts",
+      "tuning/kernel_check.ts",
+      "tuning/kv_operands.ts",
+      "tuning/kv_page_operands.ts",
+      "tuning/operands.ts",
+      "tuning/product_check.ts",
+    ];
     expect(found.map(({ path }) => path).toSorted()).toEqual(allowed);
   });
 

@@ -23,5 +23,5 @@ export interface LowerOptions {
 
 /** New values that lowering adds, numbered after the graph's own. */
 export interface ValueSource {
-  make(name: string, like: { rows: Value["rows"]; cols: number; type: Value["type"] }): Value;
+  make(name: string, like: { rows: Value["rows"]; extraRows?: number; cols: number; type: Value["type"] }): Value;
 }

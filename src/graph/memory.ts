@@ -28,7 +28,7 @@ export interface MemoryPlan {
 
 /** Bytes of a value's buffer. */
 export function valueBytes(value: Value, shape: MemoryShape): number {
-  const rows = value.rows === "rows" ? shape.maxRows : shape.maxOutputRows;
+  const rows = (value.rows === "rows" ? shape.maxRows : shape.maxOutputRows) + (value.extraRows ?? 0);
   const cols = value.type === "u32" ? value.cols : rowStride(value.cols);
   return alignUp(rows * cols * (value.type === "act" ? shape.activationBytes : 4), bindAlignment);
 }

@@ -137,6 +137,8 @@ export type ReferenceOf = <A>(kernel: Kernel<A>) => Reference<A>;
 /** Sizes of a kernel's output, for the memory plan: rows are activation rows or output rows. */
 export interface OutputSpec {
   readonly rows: "rows" | "outputRows";
+  /** Rows more than those of the step. */
+  readonly extraRows?: number;
   readonly cols: number;
   /** `act`: the activation type; `f32`: always f32 (logits, partials); `u32`: ids. */
   readonly type: "act" | "f32" | "u32";

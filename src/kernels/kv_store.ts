@@ -1,10 +1,12 @@
 // Writes the keys and values of a step's rows into the pages of their sequences.
 
+import { isKvPageType } from "../base/kv_types.ts";
 import { type KvLayout, rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import type { ConstValue } from "../gpu/shader.ts";
 import type { Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { isKvTokenType, kvAliases, kvBindings, kvConsts, kvParts, supportsKv } from "./kv_layout.ts";
+import { newInputs, pageStoreVariants } from "./kv_pages.ts";
 import { loopPart, makeHeader, variantKey } from "./target.ts";
 import { activationBytes, kvBytes } from "./work.ts";
 
@@ -15,6 +17,7 @@ export interface KvStoreAttributes {
 const workgroupSize = 64;
 
 function variants({ kv }: KvStoreAttributes, target: KernelTarget): readonly Variant[] {
+  if (isKvPageType(kv.type)) return pageStoreVariants(kv, target);
   if (!supportsKv(target, kv)) return [];
   const cols = kv.numKvHeads * kv.headDim;
   const consts: Record<string, ConstValue> = { WG: workgroupSize, STRIDE: rowStride(cols) / 4, ...kvConsts(kv) };
@@ -47,10 +50,12 @@ export const kvStore: Kernel<KvStoreAttributes> = {
   outputs: () => [],
   variants,
   operands: ({ kv }) => ({
-    inputs: [
-      { rows: "rows", cols: kv.numKvHeads * kv.headDim, type: "act" },
-      { rows: "rows", cols: kv.numKvHeads * kv.headDim, type: "act" },
-    ],
+    inputs: isKvPageType(kv.type)
+      ? newInputs(kv)
+      : [
+          { rows: "rows", cols: kv.numKvHeads * kv.headDim, type: "act" },
+          { rows: "rows", cols: kv.numKvHeads * kv.headDim, type: "act" },
+        ],
     kv,
   }),
   work: ({ kv }, step) => ({

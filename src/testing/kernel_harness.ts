@@ -19,6 +19,7 @@ import { referenceOf } from "../kernels/references/index.ts";
 import { shaderFiles } from "./shader_files.ts";
 import { type Comparison, compareFlat, compareRows, compareState, compareWords, expectAll, nmseBound } from "../tuning/compare.ts";
 import { execute, type Found, type GpuOperand } from "../tuning/execute.ts";
+import { comparePages } from "../tuning/kv_page_operands.ts";
 import { copyWritten, elementType, garbage, makeOperands, type Operands, unpackKv } from "../tuning/operands.ts";
 
 export { nmseBound };
@@ -86,7 +87,8 @@ function compare({ target, operands, specs, expected, reference }: Prepared, fou
     return shape ? compared : { ...compared, problems: [`reference gives [${want.rows}, ${want.cols}], not [${rows}, ${spec.cols}]`] };
   });
   const [kvBytes, state] = [found.get("kv"), found.get("state")];
-  if (kvBytes && operands.pages && expected.kv) {
+  if (operands.pages && operands.bytes.has("tail")) checks.push(...comparePages(found, { ...operands, pages: operands.pages }, expected));
+  else if (kvBytes && operands.pages && expected.kv) {
     const kv = unpackKv(kvBytes, operands.pages);
     checks.push(compareFlat("keys", kv.keys, expected.kv.keys), compareFlat("values", kv.values, expected.kv.values));
   }
@@ -101,7 +103,7 @@ function compare({ target, operands, specs, expected, reference }: Prepared, fou
 }
 
 function rowsOf(spec: OutputSpec, { args }: Operands): number {
-  return spec.rows === "rows" ? args.rows.length : args.outputRows.length;
+  return (spec.rows === "rows" ? args.rows.length : args.outputRows.length) + (spec.extraRows ?? 0);
 }
 
 /** Anything the compiler has to say, warnings included: a variant compiles silently. */

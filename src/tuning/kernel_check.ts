@@ -12,6 +12,7 @@ import { referenceOf } from "../kernels/references/index.ts";
 import type { KernelClass } from "./classes.ts";
 import { type Comparison, compareFlat, compareRows, compareState, compareWords, expectAll, nmseBound } from "./compare.ts";
 import { execute, type Found, type GpuOperand } from "./execute.ts";
+import { comparePages } from "./kv_page_operands.ts";
 import { copyWritten, elementType, garbage, makeOperands, type Operands, unpackKv } from "./operands.ts";
 import type { Compiled } from "./product_bench.ts";
 import type { Verdict } from "./product_check.ts";
@@ -81,7 +82,7 @@ function prepare<A>(kernel: Kernel<A>, attributes: A, cls: KernelClass): Prepare
 }
 
 function rowsOf(spec: OutputSpec, { args }: Operands): number {
-  return spec.rows === "rows" ? args.rows.length : args.outputRows.length;
+  return (spec.rows === "rows" ? args.rows.length : args.outputRows.length) + (spec.extraRows ?? 0);
 }
 
 /** A row more than the step has, which nobody may write. */
@@ -99,7 +100,8 @@ function judge(prepared: Prepared, found: Found): Verdict {
     return bytes ? [compareRows({ spec, rows: rowsOf(spec, operands), bytes }, expectAll(reference[index]), cls.target)] : [];
   });
   const [kv, state] = [found.get("kv"), found.get("state")];
-  if (kv && operands.pages && args.kv) {
+  if (operands.pages && operands.bytes.has("tail")) compared.push(...comparePages(found, { ...operands, pages: operands.pages }, args));
+  else if (kv && operands.pages && args.kv) {
     const got = unpackKv(kv, operands.pages);
     compared.push(compareFlat("keys", got.keys, args.kv.keys), compareFlat("values", got.values, args.kv.values));
   }

@@ -4,6 +4,7 @@
 
 import { f32ToF16, f16ToF32 } from "../base/dtype.ts";
 import { assert } from "../base/errors.ts";
+import { isKvPageType } from "../base/kv_types.ts";
 import { rowStride, stepBytes, stepHeaderWords, stepRowWords } from "../base/layout.ts";
 import { type Rng, seededRng } from "../base/rng.ts";
 import { fileBytes, packMatrix } from "../formats/format.ts";
@@ -21,6 +22,7 @@ import {
 import { referenceOf } from "../kernels/references/index.ts";
 import { makeSampling } from "../kernels/references/sample_slots.ts";
 import { makeKv, makePages, type Pages } from "./kv_operands.ts";
+import { makePageKv } from "./kv_page_operands.ts";
 
 export { garbage, unpackKv } from "./kv_operands.ts";
 
@@ -170,14 +172,35 @@ export function makeOperands<A>(kernel: Kernel<A>, kernelCase: KernelCase<A>, ta
   const { shift = 0 } = kernelCase;
   const rows = makeRows(kernelCase, tokenCount ?? specs.tokenCount ?? 1000, rng);
   const outputRows = outputRowsOf(kernelCase);
+  const contextTokens = Math.max(...rows.map((row) => row.position)) + 1;
   const bytes = new Map<string, Uint8Array<ArrayBuffer>>();
   const slotCount = Math.max(slots, ...rows.map((row) => row.slot + 1));
   const sampling = specs.sampling && makeSampling(specs.sampling.cols, rng, slotCount);
   for (const [name, words] of Object.entries(sampling ?? {})) bytes.set(name, new Uint8Array(words.slice().buffer));
+  const slotPages = Math.min(specs.kv?.maxPages ?? 0, Math.ceil((kvTokens ?? Number.POSITIVE_INFINITY) / (specs.kv?.pageTokens ?? 1)));
+  const pages = specs.kv && makePages(specs.kv, { slotCount, slotPages, rng });
+  const tailed = pages && isKvPageType(pages.layout.type) ? makePageKv(pages, rng, rows) : undefined;
+  const cache = tailed ?? (pages && makeKv(pages, rng));
+  if (pages && cache) {
+    assert(contextTokens <= cache.kv.maxTokens, `case ${kernelCase.name} does not fit its pages`);
+    bytes.set("pages", new Uint8Array(pages.table.slice().buffer));
+    bytes.set("kv", cache.bytes);
+    if (tailed) bytes.set("tail", tailed.tail);
+  }
+  const kv = cache?.kv;
   const inputs: CpuTensor[] = [];
   for (const [index, spec] of (specs.inputs ?? []).entries()) {
     const type = elementType(spec.type, target);
-    const made: CpuArgs = { inputs, weights: [], vectors: [], tables: [], rows, outputRows, ...(sampling && { sampling }) };
+    const made: CpuArgs = {
+      inputs,
+      weights: [],
+      vectors: [],
+      tables: [],
+      rows,
+      outputRows,
+      ...(kv && { kv }),
+      ...(sampling && { sampling }),
+    };
     const tensor = spec.derive?.(made, referenceOf) ?? makeInput(spec, spec.rows === "rows" ? rows.length : outputRows.length, type, rng);
     bytes.set(`input${index}`, packRows(tensor, operandStride(spec), type));
     inputs.push(tensor);
@@ -192,16 +215,6 @@ export function makeOperands<A>(kernel: Kernel<A>, kernelCase: KernelCase<A>, ta
   const tables = makeTables(specs, { rng, tableLength, bytes });
   const scores = makeScores(specs.scores, rng, bytes);
   const step = packStep(rows, outputRows, target.maxRows, shift);
-  const contextTokens = Math.max(...rows.map((row) => row.position)) + 1;
-  const slotPages = Math.min(specs.kv?.maxPages ?? 0, Math.ceil((kvTokens ?? Number.POSITIVE_INFINITY) / (specs.kv?.pageTokens ?? 1)));
-  const pages = specs.kv && makePages(specs.kv, { slotCount, slotPages, rng });
-  const packed = pages && makeKv(pages, rng);
-  const kv = packed?.kv;
-  if (packed) {
-    assert(contextTokens <= packed.kv.maxTokens, `case ${kernelCase.name} does not fit its pages`);
-    bytes.set("pages", new Uint8Array(pages.table.slice().buffer));
-    bytes.set("kv", packed.bytes);
-  }
   bytes.set("state", step);
   const args = {
     inputs,

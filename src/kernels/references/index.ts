@@ -5,6 +5,7 @@ import { assert } from "../../base/errors.ts";
 import type { Kernel, Reference } from "../kernel.ts";
 import { decodeReference, mergeReference, prefillReference } from "./attention.ts";
 import { headsReference, kvStoreReference, ropeReference } from "./heads.ts";
+import { quantizePagesReference, recentReference } from "./kv_pages.ts";
 import { kvCompactReference, kvScoresReference, kvScoreSumsReference } from "./kv_scores.ts";
 import { linearReference } from "./linear.ts";
 import { neuronDownReference, neuronReportReference, neuronScoresReference, neuronUpReference } from "./neurons.ts";
@@ -24,6 +25,8 @@ const references: Readonly<Record<string, Reference<never>>> = {
   gather_rows: gatherRowsReference,
   glu: gluReference,
   heads: headsReference,
+  kv_quantize: quantizePagesReference,
+  kv_recent: recentReference,
   kv_compact: kvCompactReference,
   kv_score_sums: kvScoreSumsReference,
   kv_scores: kvScoresReference,

@@ -10,6 +10,8 @@ import { gatherRows } from "../../kernels/gather_rows.ts";
 import { glu } from "../../kernels/glu.ts";
 import { heads } from "../../kernels/heads.ts";
 import type { Kernel, KernelCase } from "../../kernels/kernel.ts";
+import { kvQuantize } from "../../kernels/kv_quantize.ts";
+import { kvRecent } from "../../kernels/kv_recent.ts";
 import { kvCompact } from "../../kernels/kv_compact.ts";
 import { kvScores, kvScoreSums } from "../../kernels/kv_scores.ts";
 import { kvStore } from "../../kernels/kv_store.ts";
@@ -32,6 +34,7 @@ import { attentionPrefillCases } from "./attention_prefill.ts";
 import { gatherRowsCases } from "./gather_rows.ts";
 import { gluCases } from "./glu.ts";
 import { headsCases } from "./heads.ts";
+import { kvQuantizeCases, kvRecentCases, pageStoreCases } from "./kv_pages.ts";
 import { kvCompactCases, kvScoresCases } from "./kv_eviction.ts";
 import { kvStoreCases } from "./kv_store.ts";
 import { neuronDownCases, neuronReportCases, neuronScoresCases, neuronUpCases } from "./neurons.ts";
@@ -67,10 +70,12 @@ export const testedKernels: readonly ListedKernel[] = [
   listed(gatherRows, gatherRowsCases),
   listed(glu, gluCases),
   listed(heads, headsCases),
+  listed(kvQuantize, kvQuantizeCases),
+  listed(kvRecent, kvRecentCases),
+  listed(kvStore, [...kvStoreCases, ...pageStoreCases]),
   listed(kvCompact, kvCompactCases),
   listed(kvScoreSums, kvScoresCases),
   listed(kvScores, kvScoresCases),
-  listed(kvStore, kvStoreCases),
   listed(linear, linearCases),
   listed(neuronDown, neuronDownCases),
   listed(neuronReport, neuronReportCases),

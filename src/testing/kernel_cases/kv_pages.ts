@@ -1,0 +1,54 @@
+// Cases of kernels over pages that are quantized when they are full: kv_recent, kv_quantize, and kv_store for these types.
+
+import type { KvPageType } from "../../base/kv_types.ts";
+import type { KernelCase } from "../../kernels/kernel.ts";
+import type { PageAttributes } from "../../kernels/kv_recent.ts";
+import { testLayout } from "./page_layout.ts";
+
+const types: readonly KvPageType[] = ["q4", "kivi2"];
+
+interface PageStep {
+  readonly rows: number;
+  readonly pastTokens: number;
+  readonly sequences?: "each";
+}
+
+function pageCase(
+  type: KvPageType,
+  name: string,
+  shape: { readonly kvHeads: number; readonly headDim: number; readonly pageTokens: number },
+  step: PageStep,
+): KernelCase<PageAttributes> {
+  const { kvHeads, headDim, pageTokens } = shape;
+  const tokens = step.pastTokens + (step.sequences ? 1 : step.rows);
+  return { name, attributes: { kv: { ...testLayout({ numKvHeads: kvHeads, headDim, pageTokens, tokens }), type } }, ...step };
+}
+
+export const kvRecentCases: readonly KernelCase<PageAttributes>[] = types.flatMap((type) => [
+  pageCase(type, "first token", { kvHeads: 1, headDim: 8, pageTokens: 32 }, { rows: 1, pastTokens: 0 }),
+  pageCase(type, "33 tokens after 61", { kvHeads: 3, headDim: 20, pageTokens: 32 }, { rows: 33, pastTokens: 61 }),
+  pageCase(type, "70 tokens, head of 64", { kvHeads: 2, headDim: 64, pageTokens: 64 }, { rows: 70, pastTokens: 0 }),
+]);
+
+/** Pages that begin before the step, end with it, lie within it. */
+export const kvQuantizeCases: readonly KernelCase<PageAttributes>[] = [
+  ...kvRecentCases,
+  ...types.flatMap((type) => [
+    pageCase(type, "1 token ends a page, head of 128", { kvHeads: 2, headDim: 128, pageTokens: 64 }, { rows: 1, pastTokens: 63 }),
+    pageCase(type, "100 tokens after 20, head of 96", { kvHeads: 2, headDim: 96, pageTokens: 32 }, { rows: 100, pastTokens: 20 }),
+    pageCase(type, "44 tokens to the end of a page, head of 80", { kvHeads: 1, headDim: 80, pageTokens: 64 }, { rows: 44, pastTokens: 84 }),
+  ]),
+];
+
+export const pageStoreCases: readonly KernelCase<PageAttributes>[] = types.flatMap((type) => [
+  pageCase(type, "first token", { kvHeads: 1, headDim: 8, pageTokens: 32 }, { rows: 1, pastTokens: 0, sequences: "each" }),
+  pageCase(type, "a page's last token", { kvHeads: 3, headDim: 20, pageTokens: 32 }, { rows: 1, pastTokens: 95, sequences: "each" }),
+  // At 127, 86, 43 and so on: one of them fills its page.
+  pageCase(type, "3 sequences", { kvHeads: 2, headDim: 64, pageTokens: 64 }, { rows: 3, pastTokens: 127, sequences: "each" }),
+  pageCase(
+    type,
+    "a page's first token, head of 160",
+    { kvHeads: 1, headDim: 160, pageTokens: 64 },
+    { rows: 1, pastTokens: 64, sequences: "each" },
+  ),
+]);

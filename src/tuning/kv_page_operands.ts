@@ -1,0 +1,40 @@
+// The KV cache of a kernel's case for types that are quantized a page at a time: what pages and tails hold before a step and after it.
+
+import { f16ToF32, f32ToF16 } from "../base/dtype.ts";
+import type { Rng } from "../base/rng.ts";
+import type { CpuArgs, CpuKv, StepRow } from "../kernels/kernel.ts";
+import { packPages, storedPages } from "../kernels/references/kv_page_words.ts";
+import { type Comparison, compareWords } from "./compare.ts";
+import type { Found } from "./execute.ts";
+import { garbage, type Pages } from "./kv_operands.ts";
+
+/** Random f16 on the CPU, and on the GPU what a step of these rows finds of them. */
+export function makePageKv(
+  pages: Pages,
+  rng: Rng,
+  rows: readonly StepRow[],
+): { readonly kv: CpuKv; readonly bytes: Uint8Array<ArrayBuffer>; readonly tail: Uint8Array<ArrayBuffer> } {
+  const { layout, table, slotPages } = pages;
+  const maxTokens = slotPages * layout.pageTokens;
+  const length = (table.length / layout.maxPages) * maxTokens * layout.numKvHeads * layout.headDim;
+  const draw = (): number => f16ToF32(f32ToF16(rng.normal()));
+  const kv = { maxTokens, keys: Float32Array.from({ length }, draw), values: Float32Array.from({ length }, draw) };
+  const packed = packPages(kv, pages, { rows, garbage });
+  return { kv, bytes: new Uint8Array(packed.kv.buffer), tail: new Uint8Array(packed.tail.buffer) };
+}
+
+/** Compares pages and tails word by word with what rows that are in `after.kv` leave. */
+export function comparePages(
+  found: Found,
+  { pages, bytes }: { readonly pages: Pages; readonly bytes: ReadonlyMap<string, Uint8Array<ArrayBuffer>> },
+  after: Pick<CpuArgs, "kv" | "rows">,
+): Comparison[] {
+  const [kv, tail] = [bytes.get("kv"), bytes.get("tail")];
+  if (!after.kv || !kv || !tail) return [];
+  const before = { kv: new Uint32Array(kv.buffer), tail: new Uint32Array(tail.buffer) };
+  const want = storedPages(before, after.kv, { pages, rows: after.rows });
+  return (["kv", "tail"] as const).flatMap((name) => {
+    const got = found.get(name);
+    return got ? [compareWords(name, got, want[name])] : [];
+  });
+}
