@@ -1,5 +1,6 @@
 // Puts the page together: the views, the model and the conversation, and what each tells the others.
 
+import type { EngineOptions } from "../index.ts";
 import { createBanners } from "./banner.ts";
 import type { CatalogueEntry } from "./catalogue.ts";
 import { ChatController } from "./chat_controller.ts";
@@ -12,7 +13,7 @@ import { createLayersFigure } from "./layers_figure.ts";
 import { ModelController, type ModelFunctions } from "./model_controller.ts";
 import type { LoadedModel, ModelSource } from "./model_host.ts";
 import { answerRemedy, endsEngine, type Problem } from "./problem.ts";
-import { recallSettings, rememberSettings } from "./settings.ts";
+import { kvOption, recallSettings, rememberSettings } from "./settings.ts";
 import { createSettingsView } from "./settings_view.ts";
 import { createStatsView } from "./stats_view.ts";
 
@@ -52,8 +53,8 @@ export class App {
     this.#options = options;
     const { createEngine, estimate, openModels } = options;
     const functions: ModelFunctions = {
-      createEngine: (given) => createEngine({ ...this.#budget(), ...given }),
-      estimate: (given) => estimate({ ...this.#budget(), ...given }),
+      createEngine: (given) => createEngine(this.#withMemory(given)),
+      estimate: (given) => estimate(this.#withMemory(given)),
       openModels,
     };
     this.#models = new ModelController(functions, this.#banners, {
@@ -101,9 +102,10 @@ export class App {
   }
 
   /** What the settings say of memory, for a model that says nothing of it. */
-  #budget(): { readonly memoryBudget?: number } {
+  #withMemory<T extends Pick<EngineOptions, "memoryBudget" | "kv">>(given: T): T {
     const { gpuGigabytes } = this.#settings;
-    return gpuGigabytes === null ? {} : { memoryBudget: Math.round(gpuGigabytes * 1e9) };
+    const kv = kvOption(this.#settings, given.kv?.type);
+    return { ...(gpuGigabytes === null ? {} : { memoryBudget: Math.round(gpuGigabytes * 1e9) }), ...given, ...(kv && { kv }) };
   }
 
   #modelReady(model: LoadedModel): void {

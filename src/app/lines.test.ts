@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { bytesLine } from "./load_view.ts";
-import { adapterName, decodeLine, kernelsLine, speedLine } from "./stats_view.ts";
+import { adapterName, decodeLine, kernelsLine, kvLine, speedLine } from "./stats_view.ts";
 
 const progress = { phase: "weights", file: "m", progress: 0.5, text: "Reading" } as const;
 
@@ -25,6 +25,18 @@ test("an answer tells its speed, and what of the prompt was reused", () => {
     total_ms: 1700,
   };
   expect(speedLine(usage)).toBe("64 tokens · 43.2 tokens/s · prompt 42 (12 reused) at 312 tokens/s · first token 181 ms");
+  const kv = { policy: "window", kept_tokens: 90, dropped_tokens: 16 } as const;
+  expect(speedLine({ ...usage, kv })).toContain(" at 312 tokens/s · 16 tokens forgotten (window) · first token");
+  expect(speedLine({ ...usage, kv: { ...kv, dropped_tokens: 0 } })).not.toContain("forgotten");
+});
+
+test("keys and values are told by their type, their size and their pages", () => {
+  const pages = { used: 12, capacity: 48, growths: 0, cached: 9, type: "q8_0", pageTokens: 32, bytesPerThousandTokens: 21.8e6 } as const;
+  expect(kvLine(pages)).toEqual({
+    text: "q8_0, 21.8 MB per 1,000 tokens, 12 of 48 pages used, 9 kept for chats that begin alike",
+    title: "Keys and values in pages of 32 tokens",
+  });
+  expect(kvLine({ ...pages, cached: 0 }).text).toBe("q8_0, 21.8 MB per 1,000 tokens, 12 of 48 pages used");
 });
 
 test("kernels are told by what became of them, and dropped ones with their reason", () => {

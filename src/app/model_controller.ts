@@ -57,7 +57,7 @@ export class ModelController {
     this.loadView = createLoadView(() => this.#host.cancel());
     this.verdict = createVerdictView({
       onRun: (source) => this.load(source),
-      onContext: (source, contextLength) => void this.#choice.assess({ ...source, contextLength }),
+      onInstead: (source) => void this.#choice.assess(source),
       onChooseOther: () => this.picker.open(),
       onCancel: () => this.#choice.cancel(),
     });

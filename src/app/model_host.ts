@@ -1,7 +1,7 @@
 // Owns the loaded model and the load under way. A new model replaces the old one only once it is ready, so that a load that
 // fails or is cancelled leaves the page with what it had. Shows nothing itself.
 
-import type { Engine, EngineInfo, EngineOptions, LoadProgress } from "../index.ts";
+import type { Engine, EngineInfo, EngineOptions, KvType, LoadProgress } from "../index.ts";
 import { asProblem, isAbort, isOutOfMemory, type Problem } from "./problem.ts";
 import type { Quantize } from "./quantize_field.ts";
 
@@ -23,6 +23,8 @@ export interface ModelSource {
   readonly quantize?: Quantize;
   /** Bytes of GPU memory; what needs more is streamed. What the settings say when absent. */
   readonly memoryBudget?: number;
+  /** What keys and values are stored as. What the settings say when absent. */
+  readonly kvType?: KvType;
   /** Questions that this model is good for, to start with. */
   readonly prompts?: readonly string[];
 }
@@ -50,6 +52,7 @@ export function sourceOptions({
   memoryBudget,
   unstored,
   quantize,
+  kvType,
 }: ModelSource): Pick<EngineOptions, SourceOption> {
   return {
     model: location,
@@ -58,10 +61,11 @@ export function sourceOptions({
     ...(memoryBudget === undefined ? {} : { memoryBudget }),
     ...(unstored ? { store: { mode: "off" } } : {}),
     ...(quantize === undefined ? {} : { quantize }),
+    ...(kvType === undefined ? {} : { kv: { type: kvType } }),
   };
 }
 
-type SourceOption = "model" | "hub" | "contextLength" | "memoryBudget" | "store" | "quantize";
+type SourceOption = "model" | "hub" | "contextLength" | "memoryBudget" | "store" | "quantize" | "kv";
 
 interface Load {
   readonly controller: AbortController;

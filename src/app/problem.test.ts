@@ -27,6 +27,16 @@ test("a limit is told in what one types into the setting", () => {
   expect(textOf(problem("GPU.oom", { need: 1, have: 2 }))).toBe("It failed. Do something.");
 });
 
+test("what is too long, or keeps too much, is told in the page's own words", () => {
+  const full = textOf(problem("CONTEXT.full", { have: 5000, max: 4096 }));
+  expect(full).toContain("The conversation has 5,000 tokens, and there is room for 4,096 with the answer.");
+  expect(full).toContain("forgets");
+  expect(textOf(problem("REQUEST.kv", { param: "kv.evict.keep", have: 9000, max: 4096 }))).toContain(
+    "Set tokens to remember to 4,096 or less",
+  );
+  for (const code of ["CONTEXT.full", "REQUEST.kv"]) expect(textOf(problem(code))).toBe("It failed. Do something.");
+});
+
 test.each([[new TypeError("x is undefined.")], ["text"], [undefined], [{ code: "GPU" }]])(
   "%s, thrown by the page, is told as its fault",
   (thrown) => {

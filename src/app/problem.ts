@@ -1,6 +1,6 @@
 // Errors as the page shows them: a heading for each room of codes, the message with its advice, and what a person can do here.
 
-import { formatBytes } from "./figures.ts";
+import { formatBytes, formatCount } from "./figures.ts";
 
 /** What an error banner needs; `ShaderloomError` has this shape, also after a trip through a worker. */
 export interface Problem {
@@ -51,7 +51,16 @@ export function headingOf(problem: Problem): string {
 
 /** What is said of a problem: bytes of a limit are what one types into a setting here. */
 export function textOf({ code, message, detail }: Pick<Problem, "code" | "message" | "detail">): string {
-  const { need, have } = detail;
+  const { need, have, max, param } = detail;
+  if (code === "CONTEXT.full" && typeof have === "number" && typeof max === "number") {
+    return (
+      `The conversation has ${formatCount(have)} tokens, and there is room for ${formatCount(max)} with the answer. Start a new chat, ` +
+      "shorten an earlier question, or choose in the settings that a chat which is too long forgets, and load the model again."
+    );
+  }
+  if (param === "kv.evict.keep" && typeof max === "number") {
+    return `This model holds ${formatCount(max)} tokens at most. Set tokens to remember to ${formatCount(max)} or less in the settings.`;
+  }
   if (code !== "GPU.budget" || typeof need !== "number" || typeof have !== "number") return message;
   const gigabytes = Math.ceil(need / 1e6) / 1000;
   return (

@@ -1,5 +1,15 @@
 import { expect, test } from "vitest";
-import { defaultSettings, numberFields, readSettings, recallSettings, rememberSettings, samplingRequest } from "./settings.ts";
+import { checkKvOptions } from "../api/kv_option_checks.ts";
+import {
+  choiceFields,
+  defaultSettings,
+  kvOption,
+  numberFields,
+  readSettings,
+  recallSettings,
+  rememberSettings,
+  samplingRequest,
+} from "./settings.ts";
 
 function blocked(): never {
   throw new Error("SecurityError");
@@ -35,6 +45,32 @@ test("settings survive storage, and blocked or foreign storage is no error", () 
 test("a request names a seed only when there is one", () => {
   expect(samplingRequest(defaultSettings)).not.toHaveProperty("seed");
   expect(samplingRequest({ ...defaultSettings, seed: 0 })).toMatchObject({ seed: 0, top_p: 0.95, max_tokens: 512 });
+});
+
+test("what is said of keys and values becomes the engine's option, and nothing where it says nothing", () => {
+  expect(kvOption(defaultSettings)).toBeUndefined();
+  expect(kvOption(readSettings({ kvType: "q8_0", keepTokens: 500 }))).toEqual({ type: "q8_0" });
+  expect(kvOption(readSettings({ evict: "window", keepTokens: 500 }))).toEqual({ evict: { policy: "window", keep: 500 } });
+  const both = readSettings({ kvType: "f16", evict: "snapkv", keepTokens: 1 });
+  expect(kvOption(both)).toEqual({ type: "f16", evict: { policy: "snapkv", keep: 128 } });
+  // Pages of fewer bits drop no single tokens, whether the settings or the verdict chose them.
+  expect(kvOption({ ...both, kvType: "q4" })).toEqual({ type: "q4" });
+  expect(kvOption(both, "q8_0")).toEqual({ type: "q8_0" });
+  expect(readSettings({ kvType: "q5", evict: 4 })).toEqual(defaultSettings);
+  for (const { key, choices } of choiceFields) {
+    for (const [value] of choices) expect(readSettings({ [key]: value })).toMatchObject({ [key]: value });
+  }
+});
+
+test("what the form can say passes the engine's checks", () => {
+  const kvTypes = choiceFields[0].choices.map(([value]) => value);
+  const policies = choiceFields[1].choices.map(([value]) => value);
+  for (const kvType of kvTypes) {
+    for (const evict of policies) {
+      const kv = kvOption(readSettings({ kvType, evict }));
+      if (kv) expect(() => checkKvOptions(kv, {})).not.toThrow();
+    }
+  }
 });
 
 test("a limit for memory is no field of a request, and none unless it is set", () => {

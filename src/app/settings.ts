@@ -1,6 +1,6 @@
 // The settings of a chat: their bounds, defaults, and where they are remembered. Knows nothing of the form that edits them.
 
-import type { SamplingRequest } from "../index.ts";
+import type { KvOptions, KvPolicy, KvType, SamplingRequest } from "../index.ts";
 
 export interface Settings {
   readonly systemPrompt: string;
@@ -14,6 +14,12 @@ export interface Settings {
   readonly seed: number | null;
   /** Most gigabytes of GPU memory for a model; null leaves that to the model. */
   readonly gpuGigabytes: number | null;
+  /** What keys and values are stored as; `auto` leaves that to the engine. */
+  readonly kvType: KvType | "auto";
+  /** What drops tokens of long chats; `off`: nothing does. */
+  readonly evict: KvPolicy | "off";
+  /** Tokens that stay of a chat that is longer; where tokens are dropped. */
+  readonly keepTokens: number;
 }
 
 export const defaultSettings: Settings = {
@@ -26,11 +32,14 @@ export const defaultSettings: Settings = {
   maxTokens: 512,
   seed: null,
   gpuGigabytes: null,
+  kvType: "auto",
+  evict: "off",
+  keepTokens: 2048,
 };
 
 /** A setting that is a number. */
 export interface NumberField {
-  readonly key: Exclude<keyof Settings, "systemPrompt">;
+  readonly key: Exclude<keyof Settings, "systemPrompt" | ChoiceField["key"]>;
   readonly label: string;
   readonly hint: string;
   readonly min: number;
@@ -49,6 +58,14 @@ export const numberFields: readonly NumberField[] = [
   { key: "maxTokens", label: "Longest answer", hint: "in tokens", min: 1, max: 32_768, step: 1 },
   { key: "seed", label: "Seed", hint: "empty: a new one every time", min: 0, max: 4_294_967_295, step: 1, empty: "random" },
   {
+    key: "keepTokens",
+    label: "Tokens to remember",
+    hint: "of a chat that is too long, where it forgets",
+    min: 128,
+    max: 1_000_000,
+    step: 1,
+  },
+  {
     key: "gpuGigabytes",
     label: "GPU memory",
     hint: "in GB, for the next model with all of its context; layers that do not fit are read from storage for each token",
@@ -56,6 +73,42 @@ export const numberFields: readonly NumberField[] = [
     max: 1000,
     step: 0.5,
     empty: "no limit",
+  },
+];
+
+/** A setting that is one of a few. */
+export interface ChoiceField {
+  readonly key: "kvType" | "evict";
+  readonly label: string;
+  readonly hint: string;
+  readonly choices: ReadonlyArray<readonly [value: string, label: string]>;
+}
+
+export const choiceFields: readonly ChoiceField[] = [
+  {
+    key: "kvType",
+    label: "Chat memory",
+    hint: "for the next model; fewer bits hold longer chats, and change answers: 8 hardly, 4 a little, 2 a lot",
+    choices: [
+      ["auto", "as it computes"],
+      ["f32", "32 bits (f32)"],
+      ["f16", "16 bits (f16)"],
+      ["q8_0", "8 bits (q8_0)"],
+      ["bfp4", "4 bits (bfp4)"],
+      ["q4", "4 bits (q4)"],
+      ["kivi2", "2 bits (kivi2)"],
+    ],
+  },
+  {
+    key: "evict",
+    label: "When a chat is too long",
+    hint: "for the next model, with a chat memory of 16 or 32 bits; what is forgotten it no longer knows, though you still see it",
+    choices: [
+      ["off", "stop"],
+      ["window", "forget the oldest"],
+      ["snapkv", "forget the unasked"],
+      ["keyformer", "forget the unused"],
+    ],
   },
 ];
 
@@ -74,9 +127,13 @@ export function readSettings(value: unknown): Settings {
   const given = new Map<string, unknown>(typeof value === "object" && value !== null ? Object.entries(value) : []);
   const prompt = given.get("systemPrompt");
   const numbers = numberFields.map((field) => [field.key, boundedNumber(field, given.get(field.key)) ?? defaultSettings[field.key]]);
+  const choices = choiceFields.map(({ key, choices: known }) => [
+    key,
+    known.find(([one]) => one === given.get(key))?.[0] ?? defaultSettings[key],
+  ]);
   return {
     ...defaultSettings,
-    ...Object.fromEntries(numbers),
+    ...Object.fromEntries([...numbers, ...choices]),
     systemPrompt: typeof prompt === "string" ? prompt.slice(0, longestSystemPrompt) : defaultSettings.systemPrompt,
   };
 }
@@ -114,4 +171,21 @@ export function samplingRequest(settings: Settings): SamplingRequest & { readonl
     max_tokens: settings.maxTokens,
     ...(settings.seed === null ? {} : { seed: settings.seed }),
   };
+}
+
+/** Whether tokens of a chat can be dropped one by one. */
+export function canForget({ kvType }: Pick<Settings, "kvType">): boolean {
+  return kvType === "auto" || kvType === "f16" || kvType === "f32";
+}
+
+/**
+ * The settings as the engine's option; undefined when they leave everything to it.
+ * @param type  what goes before the setting, of a model for which something else was chosen
+ */
+export function kvOption({ kvType, evict, keepTokens }: Settings, type: KvType | "auto" = kvType): KvOptions | undefined {
+  const options: KvOptions = {
+    ...(type === "auto" ? {} : { type }),
+    ...(evict === "off" || !canForget({ kvType: type }) ? {} : { evict: { policy: evict, keep: keepTokens } }),
+  };
+  return Object.keys(options).length > 0 ? options : undefined;
 }

@@ -1,7 +1,16 @@
 // The form of settings beside the conversation. A value counts as soon as it is valid; an invalid one is marked and ignored.
 
 import { button, element, icon } from "./dom.ts";
-import { boundedNumber, defaultSettings, numberFields, type NumberField, type Settings } from "./settings.ts";
+import {
+  boundedNumber,
+  canForget,
+  choiceFields,
+  type ChoiceField,
+  defaultSettings,
+  numberFields,
+  type NumberField,
+  type Settings,
+} from "./settings.ts";
 
 export interface SettingsView {
   readonly root: HTMLElement;
@@ -17,6 +26,27 @@ export interface SettingsEvents {
 interface Control {
   readonly root: HTMLElement;
   readonly show: (settings: Settings) => void;
+  /** Whether it says anything, as the others are. */
+  readonly allow?: (settings: Settings) => void;
+}
+
+/** Controls that only say something where a chat forgets. */
+function isAllowed(key: NumberField["key"] | ChoiceField["key"], settings: Settings): boolean {
+  if (key === "evict") return canForget(settings);
+  return key !== "keepTokens" || (settings.evict !== "off" && canForget(settings));
+}
+
+function choiceControl(field: ChoiceField, onValue: (key: ChoiceField["key"], value: string) => void): Control {
+  const id = `setting-${field.key}`;
+  const options = field.choices.map(([value, label]) => element("option", { value }, [label]));
+  const select = element("select", { id, "aria-describedby": `${id}-hint` }, options);
+  select.addEventListener("change", () => onValue(field.key, select.value));
+  const hint = element("span", { class: "hint", id: `${id}-hint` }, [field.hint]);
+  return {
+    root: element("div", { class: "setting choice" }, [element("label", { for: id }, [field.label]), select, hint]),
+    show: (settings) => (select.value = settings[field.key]),
+    allow: (settings) => (select.disabled = !isAllowed(field.key, settings)),
+  };
 }
 
 function numberControl(field: NumberField, onValue: (key: NumberField["key"], value: number | null) => void): Control {
@@ -46,6 +76,7 @@ function numberControl(field: NumberField, onValue: (key: NumberField["key"], va
       input.value = settings[field.key] === null ? "" : String(settings[field.key]);
       input.removeAttribute("aria-invalid");
     },
+    allow: (settings) => (input.disabled = !isAllowed(field.key, settings)),
   };
 }
 
@@ -64,13 +95,24 @@ export function createSettingsView(initial: Settings, { onChange, onToggle }: Se
   let settings = initial;
   const change = (part: Partial<Settings>): void => {
     settings = { ...settings, ...part };
+    for (const { allow } of controls) allow?.(settings);
     onChange(settings);
   };
-  const controls = [
+  const numbers = numberFields.map((field) => [field.key, numberControl(field, (key, value) => change({ [key]: value }))] as const);
+  const choices = choiceFields.map((field) => choiceControl(field, (key, value) => change({ [key]: value })));
+  const aside = new Set<NumberField["key"]>(["keepTokens", "gpuGigabytes"]);
+  const controls: readonly Control[] = [
     promptControl((systemPrompt) => change({ systemPrompt })),
-    ...numberFields.map((field) => numberControl(field, (key, value) => change({ [key]: value }))),
+    ...numbers.flatMap(([key, control]) => (aside.has(key) ? [] : [control])),
+    ...choices,
+    ...numbers.flatMap(([key, control]) => (aside.has(key) ? [control] : [])),
   ];
-  const show = (): void => controls.forEach((control) => control.show(settings));
+  const show = (): void => {
+    for (const control of controls) {
+      control.show(settings);
+      control.allow?.(settings);
+    }
+  };
   const restore = button({ class: "quiet" }, ["Restore defaults"], () => {
     change(defaultSettings);
     show();

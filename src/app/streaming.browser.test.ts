@@ -61,3 +61,45 @@ test("the limit for memory in the settings is that of the next verdict and load"
   expect(page.estimates[0]).toMatchObject({ memoryBudget: 1.5e9 });
   expect(page.loads[1]).toMatchObject({ memoryBudget: 1.5e9 });
 });
+
+function choose(id: string, value: string): void {
+  const select = document.querySelector<HTMLSelectElement>(`#setting-${id}`);
+  if (!select) throw new Error(`no setting ${id}`);
+  select.value = value;
+  select.dispatchEvent(new Event("change"));
+}
+
+function isDisabled(id: string): boolean | undefined {
+  return document.querySelector<HTMLSelectElement>(`#setting-${id}`)?.disabled;
+}
+
+test("fewer bits for keys and values are offered where they would fit, and the settings hold for every load", async () => {
+  const page = await openPage();
+  await see("f16, 41.0 MB per 1,000 tokens, 3 of 16 pages used, 2 kept");
+  const suggestion = { text: "Set kv.type.", kvType: "q8_0" } as const;
+  page.estimate = { fits: false, spareBytes: -3e8, memory: { source: "gpu", givenBytes: 3.2e8 }, suggestion };
+  await pickAddress(address);
+  await see("With its chat memory in q8_0 it would fit");
+  page.estimate = {};
+  await press("Use q8_0");
+  await see("Fits, with");
+  await press("Download and run");
+  await vi.waitFor(() => expect(page.loads).toHaveLength(2));
+  expect(page.loads[1]).toMatchObject({ model: address, kv: { type: "q8_0" } });
+  expect(page.loads[0]).not.toHaveProperty("kv");
+  await press("Settings");
+  expect([isDisabled("evict"), isDisabled("keepTokens")]).toEqual([false, true]);
+  choose("evict", "window");
+  expect(isDisabled("keepTokens")).toBe(false);
+  await pickAddress("https://host.example/other.gguf");
+  await press("Download and run");
+  await vi.waitFor(() => expect(page.loads).toHaveLength(3));
+  expect(page.loads[2].kv).toEqual({ evict: { policy: "window", keep: 2048 } });
+  choose("kvType", "q4");
+  expect([isDisabled("evict"), isDisabled("keepTokens")]).toEqual([true, true]);
+  await pickAddress("https://host.example/third.gguf");
+  await press("Download and run");
+  await vi.waitFor(() => expect(page.loads).toHaveLength(4));
+  expect(page.loads[3].kv).toEqual({ type: "q4" });
+  expect(page.estimates.at(-1)?.kv).toEqual({ type: "q4" });
+});

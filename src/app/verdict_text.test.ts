@@ -18,7 +18,7 @@ test("a model that fits says what it takes and gives", () => {
   expect(verdict.memory?.parts.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(620e6);
   expect(fact(verdict, "Download")).toBe("386 MB");
   expect(fact(verdict, "Speed")).toBe("about 94.0 tokens/s; prompts 1,840 tokens/s");
-  expect(fact(verdict, "Context")).toBe("4,096 tokens, trained for 8,192; 1,000 take 41.0 MB");
+  expect(fact(verdict, "Context")).toBe("4,096 tokens, trained for 8,192; 1,000 take 41.0 MB as f16");
   expect(fact(verdict, "Storage")).toBe("386 MB of about 84.0 GB free; kept, unless the browser runs out of space");
   expect(readVerdict(fakeEstimate({ spareBytes: 1e8, memory: { source: "gpu", givenBytes: 720e6 } })).headline).toBe(
     "Fits, with 100 MB to spare",
@@ -127,6 +127,18 @@ test("what does not fit whole is offered streamed, with what that takes and give
     ["working", 62e6],
     ["streamed", 280e6],
   ]);
+});
+
+test("a smaller type of keys and values is offered in the page's own words", () => {
+  const suggestion = { text: 'Set kv: { type: "q8_0" }.', kvType: "q8_0", contextLength: 1024 } as const;
+  const verdict = readVerdict(fakeEstimate({ ...tight, suggestion }));
+  expect(verdict).toMatchObject({ kvType: "q8_0", contextLength: 1024 });
+  expect(verdict.suggestion).toBe(
+    "With its chat memory in q8_0 it would fit, at 21.8 MB for 1,000 tokens instead of 41.0 MB, and with a context of 1,024 tokens as it is.",
+  );
+  expect(fact(verdict, "Context")).toContain("1,000 take 41.0 MB as f16");
+  expect(verdict.memory?.parts[1].label).toBe("conversation (f16)");
+  expect(readVerdict(fakeEstimate()).kvType).toBeUndefined();
 });
 
 test("a copy that is stored, or lies in memory, is called so", () => {

@@ -1,6 +1,6 @@
 // Puts an estimate into words: whether a model fits, what it takes and how fast it would be. Plain text, no DOM.
 
-import type { Estimate, StreamedEstimate } from "../index.ts";
+import type { Estimate, KvType, StreamedEstimate } from "../index.ts";
 import { formatBytes, formatCount, formatCountOf, formatParameters, formatRate, formatShare } from "./figures.ts";
 import type { Problem } from "./problem.ts";
 
@@ -45,6 +45,8 @@ export interface Verdict {
   readonly suggestion: string | undefined;
   /** A context that fits, in tokens. */
   readonly contextLength: number | undefined;
+  /** What to hold keys and values as, so that it fits. */
+  readonly kvType: KvType | undefined;
   /** What the button that goes on says; undefined when going on is pointless. */
   readonly run: string | undefined;
   /** What going on takes of the GPU's memory, in bytes, when the model is streamed; undefined when it is loaded whole. */
@@ -179,7 +181,7 @@ function memoryOf(estimate: Estimate, streamed: StreamedEstimate | undefined): V
   const comes = Math.min(gpu.weights, streamed?.bytesPerToken ?? 0);
   const parts: MemoryPart[] = [
     { kind: "weights", label: streamed ? "weights that stay" : "weights", bytes: gpu.weights - comes },
-    { kind: "conversation", label: "conversation", bytes: gpu.kv },
+    { kind: "conversation", label: `conversation (${gpu.kvType})`, bytes: gpu.kv },
     { kind: "working", label: "working memory", bytes: Math.max(0, gpu.total - gpu.weights - gpu.kv) },
     ...(streamed ? [{ kind: "streamed" as const, label: "streamed weights", bytes: comes }] : []),
   ];
@@ -194,10 +196,23 @@ function runLabel({ downloadBytes, storage }: Estimate, tone: Tone, { hard, stre
   return storage.storedBytes > 0 ? "Resume and run" : "Download and run";
 }
 
+/** A type of keys and values with which it would fit, and a context. */
+function smallerText({ contextLength, kvType }: { contextLength?: number; kvType: KvType }, gpu: Estimate["gpu"]): string {
+  const each = `${formatBytes(gpu.kvTypes[kvType])} for 1,000 tokens instead of ${formatBytes(gpu.kvPerThousandTokens)}`;
+  const context = contextLength === undefined ? "" : `, and with a context of ${formatCount(contextLength)} tokens as it is`;
+  return `With its chat memory in ${kvType} it would fit, at ${each}${context}.`;
+}
+
 /** What would run without streaming. */
 function wholeText({ contextLength, fileBytes }: NonNullable<Estimate["suggestion"]>): string | undefined {
   if (contextLength !== undefined) return `With a context of ${formatCount(contextLength)} tokens it would fit whole, and be faster.`;
   return fileBytes === undefined ? undefined : `A file of at most ${formatBytes(fileBytes)} would fit whole, and be faster.`;
+}
+
+function suggestionText(suggestion: NonNullable<Estimate["suggestion"]>, { gpu, streamed }: Estimate): string | undefined {
+  const { contextLength, kvType } = suggestion;
+  if (kvType !== undefined) return smallerText({ kvType, ...(contextLength === undefined ? {} : { contextLength }) }, gpu);
+  return streamed ? wholeText(suggestion) : suggestion.text;
 }
 
 /** @param held what the model in use would give back, when there is one */
@@ -210,7 +225,7 @@ export function readVerdict(estimate: Estimate, held?: Held): Verdict {
   const { architecture, parameters, types, contextLength, trainedContextLength, gpu, suggestion } = estimate;
   const about = [architecture, `${formatParameters(parameters)} parameters`, typeMix(types)].filter((part) => part !== "").join(" · ");
   const trained = trainedContextLength > contextLength ? `, trained for ${formatCount(trainedContextLength)}` : "";
-  const each = gpu.kvPerThousandTokens > 0 ? `; 1,000 take ${formatBytes(gpu.kvPerThousandTokens)}` : "";
+  const each = gpu.kvPerThousandTokens > 0 ? `; 1,000 take ${formatBytes(gpu.kvPerThousandTokens)} as ${gpu.kvType}` : "";
   const context = `${formatCount(contextLength)} tokens${trained}${each}`;
   return {
     tone,
@@ -224,8 +239,9 @@ export function readVerdict(estimate: Estimate, held?: Held): Verdict {
       ...storageFacts(estimate, streamed),
     ],
     problems: hard,
-    suggestion: suggestion && estimate.streamed ? wholeText(suggestion) : suggestion?.text,
+    suggestion: suggestion === null ? undefined : suggestionText(suggestion, estimate),
     contextLength: suggestion?.contextLength,
+    kvType: suggestion?.kvType,
     run: runLabel(estimate, tone, reading),
     memoryBudget: hard.length > 0 ? undefined : streamed?.memoryBudget,
   };

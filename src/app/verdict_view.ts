@@ -20,8 +20,8 @@ export interface VerdictView {
 export interface VerdictEvents {
   /** Load it. Called after the dialog has closed. */
   readonly onRun: (source: ModelSource) => void;
-  /** Judge it again with so many tokens of context. */
-  readonly onContext: (source: ModelSource, tokens: number) => void;
+  /** Judge it again as it is now, with another context or another type of keys and values. */
+  readonly onInstead: (source: ModelSource) => void;
   readonly onChooseOther: () => void;
   /** Closed without a decision. */
   readonly onCancel: () => void;
@@ -55,11 +55,15 @@ function verdictBody(verdict: Verdict): HTMLElement[] {
 
 interface Actions {
   readonly run: (source: ModelSource) => void;
-  readonly useContext: (source: ModelSource, tokens: number) => void;
+  readonly judge: (source: ModelSource) => void;
   readonly chooseOther: () => void;
 }
 
-function verdictButtons(source: ModelSource, { run, contextLength, tone, memoryBudget }: Verdict, actions: Actions): HTMLButtonElement[] {
+function verdictButtons(
+  source: ModelSource,
+  { run, contextLength, kvType, tone, memoryBudget }: Verdict,
+  actions: Actions,
+): HTMLButtonElement[] {
   const buttons: HTMLButtonElement[] = [];
   const go = (): void => actions.run(memoryBudget === undefined ? source : { ...source, memoryBudget });
   const add = (label: string, press: () => void): void => {
@@ -69,14 +73,15 @@ function verdictButtons(source: ModelSource, { run, contextLength, tone, memoryB
       button({ class: first ? "primary" : "plain", ...(first ? { "aria-describedby": "verdict-headline" } : {}) }, [label], press),
     );
   };
-  if (contextLength !== undefined) add(`Use ${formatCount(contextLength)} tokens`, () => actions.useContext(source, contextLength));
+  if (kvType !== undefined) add(`Use ${kvType}`, () => actions.judge({ ...source, kvType }));
+  if (contextLength !== undefined) add(`Use ${formatCount(contextLength)} tokens`, () => actions.judge({ ...source, contextLength }));
   if (run !== undefined && tone !== "bad") add(run, go);
   if (tone === "bad") add("Choose another model", actions.chooseOther);
   if (run !== undefined && tone === "bad") add(run, go);
   return buttons;
 }
 
-export function createVerdictView({ onRun, onContext, onChooseOther, onCancel }: VerdictEvents): VerdictView {
+export function createVerdictView({ onRun, onInstead, onChooseOther, onCancel }: VerdictEvents): VerdictView {
   const title = element("h2");
   const about = element("p", { class: "hint verdict-about" });
   const step = element("p", { role: "status" });
@@ -105,7 +110,7 @@ export function createVerdictView({ onRun, onContext, onChooseOther, onCancel }:
       close();
       onRun(source);
     },
-    useContext: onContext,
+    judge: onInstead,
     chooseOther() {
       close();
       onChooseOther();
