@@ -2,10 +2,10 @@
 // it with the engine that is to go on from it, and names records. Everything read from a store or a file is checked here.
 
 import { ShaderloomError } from "../base/errors.ts";
-import { pageHash, pageHashes } from "../kv/page_hash.ts";
+import { sha256 } from "../store/hash.ts";
 
 /** Raised when pages of the same layout mean something else. */
-const snapshotVersion = 1;
+export const snapshotVersion = 1;
 
 /** How keys and values lie in pages: every field has to be the same. */
 export type LayoutFacts = Readonly<Record<string, string | number>>;
@@ -17,7 +17,7 @@ export interface EngineKey {
   /** Hash of weights, shape and vocabulary, 64 hex digits. */
   readonly hash: string;
   readonly layout: LayoutFacts;
-  /** Hash of all of it, 16 hex digits: what names of records begin with. */
+  /** Hash of all of it: what names of records depend on. */
   readonly prefix: string;
 }
 
@@ -68,12 +68,22 @@ export interface RecordNames {
   readonly rest: string | undefined;
 }
 
-/** The names say what is in the records: the engine's key, and a hash over all tokens up to their end. */
-export function recordNames({ prefix }: EngineKey, ids: readonly number[], pageTokens: number): RecordNames {
-  const hashes = pageHashes(ids, pageTokens);
-  const behind = ids.slice(hashes.length * pageTokens);
-  const rest = behind.length === 0 ? undefined : `${prefix}${pageHash(hashes.at(-1), behind)}01`;
-  return { pages: hashes.map((hash) => `${prefix}${hash}00`), rest };
+/**
+ * The names say what is in the records: sha256 over the engine's key and all tokens up to their end, page by page. What prompts say may be
+ * anybody's wish, and records of other tokens under the same name would be believed.
+ *
+ * @param ids  those with keys and values
+ */
+export async function recordNames({ prefix }: EngineKey, ids: readonly number[], pageTokens: number): Promise<RecordNames> {
+  const pages: string[] = [];
+  let last = prefix;
+  for (let start = 0; start < ids.length; start += pageTokens) {
+    const own = ids.slice(start, start + pageTokens);
+    last = (await sha256(new TextEncoder().encode(`${last} ${own.join(" ")}`))).slice(0, 40);
+    if (own.length < pageTokens) return { pages, rest: last };
+    pages.push(last);
+  }
+  return { pages, rest: undefined };
 }
 
 /** The engine that is to go on from a conversation. */

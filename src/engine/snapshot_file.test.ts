@@ -157,14 +157,18 @@ describe("facts", () => {
     await typedError(Promise.reject(thrown));
   });
 
-  test("name records by all tokens up to their end", () => {
-    const names = recordNames(key, ids, 4);
+  test("name records by all tokens up to their end", async () => {
+    const names = await recordNames(key, ids, 4);
     expect(names.pages).toHaveLength(1);
-    expect(names.rest).toMatch(/^0123456789abcdef[0-9a-f]{32}01$/);
-    expect(recordNames(key, ids.slice(0, 4), 4)).toEqual({ pages: names.pages, rest: undefined });
-    expect(recordNames(key, [5, 6, 7, 8, 9, 10, 11], 4)).toMatchObject({ pages: names.pages });
-    expect(recordNames(key, [5, 6, 7, 8, 9, 10, 11], 4).rest).not.toBe(names.rest);
-    expect(recordNames(key, [4, 6, 7, 8], 4).pages).not.toEqual(names.pages);
-    expect(recordNames({ ...key, prefix: "f".repeat(16) }, ids, 4).pages).not.toEqual(names.pages);
+    expect(names.rest).toMatch(/^[0-9a-f]{40}$/);
+    expect(await recordNames(key, ids.slice(0, 4), 4)).toEqual({ pages: names.pages, rest: undefined });
+    expect(await recordNames(key, [], 4)).toEqual({ pages: [], rest: undefined });
+    const longer = await recordNames(key, [5, 6, 7, 8, 9, 10, 11], 4);
+    expect(longer.pages).toEqual(names.pages);
+    expect(longer.rest).not.toBe(names.rest);
+    // A page of the same tokens behind others is another.
+    const [first, second] = (await recordNames(key, [1, 1, 1, 1, 1, 1, 1, 1], 4)).pages;
+    expect(first).not.toBe(second);
+    expect((await recordNames({ ...key, prefix: "f" }, ids, 4)).pages).not.toEqual(names.pages);
   });
 });

@@ -121,6 +121,17 @@ export class PrefixCache {
     }
   }
 
+  /** Lets go of a sequence's pages, the last first, up to one that others come after, too. */
+  forgetEnd(ids: readonly number[]): void {
+    const hashes = this.#hashesOf(ids);
+    const behind = ids.slice(hashes.length * this.#options.pageTokens);
+    const all = behind.length > 0 ? [...hashes, pageHash(hashes.at(-1), behind)] : hashes;
+    for (const hash of all.toReversed()) {
+      if ((this.#children.get(hash)?.size ?? 0) > 0) return;
+      this.#remove(hash);
+    }
+  }
+
   clear(): void {
     for (const hash of this.#nodes.keys()) this.#remove(hash);
   }

@@ -1,0 +1,40 @@
+// Clears what lies behind the tokens of a page that is not full: what was there before belongs to other conversations, and a page that leaves
+// the GPU should not take it along.
+
+import type { KvLayout } from "../base/layout.ts";
+import { isKvPageType, kvBlock, kvKeyWords, kvValueWords } from "../base/kv_types.ts";
+import { ceilDiv } from "../base/math.ts";
+
+/** Words of a token in each of the arrays of a kv head's keys, or values; in a tail of page types f16 pairs. */
+function tokenWords({ type, headDim }: KvLayout): readonly number[] {
+  switch (type) {
+    case "f32":
+      return [headDim];
+    case "q8_0":
+      return [headDim / 4, ceilDiv(headDim / kvBlock(type, headDim), 2)];
+    case "bfp4":
+      return [ceilDiv(headDim, 8), ceilDiv(headDim / kvBlock(type, headDim), 4)];
+    default:
+      return [headDim / 2];
+  }
+}
+
+/**
+ * @param record  a page, or of page types a tail, of all layers; changed
+ * @param tokens  those that stay
+ */
+export function clearUnwritten(record: Uint8Array, layout: KvLayout, tokens: number): void {
+  const { pageTokens, type } = layout;
+  const words = tokenWords(layout);
+  const headBytes = 4 * pageTokens * words.reduce((sum, one) => sum + one, 0);
+  // A type that is laid out in another way by now is left as it is.
+  const plain = isKvPageType(type) || (headBytes === 4 * kvKeyWords(layout) && headBytes === 4 * kvValueWords(layout));
+  if (!plain || record.length % headBytes !== 0) return;
+  for (let head = 0; head < record.length; head += headBytes) {
+    let start = head;
+    for (const one of words) {
+      record.fill(0, start + 4 * tokens * one, start + 4 * pageTokens * one);
+      start += 4 * pageTokens * one;
+    }
+  }
+}
