@@ -35,6 +35,8 @@ describe("the kv option", () => {
     ["kv.prefixCache", { layout: "contiguous", prefixCache: true }, "leave the other out"],
     ["kv.evict", { layout: "contiguous", evict: window }, "leave the other out"],
     ["kv.evict", { type: "q8_0", evict: window }, 'Set kv.type to "f16" or "f32"'],
+    ["kv.pageTokens", { type: "q4", pageTokens: 16 }, "32, 64 or 128"],
+    ["kv.pageTokens", { type: "kivi2", pageTokens: 8 }, "32, 64 or 128"],
     ["kv.pageTokens", { pageTokens: 48 }, "one of 8, 16, 32, 64, 128"],
     ["kv.pageTokens", { pageTokens: "32" }, "one of 8"],
     ["kv.budget", { budget: 0 }, "an integer from 1"],
@@ -57,12 +59,15 @@ describe("the kv option", () => {
     expect(error.message).toContain(range);
   });
   test("what the header tells is checked against it", () => {
-    const context = { contextLength: 256, groupBytes: 1000 };
+    const context = { contextLength: 256, groupBytes: 1000, tailBytes: 0 };
     expect(() => checkKvFits({ evict: { policy: "window", keep: 256 }, budget: 1000 }, context)).not.toThrow();
     expect(refusal(() => checkKvFits({ evict: { policy: "window", keep: 257 } }, context)).message).toContain("Keep at most 256");
     const small = refusal(() => checkKvFits({ budget: 999 }, context));
     expect(small.code).toBe("REQUEST.kv");
     expect(small.detail).toEqual({ param: "kv.budget", have: 999, need: 1000 });
+    // What is not yet a page takes some, too.
+    const tailed = refusal(() => checkKvFits({ budget: 4559 }, { ...context, tailBytes: 3560 }));
+    expect(tailed.detail).toEqual({ param: "kv.budget", have: 4559, need: 4560 });
   });
 });
 

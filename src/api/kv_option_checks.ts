@@ -72,7 +72,16 @@ function evictOf(value: unknown, { contextLength = mostKept }: Others): KvOption
   return { policy, keep: checkNumber(fields.get("keep"), `${path}keep`, { min: least, max: contextLength, integer: true }), sink };
 }
 
-function checkTogether({ repair, layout, prefixCache, evict }: KvOptions, type: KvType): void {
+/** Fewer tokens would share a scale than make it worth its bits. */
+const leastQuantizedTokens = 32;
+
+function checkTogether({ repair, layout, pageTokens, prefixCache, evict }: KvOptions, type: KvType): void {
+  if (isKvPageType(type) && pageTokens !== undefined && pageTokens < leastQuantizedTokens) {
+    throw cannot(`kv.pageTokens is ${pageTokens}, and pages of "${type}" have 32, 64 or 128 tokens. Set one of these, or leave it out.`, {
+      param: "kv.pageTokens",
+      type,
+    });
+  }
   if (repair !== undefined && !isKvPageType(type)) {
     throw cannot(`kv.repair mends what kv.type "q4" and "kivi2" lose, and the type is "${type}". Set one of these, or leave repair out.`, {
       param: "kv.repair",

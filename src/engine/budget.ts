@@ -1,7 +1,7 @@
 // What fits: checks a model and context against the device's limits before anything is allocated or downloaded.
 
 import { ShaderloomError } from "../base/errors.ts";
-import { type KvLayout, kvPageBytes } from "../base/layout.ts";
+import { type KvLayout, kvPageBytes, kvTailBytes } from "../base/layout.ts";
 import type { Caps } from "../gpu/caps.ts";
 import type { ModelConfig } from "../models/config.ts";
 import { type KvChoice, type KvOptions, smallerType } from "./kv_options.ts";
@@ -72,6 +72,6 @@ export function planKvPool(options: { layout: KvLayout; numLayers: number; caps:
   const { layout, numLayers, caps, kv = {} } = options;
   const pageBytes = kvPageBytes(layout);
   const bound = Math.floor(Math.min(caps.maxBindingBytes, caps.maxBufferBytes) / pageBytes);
-  const wanted = kv.budget === undefined ? layout.maxPages : Math.floor(kv.budget / (numLayers * pageBytes));
+  const wanted = kv.budget === undefined ? layout.maxPages : Math.floor((kv.budget / numLayers - kvTailBytes(layout)) / pageBytes);
   return { maxPages: Math.max(1, Math.min(bound, wanted)), keepPrefixes: kv.prefixCache ?? true };
 }

@@ -75,12 +75,12 @@ export function chooseKv(options: KvOptions | undefined, activations: "f32" | "f
 
 /**
  * What only the model's header tells.
- * @param groupBytes of a page in all layers
+ * @param header  `groupBytes`: of a page in all layers; `tailBytes`: of what is not yet a page, in all layers
  * @throws {ShaderloomError} REQUEST.kv
  */
 export function checkKvFits(
   { evict, budget }: KvOptions,
-  { contextLength, groupBytes }: { contextLength: number; groupBytes: number },
+  { contextLength, groupBytes, tailBytes }: { contextLength: number; groupBytes: number; tailBytes: number },
 ): void {
   if (evict && evict.keep > contextLength) {
     throw kvError(
@@ -88,10 +88,11 @@ export function checkKvFits(
       { param: "kv.evict.keep", have: evict.keep, max: contextLength },
     );
   }
-  if (budget !== undefined && budget < groupBytes) {
+  const least = groupBytes + tailBytes;
+  if (budget !== undefined && budget < least) {
     throw kvError(
-      `kv.budget is ${budget} bytes and one page takes ${groupBytes} in all layers. Set it to ${groupBytes} or more, choose a smaller kv.type or kv.pageTokens, or leave it out.`,
-      { param: "kv.budget", have: budget, need: groupBytes },
+      `kv.budget is ${budget} bytes and one page takes ${least} in all layers. Set it to ${least} or more, choose a smaller kv.type or kv.pageTokens, or leave it out.`,
+      { param: "kv.budget", have: budget, need: least },
     );
   }
 }

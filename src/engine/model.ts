@@ -2,7 +2,7 @@
 // Allocates nothing on the GPU.
 
 import { assert, ShaderloomError } from "../base/errors.ts";
-import { type KvLayout, kvPageBytes } from "../base/layout.ts";
+import { type KvLayout, kvPageBytes, kvTailBytes } from "../base/layout.ts";
 import { type Formats, loadFormats } from "../formats/index.ts";
 import type { Caps } from "../gpu/caps.ts";
 import { GraphBuilder, weightsOf } from "../graph/builder.ts";
@@ -55,8 +55,10 @@ export async function buildModel(file: ModelHeader, source: ByteSource, options:
   }
   const contextLength = chooseContextLength(config, options.contextLength);
   const kv = planKv({ config, contextLength, caps: options.caps, choice: chooseKv(options.kv, activations) });
-  if (options.kv) checkKvFits(options.kv, { contextLength, groupBytes: config.numLayers * kvPageBytes(kv) });
-  const kvPool = planKvPool({ layout: kv, numLayers: config.numLayers, caps: options.caps, kv: options.kv });
+  const { numLayers } = config;
+  if (options.kv)
+    checkKvFits(options.kv, { contextLength, groupBytes: numLayers * kvPageBytes(kv), tailBytes: numLayers * kvTailBytes(kv) });
+  const kvPool = planKvPool({ layout: kv, numLayers, caps: options.caps, kv: options.kv });
   const factors = await readFactors(file, source, architecture, options.signal);
   const rope: Table = {
     name: "rope",
