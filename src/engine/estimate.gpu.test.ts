@@ -42,7 +42,7 @@ test("GPU bytes of the other class of programs are those of buffers on a device"
     const source = bytesSource(model);
     const built = await buildModel(await openGguf(source), source, { caps: opened.caps });
     const ledger = new BufferLedger(opened.device);
-    placeRunner(await planRunner(built, opened.caps, fusion), built, { device: opened.device, ledger });
+    placeRunner(await planRunner(built, opened.caps, { fusion }), built, { device: opened.device, ledger });
     const { total } = ledger.bytes();
     ledger.destroyAll();
     opened.destroy();

@@ -57,7 +57,7 @@ export async function estimateSession(options: EstimateSessionOptions): Promise<
   const { caps, problem } = await capsOf(gpu, options);
   const draft = await draftModel(facts.file, { ...options, caps });
   const problems = problem ? [problem, ...draft.problems] : draft.problems;
-  const plan = draft.model && (await planRunner(draft.model, caps, options.execution?.fusion));
+  const plan = draft.model && (await planRunner(draft.model, caps, { fusion: options.execution?.fusion }));
   const unmeasured = { probe: undefined, trial: undefined, streamed: undefined, kv: options.kv };
   const judged = {
     ...unmeasured,

@@ -19,7 +19,7 @@ async function programsOf(sizes: HeaderSizes, { deviceClass, activations, fusion
   const caps = { ...plainCaps, deviceClass, maxBindingBytes: 2 ** 30 };
   const { model } = await draftModel(modelHeader(sizes), { caps, activations });
   if (!model) return expect.fail("the header is accepted");
-  const plan = await planRunner(model, caps, fusion);
+  const plan = await planRunner(model, caps, { fusion });
   return (["decode", "prefill"] as const).map((phase) => {
     const { calls, logits, hidden } = plan[phase];
     const [maxRows, maxOutputRows] = phase === "decode" ? [slots, slots] : [chunkRows, headRows];

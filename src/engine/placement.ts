@@ -48,18 +48,19 @@ export interface RunnerPlan {
   readonly neurons?: NeuronPlan | undefined;
 }
 
-export async function planRunner(
-  model: LoadedModel,
-  caps: Caps,
-  fusion: ExecutionOptions["fusion"] = "auto",
-  neurons?: ExecutionOptions["neurons"],
-): Promise<RunnerPlan> {
+export interface PlanOptions extends Pick<ExecutionOptions, "fusion" | "neurons"> {
+  /** Sequences that decode together. */
+  readonly slots?: number | undefined;
+}
+
+export async function planRunner(model: LoadedModel, caps: Caps, options: PlanOptions = {}): Promise<RunnerPlan> {
+  const { fusion = "auto", neurons, slots: together = slots } = options;
   const neuronal = neurons && (await import("./neuron_plan.ts"));
   const target: KernelTarget = { caps, deviceClass: caps.deviceClass, precision: model.activations, maxRows: 1 };
   const scoreTopK = Math.min(mostScored, model.config.vocabSize);
   const plain = fusion === "auto" ? undefined : new Set(fusion === "off" ? [] : fusion);
   const passes = { fusion: neuronal?.neuronPasses(fusion) ?? plain };
-  const rows = { decode: { rows: slots, outputRows: slots }, prefill: { rows: chunkRows, outputRows: headRows } };
+  const rows = { decode: { rows: together, outputRows: together }, prefill: { rows: chunkRows, outputRows: headRows } };
   const shared = { kv: model.kv, formats: model.formats, scoreTopK, ...passes };
   const programs = await lowerPrograms(model.graph, { ...shared, target, rows, most: mostPipelines });
   if (neuronal && neurons) {

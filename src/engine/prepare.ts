@@ -81,7 +81,7 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
   const { device, caps } = opened;
   if (prepare.execution.neurons && memoryBudget !== undefined) throw budgetAndNeurons();
   report.phase("compile");
-  const plan = await planRunner(model, caps, prepare.execution.fusion, prepare.execution.neurons);
+  const plan = await planRunner(model, caps, prepare.execution);
   const residency = memoryBudget === undefined ? undefined : await residencyOf(prepare, plan, memoryBudget);
   const { layout } = plan;
   if (residency) report.span(0.05, 0.15);

@@ -35,7 +35,7 @@ test.for(Object.entries(cases))("%s", async ([, { options, deviceClass, activati
   const files = await openModelFile(bytes, (location) => openSource(location), {});
   const caps = { ...plainCaps, deviceClass };
   const model = await buildModel(files.file, files.source, { caps, activations, contextLength: 64 });
-  const { layout } = await planRunner(model, caps, fusion);
+  const { layout } = await planRunner(model, caps, { fusion });
   const signal = new AbortController().signal;
   const whole = new Map(layout.plan.slabs.map((slab) => [slab.name, new Uint8Array(slab.bytes)]));
   await loadWeights({
