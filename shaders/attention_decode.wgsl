@@ -42,6 +42,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
     return;
   }
   let position = step.row[row].position;
+  kv_see(position);
   let tokens = range_tokens(position);
   let start = range_first(position) + split * tokens;
   if (start > position || split >= SPLITS) {

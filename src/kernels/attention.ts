@@ -2,11 +2,13 @@
 // the pages of each row's sequence, and what models change of it: windows, rules of scores, logits of sinks.
 
 import { assert } from "../base/errors.ts";
+import { isKvPageType } from "../base/kv_types.ts";
 import { type KvLayout, rowStride } from "../base/layout.ts";
 import { alignUp, ceilDiv } from "../base/math.ts";
 import type { ConstValue } from "../gpu/shader.ts";
 import type { KernelBinding, KernelTarget } from "./kernel.ts";
-import { kvConsts, kvParts } from "./kv_layout.ts";
+import { kvBindings, kvConsts, kvParts, supportsKv } from "./kv_layout.ts";
+import { type OwnPage, pageConsts, pageReadBindings, pageReadParts, supportsPages } from "./kv_pages.ts";
 
 /** A query sees the `window` newest keys up to its own position, and the first `sinks` (default none) of its sequence. arXiv:2309.17453 */
 export interface WindowMask {
@@ -34,13 +36,25 @@ export interface AttentionAttributes extends AttentionRules {
 }
 
 /** Parts behind every attention shader. */
-export function attentionParts({ kv, mask, score, sinkLogits }: AttentionAttributes, target: KernelTarget): readonly string[] {
+export function attentionParts(attributes: AttentionAttributes, target: KernelTarget, own: OwnPage): readonly string[] {
+  const { kv, mask, score, sinkLogits } = attributes;
   return [
-    ...kvParts(kv, target),
+    ...(isKvPageType(kv.type) ? pageReadParts(own) : kvParts(kv, target)),
     mask ? "parts/mask/window.wgsl" : "parts/mask/causal.wgsl",
     `parts/score/${score?.kind ?? "scaled"}.wgsl`,
+    "parts/scores.wgsl",
     sinkLogits ? "parts/sink/learned.wgsl" : "parts/sink/none.wgsl",
   ];
+}
+
+/** Keys and values as attention reads them, of every type. */
+export function attentionBindings(kv: KvLayout, own: OwnPage): readonly KernelBinding[] {
+  return isKvPageType(kv.type) ? pageReadBindings(own) : kvBindings("read", kv);
+}
+
+/** Whether attention reads the type. */
+export function supportsCache(target: KernelTarget, kv: KvLayout): boolean {
+  return isKvPageType(kv.type) ? supportsPages(target, kv) : supportsKv(target, kv);
 }
 
 /** The vector of sink logits, behind `before` others. */
@@ -95,8 +109,10 @@ export function attentionConsts(attributes: AttentionAttributes): Record<string,
   assert(numHeads % kv.numKvHeads === 0, `${numHeads} query heads do not share ${kv.numKvHeads} kv heads evenly`);
   assert(kv.pageTokens % 8 === 0, `pages of ${kv.pageTokens} split the eight keys that kernels read together`);
   return {
-    ...kvConsts(kv),
+    ...(isKvPageType(kv.type) ? pageConsts(kv) : kvConsts(kv)),
     ...rulesConsts(attributes),
+    // Where full pages look different to the queries of later ones, a tile of queries lies in one page.
+    PAGE_ALIGNED: isKvPageType(kv.type),
     HEADS: numHeads,
     GROUP: numHeads / kv.numKvHeads,
     STRIDE: rowStride(numHeads * kv.headDim) / 4,

@@ -2,10 +2,12 @@
 // projection that follows. With a prologue it also makes the heads of its row, as `heads` does.
 
 import { assert } from "../base/errors.ts";
+import { isKvPageType } from "../base/kv_types.ts";
 import type { KvLayout } from "../base/layout.ts";
 import { ceilDiv, clamp } from "../base/math.ts";
 import type { ConstValue } from "../gpu/shader.ts";
 import {
+  attentionBindings,
   attentionConsts,
   attentionParts,
   mostRanges,
@@ -17,6 +19,7 @@ import {
   sinkBindings,
   sinkVectors,
   type SplitAttributes,
+  supportsCache,
 } from "./attention.ts";
 import {
   type HeadsAttributes,
@@ -29,7 +32,7 @@ import {
   headsWork,
 } from "./heads.ts";
 import type { Kernel, KernelBinding, KernelTarget, OperandSpecs, Variant } from "./kernel.ts";
-import { kvAliases, kvBindings, supportsKv } from "./kv_layout.ts";
+import { kvAliases } from "./kv_layout.ts";
 import { loopPart, makeHeader, variantKey } from "./target.ts";
 import { activationBytes, kvBytes } from "./work.ts";
 
@@ -118,13 +121,13 @@ function bindingsOf(attributes: DecodeAttributes): readonly KernelBinding[] {
   const sinks = sinkBindings(attributes, prologue?.qNorm ? 2 : 0);
   const partials: KernelBinding = { name: "partials", from: "output0", type: "array<vec4<f32>>", access: "read_write" };
   if (prologue) return [...headsBindings(prologue), ...sinks, partials];
-  return [{ name: "q", from: "input0", type: "array<vec4<act_t>>", access: "read" }, ...kvBindings("read", kv), ...sinks, partials];
+  return [{ name: "q", from: "input0", type: "array<vec4<act_t>>", access: "read" }, ...attentionBindings(kv, "tail"), ...sinks, partials];
 }
 
 function variants(attributes: DecodeAttributes, target: KernelTarget): readonly Variant[] {
   const { kv, splitTokens, mask, window, prologue } = attributes;
   const cpu = target.deviceClass === "cpu";
-  if (!supportsKv(target, kv) || (prologue && (cpu || !headsSupported(prologue)))) return [];
+  if (!supportsCache(target, kv) || (prologue && (cpu || isKvPageType(kv.type) || !headsSupported(prologue)))) return [];
   assert(mask?.window === window, `ranges over ${window} positions and a mask over ${mask?.window} differ`);
   assert(splitTokens % 8 === 0, `ranges of ${splitTokens} split the eight keys that a CPU thread reads together`);
   const { threads, sets, consts, files } = cpu ? cpuShape(attributes) : gpuShape(attributes, target);
@@ -146,7 +149,7 @@ function variants(attributes: DecodeAttributes, target: KernelTarget): readonly 
       ),
       precision: target.precision,
       header: makeHeader(target, all, kvAliases(kv, target)),
-      files: [...files, rangesPart(attributes), ...attentionParts(attributes, target)],
+      files: [...files, rangesPart(attributes), ...attentionParts(attributes, target, "tail")],
       bindings: bindingsOf(attributes),
       usesStep: true,
       grid: (step) => {

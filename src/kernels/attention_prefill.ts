@@ -1,11 +1,25 @@
 // Attention of consecutive rows of one sequence over its pages: FlashAttention-2 tiles on GPUs, one thread per query on CPUs.
 
+import { isKvPageType } from "../base/kv_types.ts";
 import { blockWidth } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
-import { type AttentionAttributes, attentionConsts, attentionParts, rulesKey, seenKeys, sinkBindings, sinkVectors } from "./attention.ts";
+import type { ConstValue } from "../gpu/shader.ts";
+import {
+  type AttentionAttributes,
+  attentionBindings,
+  attentionConsts,
+  attentionParts,
+  rulesKey,
+  seenKeys,
+  sinkBindings,
+  sinkVectors,
+  supportsCache,
+} from "./attention.ts";
+import { chooseTile } from "./attention_tile.ts";
 import { type Quantized, blockFiles, codesKey, fourFiles, rowBindings, rowConsts, rowOutputs, takesCodes } from "./codes.ts";
 import type { InputSpec, Kernel, KernelTarget, Variant } from "./kernel.ts";
-import { kvAliases, kvBindings, supportsKv } from "./kv_layout.ts";
+import { kvAliases } from "./kv_layout.ts";
+import { recentInput } from "./kv_recent.ts";
 import { loopPart, makeHeader, variantKey } from "./target.ts";
 import { kvBytes, streamedBytes } from "./work.ts";
 
@@ -14,10 +28,8 @@ export interface PrefillAttributes extends AttentionAttributes {
   readonly quantized?: Quantized;
 }
 
-/** Queries and keys of a tile; the shader's mapping of threads relies on both being 32. */
-const tile = 32;
-
-/** Rows that one workgroup of the CPU variant takes: few, so that short prompts reach every core. */
+/** Queries of a thread of a CPU driver, and rows that one of its workgroups takes: few, so that short prompts reach every core. */
+const cpuQueries = 4;
 const cpuRows = 16;
 
 function rowsOf({ kv, numHeads, quantized }: PrefillAttributes): { cols: number; over: "rows"; quantized: Quantized | undefined } {
@@ -30,17 +42,42 @@ function storeFiles(quantized: Quantized | undefined, cpu: boolean): readonly st
   return quantized ? ["parts/queries/codes.wgsl", ...blockFiles(quantized)] : ["parts/queries/store.wgsl"];
 }
 
+/** What the classes differ in. */
+interface Shape {
+  readonly consts: Record<string, ConstValue>;
+  /** Queries of which tiles begin at a multiple, where they lie in pages. */
+  readonly queries: number;
+  /** Queries of a workgroup. */
+  readonly rows: number;
+  /** Sets of heads, of all kv heads. */
+  readonly sets: number;
+}
+
+function cpuShape({ numHeads }: PrefillAttributes): Shape {
+  return { consts: { WG: cpuRows / cpuQueries }, queries: cpuQueries, rows: cpuRows, sets: numHeads };
+}
+
+function gpuShape({ kv, numHeads }: PrefillAttributes, { caps, maxRows }: KernelTarget): Shape {
+  const group = numHeads / kv.numKvHeads;
+  const { pairs, queries, heads, resident, rows, threads, fours } = chooseTile({
+    headDim: kv.headDim,
+    group,
+    maxThreads: caps.maxWorkgroupInvocations,
+    workgroupBytes: caps.maxWorkgroupStorageBytes,
+    maxRows,
+    ...(isKvPageType(kv.type) && { pageTokens: kv.pageTokens }),
+  });
+  const sets = kv.numKvHeads * ceilDiv(group, heads);
+  const tile = { PAIRS: pairs, QUERIES: queries, SET_HEADS: heads, SETS: sets, RESIDENT: resident, TILE_FOURS: fours };
+  return { consts: { WG: threads, ROWS: rows, CHUNKS: ceilDiv(kv.headDim, 32), ...tile }, queries, rows: queries, sets };
+}
+
 function variants(attributes: PrefillAttributes, target: KernelTarget): readonly Variant[] {
-  const { kv, numHeads, quantized } = attributes;
-  if (!supportsKv(target, kv) || !takesCodes(target, quantized)) return [];
+  const { kv, quantized } = attributes;
+  if (!supportsCache(target, kv) || !takesCodes(target, quantized)) return [];
   if (quantized && kv.headDim % blockWidth !== 0) return [];
   const cpu = target.deviceClass === "cpu";
-  // Four query rows a thread; two where the outputs of a head this long would not fit its registers.
-  const rowsPerThread = kv.headDim > 128 ? 2 : 4;
-  const consts: Record<string, number> = cpu
-    ? { WG: cpuRows / 4 }
-    : { WG: (tile / rowsPerThread) * 8, ROWS: rowsPerThread, CHUNKS: ceilDiv(kv.headDim, 32) };
-  const rowsPerWorkgroup = cpu ? cpuRows : tile;
+  const { consts, queries, rows, sets } = cpu ? cpuShape(attributes) : gpuShape(attributes, target);
   return [
     {
       key: variantKey(target, "attention_prefill", ...rulesKey(attributes), `kv_${kv.type}`, ...codesKey(quantized)),
@@ -49,16 +86,17 @@ function variants(attributes: PrefillAttributes, target: KernelTarget): readonly
       files: [
         ...(cpu ? ["attention_prefill_cpu.wgsl", "parts/attend/four.wgsl"] : ["attention_prefill.wgsl", loopPart(target)]),
         ...storeFiles(quantized, cpu),
-        ...attentionParts(attributes, target),
+        ...attentionParts(attributes, target, "recent"),
       ],
       bindings: [
         { name: "q", from: "input0", type: "array<vec4<act_t>>", access: "read" },
-        ...kvBindings("read", kv),
+        ...attentionBindings(kv, "recent"),
         ...sinkBindings(attributes),
         ...rowBindings(quantized),
       ],
       usesStep: true,
-      grid: (step) => [ceilDiv(step.rows, rowsPerWorkgroup), numHeads, 1],
+      // Where tiles lie in pages, the first may be short.
+      grid: (step) => [ceilDiv(step.rows + (isKvPageType(kv.type) ? queries - 1 : 0), rows), sets, 1],
     },
   ];
 }
@@ -70,7 +108,8 @@ export const attentionPrefill: Kernel<PrefillAttributes> = {
   variants,
   operands: (attributes) => {
     const { kv, numHeads, sinkLogits } = attributes;
-    const inputs: readonly InputSpec[] = [{ rows: "rows", cols: numHeads * kv.headDim, type: "act" }];
+    const query: InputSpec = { rows: "rows", cols: numHeads * kv.headDim, type: "act" };
+    const inputs: readonly InputSpec[] = isKvPageType(kv.type) ? [query, recentInput(kv)] : [query];
     return { inputs, ...(sinkLogits && { vectors: sinkVectors(attributes) }), kv };
   },
   work: (attributes, step) => {

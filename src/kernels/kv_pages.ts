@@ -42,6 +42,7 @@ export function pageConsts(kv: KvLayout): Record<string, ConstValue> {
     KV_HEADS: kv.numKvHeads,
     PAGE_TOKENS: pageTokens,
     MAX_PAGES: kv.maxPages,
+    KV_NEXT: 1,
     KV_MAX: { f32: 65504 },
     CODE_BITS: kvCodeBits(type),
     CODE_WORDS: codeWords,

@@ -1,9 +1,8 @@
-// Keys and values of types that are quantized when a page is full, as the query of kv_see sees them: those of its own page as they were
+// Keys and values, and where they lie, of types that are quantized when a page is full, as the query of kv_see sees them: those of its own page as they were
 // made, in f16, those of pages before as the pages have them. Needs kv (array of u32), pages. Consts: KV_HEADS, PAGE_TOKENS, MAX_PAGES,
 // CODE_BITS, CODE_WORDS (of a token), CODE_FOURS (of a word), BLOCK4, BLOCKS. Parts: kv_own, kv_pages/places.
 // `at`: the number of a token of a kv head that kv_index gives; KV_NEXT leads to the next token of its page.
 
-const KV_NEXT = 1u;
 const PAGES_OWN = 0x80000000u;
 
 var<private> pages_own: u32;

@@ -1,6 +1,7 @@
 // What the attention kernels should give, in float64: softmax(q k^T scale) v with causal masking, whole, in ranges, and joined.
 
 import { assert } from "../../base/errors.ts";
+import { isKvPageType } from "../../base/kv_types.ts";
 import {
   type AttentionAttributes,
   activeRanges,
@@ -14,10 +15,11 @@ import {
 import type { DecodeAttributes } from "../attention_decode.ts";
 import type { MergeAttributes } from "../attention_merge.ts";
 import type { PrefillAttributes } from "../attention_prefill.ts";
-import type { CpuArgs, CpuTensor } from "../kernel.ts";
+import type { CpuArgs, CpuKv, CpuTensor } from "../kernel.ts";
 import { rowResults } from "./codes.ts";
 import { headsReference } from "./heads.ts";
 import { kvIndex } from "./kv.ts";
+import { quantizedPages } from "./kv_pages.ts";
 
 /** The score of a product, for keys that are `distance` before the query. */
 function scoreOf({ scale, score, numHeads }: AttentionAttributes, at: { dot: number; head: number; distance: number }): number {
@@ -33,21 +35,34 @@ interface Partial {
   readonly output: Float64Array;
 }
 
+/** The cache that holds the key at `position` as the query at `own` sees it. */
+type SeenKv = (own: number, position: number) => CpuKv;
+
+/** Types that quantize full pages show queries only their own as it was made. */
+function seenBy({ kv: layout }: AttentionAttributes, { kv, rows }: CpuArgs): SeenKv {
+  assert(kv, "attention needs a cache");
+  if (!isKvPageType(layout.type)) return () => kv;
+  const older = quantizedPages(kv, layout, rows);
+  const pageOf = (position: number): number => Math.floor(position / layout.pageTokens);
+  return (own, position) => (pageOf(own) === pageOf(position) ? kv : older);
+}
+
 function attendRange(
   attributes: AttentionAttributes,
   args: CpuArgs,
-  at: { row: number; head: number; start: number; end: number; first: boolean },
+  at: { row: number; head: number; start: number; end: number; first: boolean; seenKv: SeenKv },
 ): Partial {
   const { kv: layout, numHeads, sinkLogits } = attributes;
   const { headDim } = layout;
-  const { row, head, start, end, first } = at;
-  const { kv } = args;
-  assert(kv, "attention needs a cache");
+  const { row, head, start, end, first, seenKv } = at;
   const { slot, position: ownPosition } = args.rows[row];
   const kvHead = Math.floor(head / (numHeads / layout.numKvHeads));
   const q = args.inputs[0].data.subarray((row * numHeads + head) * headDim, (row * numHeads + head + 1) * headDim);
-  const seen = Array.from({ length: end - start }, (_, index) => start + index).filter((position) => sees(attributes, ownPosition, position));
+  const seen = Array.from({ length: end - start }, (_, index) => start + index).filter((position) =>
+    sees(attributes, ownPosition, position),
+  );
   const scores = seen.map((position) => {
+    const kv = seenKv(ownPosition, position);
     const key = kvIndex(kv, layout, { slot, position, head: kvHead });
     let dot = 0;
     for (let d = 0; d < headDim; d++) dot += q[d] * kv.keys[key + d];
@@ -58,6 +73,7 @@ function attendRange(
   const output = new Float64Array(headDim);
   let sum = Math.exp(sink - max);
   for (const [index, position] of seen.entries()) {
+    const kv = seenKv(ownPosition, position);
     const weight = Math.exp(scores[index] - max);
     const value = kvIndex(kv, layout, { slot, position, head: kvHead });
     sum += weight;
@@ -71,9 +87,10 @@ function wholeAttention(attributes: AttentionAttributes, args: CpuArgs): CpuTens
   const { numHeads, kv } = attributes;
   const cols = numHeads * kv.headDim;
   const data = new Float32Array(args.rows.length * cols);
+  const seenKv = seenBy(attributes, args);
   for (const [row, { position }] of args.rows.entries()) {
     for (let head = 0; head < numHeads; head++) {
-      const { sum, output } = attendRange(attributes, args, { row, head, start: 0, end: position + 1, first: true });
+      const { sum, output } = attendRange(attributes, args, { row, head, start: 0, end: position + 1, first: true, seenKv });
       for (let d = 0; d < kv.headDim; d++) data[row * cols + head * kv.headDim + d] = output[d] / sum;
     }
   }
@@ -85,6 +102,7 @@ function partials(attributes: SplitAttributes, args: CpuArgs): CpuTensor {
   const { numHeads, kv, splits } = attributes;
   const cols = partialCols(attributes);
   const data = new Float32Array(args.rows.length * cols).fill(Number.NaN);
+  const seenKv = seenBy(attributes, args);
   for (const [row, { position }] of args.rows.entries()) {
     const tokens = rangeTokens(position, attributes);
     const base = rangeFirst(position, attributes);
@@ -93,7 +111,7 @@ function partials(attributes: SplitAttributes, args: CpuArgs): CpuTensor {
         const end = Math.min(position + 1, base + (split + 1) * tokens);
         // The first range has what comes before the others, too.
         const start = split === 0 ? 0 : base + split * tokens;
-        const { max, sum, output } = attendRange(attributes, args, { row, head, start, end, first: split === 0 });
+        const { max, sum, output } = attendRange(attributes, args, { row, head, start, end, first: split === 0, seenKv });
         const at = row * cols + (head * splits + split) * (kv.headDim + 4);
         data.set([max, sum, 0, 0], at);
         data.set(output, at + 4);
