@@ -16,6 +16,7 @@ export const sections = [
   "steady",
   "stream",
   "neurons",
+  "prefix",
   "models",
   "estimate",
 ];

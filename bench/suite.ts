@@ -5,6 +5,7 @@ import type { Caps } from "../src/gpu/caps.ts";
 import { measureNeurons, type NeuronsResult } from "./neurons.ts";
 import { type CopyResult, measureCopy } from "./copy.ts";
 import { type EstimateError, measureEstimate } from "./estimate.ts";
+import { type KvSections, measureKvSections } from "./kv_sections.ts";
 import { type KernelFilter, type KernelSections, measureKernelSections } from "./kernel_sections.ts";
 import { type LoopResult, measureLoop } from "./loop.ts";
 import { measureModel, type ModelSpec, type ModelSpeed, type SpeedOptions } from "./model_speed.ts";
@@ -28,6 +29,7 @@ export type Section =
   | "steady"
   | "stream"
   | "neurons"
+  | "prefix"
   | "models"
   | "estimate";
 
@@ -51,6 +53,7 @@ export interface SuiteResult extends KernelSections {
   readonly steady?: SteadyResult;
   readonly stream?: StreamResult;
   readonly neurons?: NeuronsResult;
+  readonly kv: KvSections;
   readonly models: readonly ModelSpeed[];
   readonly estimates: readonly EstimateError[];
 }
@@ -85,7 +88,8 @@ export async function runSuite(gpu: GPU, options: SuiteOptions): Promise<SuiteRe
     const stream = streamed && (await measure("stream", () => measureStream({ ...options, ...streamed, gpu, say })));
     const neurons = await measure("neurons", () => measureNeurons(gpu, options.deviceClass ?? caps.deviceClass));
     const loops = { ...(loop && { loop }), ...(steady && { steady }), ...(stream && { stream }), ...(neurons && { neurons }) };
-    kernels = { adapter, ...(copy && { copy }), ...(peaks && { peaks }), ...(ratios && { ratios }), ...loops, ...sections };
+    const kv = await measureKvSections({ gpu, deviceClass: options.deviceClass, say }, options.sections);
+    kernels = { adapter, ...(copy && { copy }), ...(peaks && { peaks }), ...(ratios && { ratios }), ...loops, ...sections, kv };
   } finally {
     opened.destroy();
   }

@@ -1,5 +1,6 @@
 // Prints a bench's result for people.
 import { align, number, percent } from "./align.mjs";
+import { kvTablesOf } from "./kv_tables.mjs";
 import {
   columnsTable,
   dispatchTable,
@@ -133,7 +134,7 @@ function skippedText({ section, measured, skipped }) {
 
 /** Each table after an empty line; those of sections that were not asked for are absent. */
 function tablesOf(
-  { copy, peaks, ratios, loop, steady, stream, neurons, columns, lut, dispatch, kernels, skipped = [], faults = [], models, estimates },
+  { copy, peaks, ratios, loop, steady, stream, neurons, kv, columns, lut, dispatch, kernels, skipped = [], faults = [], models, estimates },
   peers,
 ) {
   const tables = [];
@@ -147,6 +148,7 @@ function tablesOf(
   if (steady) tables.push(steadyTable(steady));
   if (stream) tables.push(streamTable(stream));
   if (neurons) tables.push(neuronsTable(neurons));
+  tables.push(...kvTablesOf(kv));
   add(columns, columnsTable);
   add(lut, lutTable);
   add(dispatch, dispatchTable);
