@@ -8,6 +8,7 @@ import type { BufferLedger } from "../gpu/buffers.ts";
 import type { OpenDevice } from "../gpu/device.ts";
 import type { ChatTemplate } from "../text/chat_template.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { type OpenConversations, openConversations, type SavingParts } from "./conversations.ts";
 import { FlightPace } from "./flight.ts";
 import { generate } from "./generate.ts";
 import type { GenerateContext } from "./generate_context.ts";
@@ -28,10 +29,11 @@ export interface SessionParts extends Prepared {
   readonly storage: SessionStorage;
   /** Lets go of the stored model. */
   readonly release: () => void;
+  readonly saving: SavingParts;
 }
 
 export function createSession(parts: SessionParts): Session {
-  const { model, opened, ledger, tokenizer, chatTemplate } = parts;
+  const { model, opened, tokenizer, chatTemplate } = parts;
   let failure: ShaderloomError | undefined;
   let destroyed = false;
   const counts = { tokensGenerated: 0, discardedTokens: 0 };
@@ -45,6 +47,7 @@ export function createSession(parts: SessionParts): Session {
     if (destroyed) throw unloaded();
     if (failure) throw failure;
   };
+  const conversations = conversationsOf(parts, context, check);
   /** Runs what measures or takes the GPU's state for itself, once nothing is in flight. */
   const alone = async <T>(run: () => Promise<T>): Promise<T> => {
     check();
@@ -79,19 +82,32 @@ export function createSession(parts: SessionParts): Session {
         context.sequence.reuse([], 0);
         return parts.profile(options, check);
       }),
+    conversations,
     info: () => ({ ...sessionInfo(model, opened), contextLength: context.contextLength, kv: context.kv, storage: parts.storage }),
     stats: () => sessionStats(parts, { ...counts, tokensInFlight: context.pace.inFlight }),
     destroy() {
       if (destroyed) return;
       destroyed = true;
-      parts.streaming?.close(unloaded());
-      parts.neurons?.close(unloaded());
-      ledger.destroyAll();
-      opened.destroy();
-      parts.release();
-      tokenizer.dispose();
+      conversations.close();
+      freeAll(parts);
     },
   };
+}
+
+function freeAll({ streaming, neurons, ledger, opened, release, tokenizer }: SessionParts): void {
+  streaming?.close(unloaded());
+  neurons?.close(unloaded());
+  ledger.destroyAll();
+  opened.destroy();
+  release();
+  tokenizer.dispose();
+}
+
+function conversationsOf(parts: SessionParts, context: GenerateContext, check: () => void): OpenConversations {
+  const { model, opened, tokenizer, cache, digest: weights } = parts;
+  const { sequence, contextLength, vocabSize } = context;
+  const keyParts = { model, tokenizer, cache, weights };
+  return openConversations({ ...parts, device: opened.device, sequence, contextLength, vocabSize, keyParts, check });
 }
 
 function unloaded(): ShaderloomError {

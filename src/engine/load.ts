@@ -21,7 +21,8 @@ import type { FolderText, OpenedModel } from "./opened_model.ts";
 import { createLoadReport, type LoadProgressListener, type LoadReport } from "./progress.ts";
 import type { Session, StoreOptions } from "./session.ts";
 import { createSession } from "./live_session.ts";
-import { prepareRunner, type PrepareOptions } from "./prepare.ts";
+import { type Prepared, prepareRunner, type PrepareOptions } from "./prepare.ts";
+import type { SavingParts } from "./conversations.ts";
 import type { TuningMode } from "../tuning/report.ts";
 import type { ModelOrigin } from "./image_place.ts";
 import type { openTuningShelf } from "./tuning_record.ts";
@@ -103,10 +104,11 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
     // A file that is not what was promised must not answer a single question.
     if (!prepared.streaming && prepared.neurons?.finished !== true) await source.finish?.(either);
     throwIfAborted(signal);
+    const saving = await savingOf(options, prepared, origin);
     report.phase("ready");
     const loadMs = performance.now() - startMs;
     const facts = sessionStorage(storage, sources);
-    return createSession({ model, opened, ledger, tokenizer, chatTemplate, loadMs, storage: facts, release, ...prepared });
+    return createSession({ model, opened, ledger, tokenizer, chatTemplate, loadMs, storage: facts, release, saving, ...prepared });
   } catch (error) {
     stop.abort();
     release();
@@ -140,6 +142,17 @@ function originOf(options: LoadSessionOptions, loaded: Pick<ModelOrigin, "storag
   const again = { storage, signal, report: createLoadReport(undefined) };
   const { store = {}, imageStore, model: location } = options;
   return { storage, files, again, reopen: () => openFiles(options, again), store, location, imageStore };
+}
+
+/** Where conversations are saved, and what tells this model's from another's: where layers do not all go by, what its files are. */
+async function savingOf(
+  { store = {}, checkWeights }: LoadSessionOptions,
+  { streaming, neurons }: Prepared,
+  origin: ModelOrigin,
+): Promise<SavingParts> {
+  if (!streaming && !neurons) return { store, origin: undefined };
+  const { originFacts } = await import("./image_place.ts");
+  return { store, origin: await originFacts(origin, checkWeights) };
 }
 
 /** What some requests need of the package later on, when there may be no network. Whoever needs one that did not come tells of it. */

@@ -31,6 +31,7 @@ import { choosingOf, decodeSections, prefillSections } from "./step_result.ts";
 import type { NeuronLoad, StreamedNeurons } from "./neuron_load.ts";
 import type { Residency } from "./residency.ts";
 import type { Streaming } from "./streamed.ts";
+import { WeightDigest } from "./weight_digest.ts";
 import type { ModelOrigin } from "./image_place.ts";
 import type { StreamingLoad } from "./streamed_load.ts";
 
@@ -65,6 +66,8 @@ export interface Prepared {
   readonly fusion: SessionStats["fusion"];
   readonly kernels: KernelReport;
   readonly execution: ExecutionOptions;
+  /** What tells the weights that went by from others. */
+  readonly digest: WeightDigest;
   /** Where layers are streamed. */
   readonly streaming: Streaming | undefined;
   /** Where neurons are. */
@@ -107,7 +110,8 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
     openShelf: () => prepare.openShelf(shaders),
   });
   const fileSlabs = slabs.filter(({ name }) => !plan.neurons?.slabs.has(name));
-  const weights = readWeights(prepare, { plan: { ...layout.plan, slabs: fileSlabs }, slabs: made.slabs, kept: tuner.kept });
+  const digest = new WeightDigest(model.file.tensors);
+  const weights = readWeights(prepare, { plan: { ...layout.plan, slabs: fileSlabs }, slabs: made.slabs, kept: tuner.kept, digest });
   // A driver that compiles cannot be stopped, but it can be left alone.
   await untilAborted(Promise.all([tuner.compile(weights), weights]), prepare.signal).catch((thrown: unknown) => {
     tuner.abandon();
@@ -120,7 +124,7 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
       return compileProgram(program, { pipelines, activations, choose: tuner.chooseFor(program.label) });
     }),
   );
-  return describeRunner(prepare, { plan, made, decode, prefill, kernels, tuner, residency });
+  return describeRunner(prepare, { plan, made, decode, prefill, kernels, tuner, residency, digest });
 }
 
 function budgetAndNeurons(): ShaderloomError {
@@ -145,11 +149,12 @@ interface Made {
   readonly kernels: KernelReport;
   readonly tuner: Tuner;
   readonly residency: Residency | undefined;
+  readonly digest: WeightDigest;
 }
 
 /** A runner over what was made, and what can be told of it. */
 async function describeRunner(prepare: PrepareOptions, made_: Made): Promise<Prepared> {
-  const { plan, made, decode, prefill, kernels, tuner, residency } = made_;
+  const { plan, made, decode, prefill, kernels, tuner, residency, digest } = made_;
   const { model, opened, ledger } = prepare;
   const { device, caps } = opened;
   const { layout, scoreTopK } = plan;
@@ -183,6 +188,7 @@ async function describeRunner(prepare: PrepareOptions, made_: Made): Promise<Pre
     dispatches,
     fusion: { decode: plan.decode.fusion, prefill: plan.prefill.fusion },
     kernels,
+    digest,
     streaming,
     neurons,
     // A prompt's tokens need other neurons each.
@@ -243,9 +249,10 @@ interface Reading {
   readonly plan: LayoutPlan;
   readonly slabs: ReadonlyMap<string, GPUBuffer>;
   readonly kept: KeptRows;
+  readonly digest: WeightDigest;
 }
 
-async function readWeights(prepare: PrepareOptions, { plan, slabs, kept }: Reading): Promise<void> {
+async function readWeights(prepare: PrepareOptions, { plan, slabs, kept, digest }: Reading): Promise<void> {
   const { source, model, opened, signal, report } = prepare;
   const upload = createUpload(opened.device.queue, prepare.memoryBudget);
   let failure: ShaderloomError | undefined;
@@ -262,7 +269,11 @@ async function readWeights(prepare: PrepareOptions, { plan, slabs, kept }: Readi
       if (failure) throw failure;
       return upload(required(slabs, slab), byteOffset, bytes);
     },
-    onRows: (piece, bytes) => kept.pass({ ...piece, bytes }),
+    onRows: (piece, bytes) => {
+      kept.pass({ ...piece, bytes });
+      digest.pass(piece, bytes);
+    },
+    onVector: (piece, values) => digest.pass(piece, new Uint8Array(values.buffer, values.byteOffset, values.byteLength)),
     onProgress: (moment) => report.weights(moment),
     fromCache: source.local === true,
     scan: prepare.checkWeights,

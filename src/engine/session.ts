@@ -14,12 +14,14 @@ import type { KvBounds, KvPolicy, KvType } from "./kv_options.ts";
 import type { NeuronStats } from "../streaming/neurons/neuron_cache.ts";
 import type { StreamingStats } from "../streaming/types.ts";
 import type { Profile, ProfileOptions } from "./profile_report.ts";
+import type { Conversations } from "./snapshot_types.ts";
 
 export type { ChromeTrace, Profile, ProfileOptions } from "./profile_report.ts";
 export type { TuneProgress, TuneReport } from "../tuning/tune.ts";
 export type { KernelReport, TuningMode } from "../tuning/report.ts";
 export type { LayerState, StreamingStats } from "../streaming/types.ts";
 export type { StoreDiagnostics } from "../store/diagnostics.ts";
+export type { Conversations, SavedSession, SessionTransfer, SuspendedSession } from "./snapshot_types.ts";
 export type { ModelStore, StorageSpace, StoredModel } from "../store/model_store.ts";
 export type { HubOptions, ModelLocation } from "../weights/source.ts";
 
@@ -219,6 +221,8 @@ export interface Session {
   stats(): SessionStats;
   /** Of the last conversation, once a `generate` has ended or was left; undefined without a policy. */
   kvUsage?(): KvUsage | undefined;
+  /** Conversations beyond the GPU's memory. */
+  readonly conversations?: Conversations | undefined;
   /** Frees the device and all memory. Idempotent. */
   destroy(): void;
 }

@@ -2,7 +2,7 @@
 // by what they hold, so that none is moved that is there already. Loaded when somebody first asks.
 
 import { ShaderloomError, throwIfAborted } from "../base/errors.ts";
-import type { SessionRecord, SessionStore, StoredSession } from "../store/session_store.ts";
+import type { SessionRecord, SessionStore } from "../store/session_store.ts";
 import { readSnapshotFile, writeSnapshotFile } from "./snapshot_file.ts";
 import {
   checkTarget,
@@ -12,10 +12,10 @@ import {
   parseFacts,
   type RecordNames,
   recordNames,
-  type SnapshotFacts,
   type SnapshotTarget,
 } from "./snapshot_facts.ts";
 import { type Captured, type SlotParts, SnapshotSlot } from "./snapshot_slot.ts";
+import { counted, described, fits, transferOf } from "./snapshot_report.ts";
 import type { Conversations, SavedSession, SaveOptions, SessionTransfer, SuspendedSession } from "./snapshot_types.ts";
 
 export interface SnapshotParts extends SlotParts {
@@ -30,11 +30,6 @@ interface Suspended {
   readonly ids: readonly number[];
   readonly names: RecordNames;
   readonly rest: Uint8Array | undefined;
-}
-
-/** Where a record is not moved to because it is there. */
-interface Moved {
-  movedPages: number;
 }
 
 export class Snapshots implements Conversations {
@@ -54,14 +49,14 @@ export class Snapshots implements Conversations {
   async save({ id = globalThis.crypto.randomUUID(), signal }: SaveOptions = {}): Promise<SavedSession & SessionTransfer> {
     return this.#captured(async (captured, names, key) => {
       const started = performance.now();
-      const moved: Moved = { movedPages: 0 };
+      const moved = { movedPages: 0 };
       const store = await this.#openStore();
       const write: Parameters<SessionStore["save"]>[1] = async (draft) => {
         const { recordBytes } = this.#slot.transfer;
         const known = await draft.known(names.pages);
         const records: Array<SessionRecord | undefined> = known.map((record) => (record?.bytes === recordBytes ? record : undefined));
         const missing = records.flatMap((record, number) => (record ? [] : [number]));
-        captured.release(names.pages.keys().filter((number) => records[number] !== undefined));
+        captured.release(records.flatMap((record, number) => (record ? [number] : [])));
         await this.#pagesOf(captured, names, {
           wanted: missing,
           signal,
@@ -203,6 +198,13 @@ export class Snapshots implements Conversations {
     return counted(facts.ids.length, names, movedPages, started);
   }
 
+  /** Nothing is saved or loaded after it. */
+  close(): void {
+    this.#suspended.clear();
+    this.#hostPages.clear();
+    this.#store?.then((store) => store.close()).catch(() => undefined);
+  }
+
   /** Runs `use` with the conversation as it is now. */
   async #captured<T>(use: (captured: Captured, names: RecordNames, key: EngineKey) => Promise<T>): Promise<T> {
     this.#parts.check();
@@ -269,32 +271,6 @@ export class Snapshots implements Conversations {
     store.catch(() => (this.#store = undefined));
     return store;
   }
-}
-
-function fits(facts: SnapshotFacts, target: SnapshotTarget): boolean {
-  try {
-    checkTarget(facts, target);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function described(
-  session: StoredSession,
-  facts: SnapshotFacts,
-  { store, usable }: { store: SessionStore; usable: boolean },
-): SavedSession {
-  const bytes = session.records.reduce((sum, record) => sum + record.bytes, 0);
-  return { id: session.id, model: facts.model, savedAt: session.savedAt, tokens: facts.ids.length, bytes, tier: store.tier, usable };
-}
-
-function transferOf({ records }: StoredSession, { movedPages }: Moved, started: number): Omit<SessionTransfer, "tokens"> {
-  return { pages: records.length, movedPages, ms: performance.now() - started };
-}
-
-function counted(tokens: number, { pages, rest }: RecordNames, movedPages: number, started: number): SessionTransfer {
-  return { tokens, pages: pages.length + (rest === undefined ? 0 : 1), movedPages, ms: performance.now() - started };
 }
 
 function notSuspended(id: string): ShaderloomError {

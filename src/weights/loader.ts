@@ -31,6 +31,8 @@ export interface LoadWeightsOptions {
   readonly upload: (slab: string, byteOffset: number, bytes: Uint8Array<ArrayBuffer>) => void | Promise<void>;
   /** Sees the rows of every matrix in the file form of their GPU format; the bytes are overwritten later. */
   readonly onRows?: (piece: Pick<Piece, "tensor" | "tensorRow" | "rows" | "cols" | "format">, bytes: Uint8Array) => void;
+  /** Sees the values of every vector. */
+  readonly onVector?: (piece: Pick<Piece, "tensor" | "tensorRow" | "rows" | "cols">, values: Float32Array) => void;
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
   /** Looks for NaN and infinity in every matrix, at the price of a dequantization. Scales, vectors and what is converted are always checked. */
@@ -217,6 +219,7 @@ async function place(options: WorkOptions, { piece, packed, scratch }: PieceByte
       options.decoder.decode(piece, packed, values);
     }
     checkFinite(values, { tensor: piece.tensor, type: storedTypeName(stored?.type ?? format.ggufType), first: piece.tensorRow * cols });
+    if (piece.kind === "vector") options.onVector?.(piece, values);
     if (piece.kind === "vector") return options.upload(piece.slab, piece.slabOffset, new Uint8Array(values.slice().buffer));
     if (stored !== undefined) fileRows = quantized(piece, values, scratch);
   }
