@@ -2,12 +2,16 @@
 import { align, number } from "./align.mjs";
 import { promisesTable } from "./kernel_table.mjs";
 
+/** The least time, and all. */
+function timesRow(name, times) {
+  return [name, number(Math.min(...times)), times.map((time) => number(time)).join(" ")];
+}
+
 /** What was measured of prefixes. */
 function prefixTable({ model, tokens, cachedTokens, first, second, ratios }) {
-  const rowOf = (name, times) => [name, number(Math.min(...times)), times.map((time) => number(time)).join(" ")];
   return [
     `  ${model}, prompts of ${tokens} tokens, of which ${cachedTokens} are in kept pages the second time`,
-    align([["first token", "ms", "all rounds"], rowOf("computed", first), rowOf("kept", second)]),
+    align([["first token", "ms", "all rounds"], timesRow("computed", first), timesRow("kept", second)]),
     promisesTable({ ratios }),
   ].join("\n");
 }
