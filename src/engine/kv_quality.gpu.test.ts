@@ -1,0 +1,40 @@
+// What types of keys and values cost in quality: perplexity of a fixed text under the bundled model, whose heads are of 64.
+// The bench measures all of the text and other models (bench/kv_quality.ts).
+
+import { expect, test } from "vitest";
+import type { KvType } from "../base/kv_types.ts";
+import { readRepoFile } from "../testing/files.ts";
+import { sharedGpuOrSkip } from "../testing/gpu.ts";
+import { heldOutTexts, perplexityOf } from "../testing/perplexity.ts";
+import { loadSession } from "./load.ts";
+
+/** Most that perplexity may grow over f16. */
+const bars = { f32: 0.0002, q8_0: 0.002 } satisfies Partial<Record<KvType, number>>;
+const documents = 2;
+/** Of a context of 1,024. */
+const tokens = 1000;
+
+test("perplexity under the bundled model grows by no more than types promise", async (context) => {
+  const gpu = await sharedGpuOrSkip(context);
+  const model = await readRepoFile("public/models/shaderloom-tiny.gguf");
+  const texts = (await heldOutTexts()).slice(0, documents);
+  const measure = async (type: KvType): Promise<number> => {
+    const session = await loadSession({ model, gpu, tuning: "off", kv: { type } });
+    try {
+      const ids = texts.map((text) => session.tokenizer.encodeWithSpecials(text));
+      const found = await perplexityOf(session, ids, tokens);
+      expect(found.tokens).toBe(documents * (tokens - 1));
+      return found.perplexity;
+    } finally {
+      session.destroy();
+    }
+  };
+  const plain = await measure("f16");
+  // The text is in the model's language, or nothing would follow from it.
+  expect(plain).toBeGreaterThan(1.2);
+  expect(plain).toBeLessThan(1.8);
+  for (const [type, bar] of Object.entries(bars)) {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of the table above
+    expect((await measure(type as KvType)) / plain - 1, type).toBeLessThanOrEqual(bar);
+  }
+});
