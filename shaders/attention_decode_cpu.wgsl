@@ -3,7 +3,7 @@
 // Grid: (ceil(SETS * ranges / WG), rows), one thread per set of query heads of one kv head, and range.
 // Workgroup memory: none, and no barrier.
 // Consts: WG, HEADS, GROUP (query heads per kv head), SETS, STRIDE, PARTIAL_STRIDE, LOWEST, those of the parts.
-// Parts: attend, ranges, kv, mask, score, sink.
+// Parts: attend, ranges, kv, mask, score, scores, sink.
 // Source: Flash-Decoding, after arXiv:2307.08691.
 
 @compute @workgroup_size(WG)

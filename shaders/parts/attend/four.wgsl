@@ -4,7 +4,7 @@
 // Leaves attend_top (largest score) and attend_sum (of exp(score - top)); attend_each gives the sums of exp(score - top) v.
 // Workgroup memory: none.
 // Needs q (vec4 array), kv and `fn attend_write(at: u32, value: vec4<f32>)`. Consts: D4, LOWEST.
-// Parts: kv, kv_read, mask, score, sink.
+// Parts: kv, kv_read, mask, score, scores, sink.
 // Paper: arXiv:1805.02867.
 
 const ATTEND_QUERIES = 4u;
@@ -24,24 +24,6 @@ var<private> attend_acc1: array<vec4<f32>, D4>;
 var<private> attend_acc2: array<vec4<f32>, D4>;
 var<private> attend_acc3: array<vec4<f32>, D4>;
 
-fn attend_scored(s: vec4<f32>, of_head: f32, position: u32, key: u32) -> vec4<f32> {
-  return vec4<f32>(
-    score(s.x, of_head, position, key),
-    score(s.y, of_head, position, key + 1),
-    score(s.z, of_head, position, key + 2),
-    score(s.w, of_head, position, key + 3),
-  );
-}
-
-fn attend_masked(s: vec4<f32>, position: u32, key: u32, end: u32) -> vec4<f32> {
-  return vec4<f32>(
-    select(LOWEST, s.x, (key < end) & mask_allows(position, key)),
-    select(LOWEST, s.y, (key + 1 < end) & mask_allows(position, key + 1)),
-    select(LOWEST, s.z, (key + 2 < end) & mask_allows(position, key + 2)),
-    select(LOWEST, s.w, (key + 3 < end) & mask_allows(position, key + 3)),
-  );
-}
-
 fn attend_max(s: vec4<f32>, t: vec4<f32>) -> f32 {
   let m = max(s, t);
   return max(max(m.x, m.y), max(m.z, m.w));
@@ -50,6 +32,7 @@ fn attend_max(s: vec4<f32>, t: vec4<f32>) -> f32 {
 /// `positions` of the queries, for the mask, none below the first; their `heads`. `first`: whether these keys are the first of the queries'.
 fn attend_start(positions: vec4<u32>, heads: vec4<u32>, first: bool) {
   attend_positions = positions;
+  kv_see(positions.x);
   attend_heads = vec4<f32>(score_head(heads.x), score_head(heads.y), score_head(heads.z), score_head(heads.w));
   let tops = vec4<f32>(sink_top(heads.x), sink_top(heads.y), sink_top(heads.z), sink_top(heads.w));
   attend_top = select(vec4<f32>(LOWEST), tops, first);
@@ -62,7 +45,7 @@ fn attend_start(positions: vec4<u32>, heads: vec4<u32>, first: bool) {
   }
 }
 
-/// `queries`: index in q of the first vec4 of each query.
+/// `queries`: index in q of the first vec4 of each query. keys.y is a multiple of 8, or behind what the last of them sees.
 fn attend(slot: u32, kv_head: u32, keys: vec2<u32>, queries: vec4<u32>) {
   let last = keys.y - 1;
   for (var key = keys.x; key < keys.y; key = mask_next(key + 8, attend_positions.x) / 8 * 8) {
@@ -106,23 +89,23 @@ fn attend(slot: u32, kv_head: u32, keys: vec2<u32>, queries: vec4<u32>) {
       t2 += vec4<f32>(dot(a2, b4), dot(a2, b5), dot(a2, b6), dot(a2, b7));
       t3 += vec4<f32>(dot(a3, b4), dot(a3, b5), dot(a3, b6), dot(a3, b7));
     }
-    s0 = attend_scored(s0, attend_heads.x, attend_positions.x, key);
-    t0 = attend_scored(t0, attend_heads.x, attend_positions.x, key + 4);
-    s1 = attend_scored(s1, attend_heads.y, attend_positions.y, key);
-    t1 = attend_scored(t1, attend_heads.y, attend_positions.y, key + 4);
-    s2 = attend_scored(s2, attend_heads.z, attend_positions.z, key);
-    t2 = attend_scored(t2, attend_heads.z, attend_positions.z, key + 4);
-    s3 = attend_scored(s3, attend_heads.w, attend_positions.w, key);
-    t3 = attend_scored(t3, attend_heads.w, attend_positions.w, key + 4);
-    if ((key + 8 > keys.y) | !mask_whole(attend_positions.xw, vec2<u32>(key, key + 8))) {
-      s0 = attend_masked(s0, attend_positions.x, key, keys.y);
-      t0 = attend_masked(t0, attend_positions.x, key + 4, keys.y);
-      s1 = attend_masked(s1, attend_positions.y, key, keys.y);
-      t1 = attend_masked(t1, attend_positions.y, key + 4, keys.y);
-      s2 = attend_masked(s2, attend_positions.z, key, keys.y);
-      t2 = attend_masked(t2, attend_positions.z, key + 4, keys.y);
-      s3 = attend_masked(s3, attend_positions.w, key, keys.y);
-      t3 = attend_masked(t3, attend_positions.w, key + 4, keys.y);
+    s0 = scores_of(s0, attend_heads.x, attend_positions.x, key);
+    t0 = scores_of(t0, attend_heads.x, attend_positions.x, key + 4);
+    s1 = scores_of(s1, attend_heads.y, attend_positions.y, key);
+    t1 = scores_of(t1, attend_heads.y, attend_positions.y, key + 4);
+    s2 = scores_of(s2, attend_heads.z, attend_positions.z, key);
+    t2 = scores_of(t2, attend_heads.z, attend_positions.z, key + 4);
+    s3 = scores_of(s3, attend_heads.w, attend_positions.w, key);
+    t3 = scores_of(t3, attend_heads.w, attend_positions.w, key + 4);
+    if (!mask_whole(attend_positions.xw, vec2<u32>(key, key + 8))) {
+      s0 = scores_seen(s0, attend_positions.x, key);
+      t0 = scores_seen(t0, attend_positions.x, key + 4);
+      s1 = scores_seen(s1, attend_positions.y, key);
+      t1 = scores_seen(t1, attend_positions.y, key + 4);
+      s2 = scores_seen(s2, attend_positions.z, key);
+      t2 = scores_seen(t2, attend_positions.z, key + 4);
+      s3 = scores_seen(s3, attend_positions.w, key);
+      t3 = scores_seen(t3, attend_positions.w, key + 4);
     }
     let top = max(attend_top, vec4<f32>(attend_max(s0, t0), attend_max(s1, t1), attend_max(s2, t2), attend_max(s3, t3)));
     let fade = exp(attend_top - top);
