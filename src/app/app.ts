@@ -4,9 +4,11 @@ import type { EngineOptions } from "../index.ts";
 import { createBanners } from "./banner.ts";
 import type { CatalogueEntry } from "./catalogue.ts";
 import { ChatController } from "./chat_controller.ts";
+import { ChatKeeper, type Recalled } from "./chat_keeper.ts";
 import { createChatView } from "./chat_view.ts";
 import { createComposer } from "./composer.ts";
 import { element } from "./dom.ts";
+import { formatCountOf } from "./figures.ts";
 import { acceptDrops } from "./file_drop.ts";
 import { createFrame } from "./frame.ts";
 import { createLayersFigure } from "./layers_figure.ts";
@@ -31,6 +33,9 @@ export class App {
   readonly #banners = createBanners();
   readonly #stats = createStatsView();
   readonly #layers = createLayersFigure();
+  readonly #keeper = new ChatKeeper(() => localStorage);
+  /** Whether the conversation is of an earlier visit, and no model has been given what it remembered of it. */
+  #recalled = false;
   #looking: ReturnType<typeof setInterval> | undefined;
   readonly #announcer: HTMLElement = element("div", { class: "unseen", role: "status", "aria-live": "polite" });
   readonly #view = createChatView((prompt) => this.#ask(prompt));
@@ -65,11 +70,17 @@ export class App {
     this.#chat = new ChatController(this.#view, {
       onAnswering: (answering) => {
         this.#watchLayers(answering);
+        this.#view.setAnswering(answering);
         this.#refresh();
       },
       onAnnounce: (text) => this.#announce(text),
-      onUsage: (usage, model) => void this.#showUsage(usage.total_tokens, model),
+      onUsage: (usage, model) => {
+        void this.#showUsage(usage.total_tokens, model);
+        void this.#keep(model);
+      },
       onFail: (problem, model) => this.#answerFailed(problem, model),
+      onEdit: (question) => this.#ask(question),
+      onTurns: (turns) => this.#keeper.remember(turns),
     });
     this.#frame = createFrame(
       {
@@ -96,6 +107,11 @@ export class App {
       event.preventDefault();
       this.#chat.stop();
     });
+    // An answer under way is kept as far as it went.
+    addEventListener("pagehide", () => this.#chat.answering && this.#keeper.remember(this.#chat.turns));
+    this.#chat.restore(this.#keeper.recall());
+    this.#recalled = this.#chat.turns.length > 0;
+    if (this.#recalled) this.#view.setNotice(recalledText());
     this.#refresh();
     this.#composer.focus();
     await this.#models.start(this.#options.fetchCatalogue);
@@ -115,6 +131,24 @@ export class App {
     this.#stats.setModel(model.info);
     this.#layers.show(null);
     void this.#showUsage(0, model);
+    if (this.#recalled) void this.#giveBack(model);
+  }
+
+  /** Gives the first model what it remembered of the conversation of an earlier visit. */
+  async #giveBack(model: LoadedModel): Promise<void> {
+    this.#recalled = false;
+    const recalled = await this.#keeper.restore(model.engine);
+    const untouched = this.#models.current === model && !this.#chat.answering && this.#view.notice !== "";
+    if (!untouched) return;
+    this.#view.setNotice(recalledText(recalled));
+    if (recalled.kind === "remembered") void this.#showUsage(recalled.tokens, model);
+  }
+
+  /** Keeps what the model remembers of the conversation, for the next visit. */
+  async #keep(model: LoadedModel): Promise<void> {
+    const problem = await this.#keeper.save(model.engine);
+    if (problem !== undefined && !this.#chat.answering)
+      this.#view.setNotice(`The chat's memory is not kept for the next visit: ${problem}`);
   }
 
   #ask(question: string): void {
@@ -156,6 +190,8 @@ export class App {
 
   #newChat(): void {
     this.#chat.clear();
+    this.#recalled = false;
+    this.#keeper.forget(this.#models.current?.engine);
     this.#banners.clear("answer");
     this.#stats.setContext(0);
     this.#announce("New chat.");
@@ -206,6 +242,14 @@ export class App {
     else this.#composer.setState("blocked", loading ? "The model is loading…" : "Choose a model first");
     this.#view.setWelcome(welcome(model, loading));
   }
+}
+
+/** What is said of a conversation of an earlier visit. */
+function recalledText(recalled?: Recalled): string {
+  const kept = "From your last visit. It is kept in this browser until you start a new chat.";
+  if (recalled === undefined) return kept;
+  if (recalled.kind === "unread") return `${kept} The model reads it again with your next question.`;
+  return `${kept} The model still has it in mind: ${formatCountOf(recalled.tokens, "token")} need not be read again.`;
 }
 
 interface Welcome {

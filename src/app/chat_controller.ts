@@ -16,6 +16,10 @@ export interface ChatEvents {
   readonly onAnnounce: (text: string) => void;
   readonly onUsage: (usage: Usage, model: LoadedModel) => void;
   readonly onFail: (problem: Problem, model: LoadedModel) => void;
+  /** A question was changed: it is to be asked in the place of the one that it was, which is gone with all that followed. */
+  readonly onEdit: (question: string) => void;
+  /** The conversation is another: a question was asked, an answer has ended or turns are gone. */
+  readonly onTurns: (turns: readonly Turn[]) => void;
 }
 
 interface Running {
@@ -38,6 +42,21 @@ export class ChatController {
     return this.#running !== undefined;
   }
 
+  get turns(): readonly Turn[] {
+    return this.#turns;
+  }
+
+  /** Shows turns of an earlier visit. */
+  restore(turns: readonly Turn[]): void {
+    for (const turn of turns) {
+      this.#turns.push(turn);
+      const answer = this.#addTurn(turn);
+      answer.append(turn.answer);
+      const note = turn.state === "done" ? undefined : turn.state === "length" ? "Cut at its limit" : "Broken off";
+      answer.end(note === undefined ? {} : { note });
+    }
+  }
+
   /** Asks the model and shows its answer. Never rejects: errors go to the events. */
   async ask(question: string, model: LoadedModel, settings: Settings): Promise<void> {
     if (this.#running) return;
@@ -45,8 +64,10 @@ export class ChatController {
     const running: Running = { controller: new AbortController(), turn };
     this.#turns.push(turn);
     this.#running = running;
-    const answer = this.#view.addTurn(question);
+    const answer = this.#addTurn(turn);
+    this.#view.setNotice("");
     this.#events.onAnswering(true);
+    this.#events.onTurns(this.#turns);
     // What was said of the answer before must not stand beside this one, nor beside the error it may end in.
     this.#events.onAnnounce("");
     try {
@@ -57,8 +78,25 @@ export class ChatController {
       if (this.#running === running) {
         this.#running = undefined;
         this.#events.onAnswering(false);
+        this.#events.onTurns(this.#turns);
       }
     }
+  }
+
+  #addTurn(turn: Turn): AnswerView {
+    return this.#view.addTurn(turn.question, (question) => {
+      const index = this.#turns.indexOf(turn);
+      if (this.#running || index === -1) return;
+      this.#removeFrom(index);
+      this.#events.onEdit(question);
+    });
+  }
+
+  #removeFrom(index: number): void {
+    this.#turns.length = index;
+    this.#view.removeTurns(index);
+    this.#view.setNotice("");
+    this.#events.onTurns(this.#turns);
   }
 
   async #stream(running: Running, to: { answer: AnswerView; model: LoadedModel; settings: Settings }): Promise<void> {
@@ -95,8 +133,9 @@ export class ChatController {
   /** Takes back the last question when it failed, to be asked again. @returns the question */
   takeBackFailed(): string | undefined {
     if (this.#running || this.#turns.at(-1)?.state !== "failed") return undefined;
-    this.#view.removeLastTurn();
-    return this.#turns.pop()?.question;
+    const question = this.#turns.at(-1)?.question;
+    this.#removeFrom(this.#turns.length - 1);
+    return question;
   }
 
   /** Starts over with an empty conversation. */
@@ -106,6 +145,7 @@ export class ChatController {
     running?.controller.abort();
     this.#turns.length = 0;
     this.#view.clear();
+    this.#view.setNotice("");
     if (running) this.#events.onAnswering(false);
   }
 }

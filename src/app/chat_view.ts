@@ -1,6 +1,7 @@
 // The column of questions and answers, and the welcome in its place while there are none. It shows; it asks nobody anything.
 
 import { button, element, icon } from "./dom.ts";
+import { createQuestion } from "./question_view.ts";
 import { followEnd } from "./scroll_follow.ts";
 import { createTextBlocks } from "./text_blocks.ts";
 
@@ -13,9 +14,15 @@ export interface AnswerView {
 
 export interface ChatView {
   readonly root: HTMLElement;
-  readonly addTurn: (question: string) => AnswerView;
-  /** Takes the last turn away, so that it can be asked again. */
-  readonly removeLastTurn: () => void;
+  /** @param onEdit called with the question as it was changed */
+  readonly addTurn: (question: string, onEdit: (question: string) => void) => AnswerView;
+  /** Takes turns away from the one at `index` on, so that they can be asked again. */
+  readonly removeTurns: (index: number) => void;
+  /** While an answer is written, no question can be changed. */
+  readonly setAnswering: (answering: boolean) => void;
+  /** Says something of the conversation below it; an empty text nothing. */
+  readonly setNotice: (text: string) => void;
+  readonly notice: string;
   readonly clear: () => void;
   /** What the empty page says. */
   readonly setWelcome: (welcome: { readonly title: string; readonly text: string; readonly prompts: readonly string[] }) => void;
@@ -80,9 +87,10 @@ export function createChatView(onPrompt: (prompt: string) => void): ChatView {
   const prompts = element("div", { class: "prompts" });
   const welcome = element("div", { class: "welcome" }, [title, text, prompts]);
   const log = element("div", { class: "log", role: "log", "aria-live": "polite", "aria-label": "Conversation" });
+  const notice = element("p", { class: "chat-notice", role: "status" });
   // Focusable, so that the keyboard can scroll it.
   const scroller = element("div", { class: "scroller", tabindex: "0", "aria-label": "Conversation, scrollable", role: "region" }, [
-    element("div", { class: "column" }, [welcome, log]),
+    element("div", { class: "column" }, [welcome, log, notice]),
   ]);
   const jump = button({ class: "jump", "aria-label": "Go to the end of the conversation", hidden: true }, [icon("down")], () =>
     follow.jump(),
@@ -92,19 +100,21 @@ export function createChatView(onPrompt: (prompt: string) => void): ChatView {
   });
   return {
     root: element("div", { class: "chat" }, [scroller, jump]),
-    addTurn(question) {
+    addTurn(question, onEdit) {
       welcome.hidden = true;
-      const asked = element("article", { class: "question", "aria-label": "You" }, [
-        element("div", { class: "question-text" }, [question]),
-      ]);
       const { root, view } = createAnswer(follow.grown);
-      log.append(element("div", { class: "turn" }, [asked, root]));
+      log.append(element("div", { class: "turn" }, [createQuestion(question, onEdit), root]));
       follow.jump();
       return view;
     },
-    removeLastTurn() {
-      log.lastElementChild?.remove();
+    removeTurns(index) {
+      while (log.childElementCount > index) log.lastElementChild?.remove();
       welcome.hidden = log.childElementCount > 0;
+    },
+    setAnswering: (answering) => log.classList.toggle("answering", answering),
+    setNotice: (said) => (notice.textContent = said),
+    get notice() {
+      return notice.textContent;
     },
     clear() {
       log.replaceChildren();

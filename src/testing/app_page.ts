@@ -14,6 +14,9 @@ export interface Page {
   estimate: Partial<Estimate>;
   warning: Warning;
   streaming: Partial<StreamingStats> | null;
+  /** What is done with conversations, in order; `kept` is what the engine has of one, in tokens. */
+  readonly sessions: string[];
+  kept: number | undefined;
   /** What the next loads throw. */
   readonly failures: Error[];
 }
@@ -37,8 +40,18 @@ function infoOf(warning: Warning, model: string | null): EngineInfo {
   } as unknown as EngineInfo;
 }
 
-export async function openPage(models: Parameters<typeof fakeLibrary>[0] = []): Promise<Page> {
-  const page: Page = { library: fakeLibrary(models), loads: [], estimates: [], estimate: {}, warning: null, streaming: null, failures: [] };
+export async function openPage(models: Parameters<typeof fakeLibrary>[0] = [], kept?: number): Promise<Page> {
+  const page: Page = {
+    library: fakeLibrary(models),
+    loads: [],
+    estimates: [],
+    estimate: {},
+    warning: null,
+    streaming: null,
+    failures: [],
+    sessions: [],
+    kept,
+  };
   const app = new App({
     async createEngine(options) {
       page.loads.push(options);
@@ -64,6 +77,14 @@ export async function openPage(models: Parameters<typeof fakeLibrary>[0] = []): 
           streaming: page.streaming,
         }),
         unload: async () => undefined,
+        async loadSession(id: string) {
+          page.sessions.push(`load ${id}`);
+          if (page.kept === undefined) throw failure("SESSION.missing", "Nothing is saved under this name. List the sessions.");
+          return { tokens: page.kept };
+        },
+        async deleteSession(id: string) {
+          page.sessions.push(`delete ${id}`);
+        },
       };
       return engine as unknown as Engine;
     },
