@@ -11,6 +11,7 @@ import { readCallOptions, readProfileOptions, readTuneOptions, unloadAbortError,
 import { checkArray, checkNumber, checkString } from "./fields.ts";
 import { createTurnQueue } from "./queue.ts";
 import { MAX_TEXT_LENGTH } from "./sampling_request.ts";
+import { sessionMethods } from "./session_api.ts";
 import type {
   CallOptions,
   ChatCompletion,
@@ -136,6 +137,7 @@ export function createSessionEngine(session: Session): Engine {
     tune: (options) => guard(() => tuneInTurn(parts, readTuneOptions(options))),
     profile: (options) => guard(() => profileInTurn(parts, readProfileOptions(options, session.info().contextLength))),
     stats: () => guard(() => ({ ...session.stats(), queued: parts.queue.waiting })),
+    ...sessionMethods(parts, guard, inTurn),
     unload,
     [Symbol.asyncDispose]: unload,
   };

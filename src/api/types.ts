@@ -2,7 +2,9 @@
 
 import type { KvPolicy } from "../engine/kv_options.ts";
 import type { ModelStore, Profile, SessionStats, SessionStorage, TuneProgress, TuneReport } from "../engine/session.ts";
+import type { SessionMethods } from "./session_types.ts";
 
+export type * from "./session_types.ts";
 export type { EngineOptions, EstimateOptions, ProbeOptions } from "./option_types.ts";
 export type { ExecutionOptions, FusionName } from "../engine/execution.ts";
 export type { KvEvictOptions, KvOptions, KvPolicy, KvType } from "../engine/kv_options.ts";
@@ -228,7 +230,7 @@ export interface CallOptions {
  * nobody reads holds nothing. Generation goes only as fast as the stream is read, and the engine is free for the next call
  * when the stream ends, fails, is aborted or is left (`break`, `return`, `throw`).
  */
-export interface Engine extends AsyncDisposable {
+export interface Engine extends AsyncDisposable, SessionMethods {
   readonly chat: {
     readonly completions: {
       create(

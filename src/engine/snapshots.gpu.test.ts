@@ -6,7 +6,6 @@ import { greedySampling } from "../sampling/params.ts";
 import { sharedGpuOrSkip, type Skipper } from "../testing/gpu.ts";
 import { greedyIds } from "../testing/oracle.ts";
 import { tinyModel, type TinyModelOptions } from "../testing/tiny_model.ts";
-import { typedError } from "../testing/typed_error.ts";
 import { loadSession, type LoadSessionOptions } from "./load.ts";
 import type { Session } from "./session.ts";
 import type { Conversations } from "./snapshot_types.ts";

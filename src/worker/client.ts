@@ -21,6 +21,7 @@ import type { Connection, HeartbeatOptions } from "./connection.ts";
 import { packModel } from "./parcel.ts";
 import { isAnswer } from "./protocol.ts";
 import type { CallMethod, Calls, Port, Streams, ToWorker, WireOptions } from "./protocol.ts";
+import { remoteSessions } from "./remote_sessions.ts";
 import { openRemoteStream } from "./remote_stream.ts";
 
 /** Time the worker gets to free its device in order before it is terminated. */
@@ -123,6 +124,7 @@ function remoteEngine(connection: Connection): Engine {
       const { signal: _signal, ...rest } = options ?? {};
       return callWorker(connection, "profile", (id) => ({ kind: "call", id, method: "profile", args: [rest] }), signal);
     },
+    ...remoteSessions(connection),
     unload,
     [Symbol.asyncDispose]: unload,
   };

@@ -5,6 +5,7 @@ import type { AdapterProbe, Engine, EngineOptions, Estimate, EstimateOptions, Pr
 import { ShaderloomError, asShaderloomError } from "../base/errors.ts";
 import { parseToWorker, wrap } from "./protocol.ts";
 import type { FromWorker, Port, ToWorker } from "./protocol.ts";
+import { callSession } from "./remote_sessions.ts";
 
 /** What this thread can do; each loads the runtime that it needs. */
 export interface Services {
@@ -86,8 +87,10 @@ async function call(host: Host, message: Extract<ToWorker, { kind: "call" }>, si
       return engine.profile({ ...message.args[0], signal });
     case "unload":
       await engine.unload();
+      return undefined;
+    default:
+      return callSession(engine, message, signal);
   }
-  return undefined;
 }
 
 async function openStream(host: Host, message: Extract<ToWorker, { kind: "stream" }>, signal: AbortSignal): Promise<void> {

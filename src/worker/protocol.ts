@@ -22,6 +22,7 @@ import type {
   TuneProgress,
   TuneReport,
 } from "../api/types.ts";
+import type { SavedSession, SaveSessionOptions, SessionReport, SessionTransfer, SuspendedSession } from "../api/session_types.ts";
 import { isErrorCode } from "../base/errors.ts";
 import type { PlainError } from "../base/errors.ts";
 
@@ -44,8 +45,20 @@ export interface Tasks {
 }
 export type TaskName = keyof Tasks;
 
+/** Methods over conversations; see `SessionMethods`. */
+export interface SessionCalls {
+  readonly saveSession: { readonly args: readonly [Omit<SaveSessionOptions, "signal">]; readonly value: SessionReport };
+  readonly loadSession: { readonly args: readonly [string]; readonly value: SessionReport };
+  readonly sessions: { readonly args: readonly []; readonly value: SavedSession[] };
+  readonly deleteSession: { readonly args: readonly [string]; readonly value: undefined };
+  readonly suspendSession: { readonly args: readonly [string | undefined]; readonly value: SuspendedSession };
+  readonly resumeSession: { readonly args: readonly [string]; readonly value: SuspendedSession };
+  readonly exportSession: { readonly args: readonly []; readonly value: Uint8Array<ArrayBuffer> };
+  readonly importSession: { readonly args: readonly [Uint8Array]; readonly value: SessionTransfer };
+}
+
 /** Methods answered with one value: what goes and what comes. `chat` and `completions` here are the calls without a stream. */
-export interface Calls {
+export interface Calls extends SessionCalls {
   readonly chat: { readonly args: readonly [ChatCompletionRequest & { readonly stream?: false | null }]; readonly value: ChatCompletion };
   readonly completions: { readonly args: readonly [CompletionRequest & { readonly stream?: false | null }]; readonly value: Completion };
   readonly tokenize: { readonly args: readonly [string]; readonly value: number[] };
@@ -72,6 +85,8 @@ export type StreamMethod = keyof Streams;
 type CallMessage = {
   [M in CallMethod]: { readonly kind: "call"; readonly id: number; readonly method: M; readonly args: Calls[M]["args"] };
 }[CallMethod];
+/** A call of one of the methods over conversations. */
+export type SessionCall = Extract<CallMessage, { readonly method: keyof SessionCalls }>;
 type TaskMessage = {
   [T in TaskName]: { readonly kind: "task"; readonly id: number; readonly task: T; readonly options: Tasks[T]["options"] };
 }[TaskName];
@@ -145,6 +160,7 @@ function isPlainError(value: unknown): value is PlainError {
 
 const isIdArray = (value: unknown): boolean => Array.isArray(value) && value.every(isCount);
 const hasChoices = (value: unknown): boolean => isObject(value) && Array.isArray(value["choices"]);
+const isTransfer = (value: unknown): boolean => isObject(value) && isCount(value["tokens"]) && isCount(value["movedPages"]);
 const isString = (value: unknown): boolean => typeof value === "string";
 
 /** Whether a method's answer has the shape that the method gives. */
@@ -158,6 +174,14 @@ const answerChecks: Readonly<Record<CallMethod, (value: unknown) => boolean>> = 
   stats: (value) => isObject(value) && isObject(value["gpuBytes"]),
   tune: (value) => isObject(value) && Array.isArray(value["variants"]),
   profile: (value) => isObject(value) && Array.isArray(value["steps"]) && typeof value["table"] === "string",
+  saveSession: isTransfer,
+  loadSession: isTransfer,
+  sessions: (value) => Array.isArray(value) && value.every((one) => isObject(one) && typeof one["id"] === "string"),
+  deleteSession: (value) => value === undefined,
+  suspendSession: isTransfer,
+  resumeSession: isTransfer,
+  exportSession: (value) => value instanceof Uint8Array,
+  importSession: isTransfer,
   unload: (value) => value === undefined,
 };
 
