@@ -244,6 +244,7 @@ test("settings are checked, used and remembered", async ({ chat, page }) => {
   const first = await chat.answerText(0).textContent();
   await page.reload();
   await chat.ready();
+  await page.getByRole("button", { name: "New chat" }).click();
   expect(await chat.askFully("Tell me a story about a fox.")).toBe(first);
   await settings.click();
   await page.getByRole("button", { name: "Restore defaults" }).click();
