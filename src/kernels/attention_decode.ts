@@ -69,7 +69,8 @@ export function chooseSplits(target: KernelTarget, kv: KvLayout, maxTokens: numb
     return { splits: Math.min(most, ceilDiv(maxTokens, splitTokens)), splitTokens };
   }
   // Partials grow with the number of ranges; beyond 128 of them no adapter gets busier.
-  const splitTokens = Math.max(32, kv.pageTokens * ceilDiv(maxTokens, 128 * kv.pageTokens));
+  // Pages round a context up: text must not depend on how far.
+  const splitTokens = Math.max(32, 2 ** Math.ceil(Math.log2(maxTokens)) / 128);
   return { splits: ceilDiv(maxTokens, splitTokens), splitTokens };
 }
 
@@ -89,12 +90,14 @@ interface Shape {
 
 function cpuShape({ kv, numHeads }: DecodeAttributes): Shape {
   const group = numHeads / kv.numKvHeads;
-  const heads = cpuHeads(group);
+  const paged = isKvPageType(kv.type);
+  const heads = paged ? mostHeads : cpuHeads(group);
+  const attend = paged ? "pages" : heads === 2 ? "two" : "four";
   return {
     threads: cpuLanes,
     sets: kv.numKvHeads * ceilDiv(group, heads),
     consts: {},
-    files: ["attention_decode_cpu.wgsl", heads === 2 ? "parts/attend/two.wgsl" : "parts/attend/four.wgsl"],
+    files: ["attention_decode_cpu.wgsl", `parts/attend/${attend}.wgsl`],
   };
 }
 

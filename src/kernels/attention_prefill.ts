@@ -84,7 +84,9 @@ function variants(attributes: PrefillAttributes, target: KernelTarget): readonly
       precision: target.precision,
       header: makeHeader(target, { ...attentionConsts(attributes), ...rowConsts(rowsOf(attributes)), ...consts }, kvAliases(kv, target)),
       files: [
-        ...(cpu ? ["attention_prefill_cpu.wgsl", "parts/attend/four.wgsl"] : ["attention_prefill.wgsl", loopPart(target)]),
+        ...(cpu
+          ? ["attention_prefill_cpu.wgsl", `parts/attend/${isKvPageType(kv.type) ? "pages" : "four"}.wgsl`]
+          : ["attention_prefill.wgsl", loopPart(target)]),
         ...storeFiles(quantized, cpu),
         ...attentionParts(attributes, target, "recent"),
       ],

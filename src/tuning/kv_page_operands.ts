@@ -8,18 +8,18 @@ import { type Comparison, compareWords } from "./compare.ts";
 import type { Found } from "./execute.ts";
 import { garbage, type Pages } from "./kv_operands.ts";
 
-/** Random f16 on the CPU, and on the GPU what a step of these rows finds of them. */
+/** Random f16 on the CPU, and on the GPU what a step of these rows finds of them, or what is `stored` of it, too. */
 export function makePageKv(
   pages: Pages,
   rng: Rng,
-  rows: readonly StepRow[],
+  { rows, stored }: { readonly rows: readonly StepRow[]; readonly stored: boolean },
 ): { readonly kv: CpuKv; readonly bytes: Uint8Array<ArrayBuffer>; readonly tail: Uint8Array<ArrayBuffer> } {
   const { layout, table, slotPages } = pages;
   const maxTokens = slotPages * layout.pageTokens;
   const length = (table.length / layout.maxPages) * maxTokens * layout.numKvHeads * layout.headDim;
   const draw = (): number => f16ToF32(f32ToF16(rng.normal()));
   const kv = { maxTokens, keys: Float32Array.from({ length }, draw), values: Float32Array.from({ length }, draw) };
-  const packed = packPages(kv, pages, { rows, garbage });
+  const packed = packPages(kv, pages, { rows, garbage, stored });
   return { kv, bytes: new Uint8Array(packed.kv.buffer), tail: new Uint8Array(packed.tail.buffer) };
 }
 

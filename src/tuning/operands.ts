@@ -5,7 +5,7 @@
 import { f32ToF16, f16ToF32 } from "../base/dtype.ts";
 import { assert } from "../base/errors.ts";
 import { isKvPageType } from "../base/kv_types.ts";
-import { rowStride, stepBytes, stepHeaderWords, stepRowWords } from "../base/layout.ts";
+import { type KvLayout, rowStride, stepBytes, stepHeaderWords, stepRowWords } from "../base/layout.ts";
 import { type Rng, seededRng } from "../base/rng.ts";
 import { fileBytes, packMatrix } from "../formats/format.ts";
 import {
@@ -78,13 +78,25 @@ export function makeInput(spec: InputSpec, rows: number, type: "f32" | "f16" | "
   return { rows, cols: spec.cols, data };
 }
 
+/** Slots of a cache where each has a range of its own, which its layout counts. */
+function contiguousSlots(layout: KvLayout | undefined): number | undefined {
+  return layout?.order === "contiguous" ? (layout.slots ?? 1) : undefined;
+}
+
+interface RowLimits {
+  readonly tokenCount: number;
+  /** Slots are below this. */
+  readonly ownSlots: number | undefined;
+}
+
 /** Rows of one sequence in slot 1, or one row for each of several sequences of different lengths. */
-function makeRows(kernelCase: KernelCase<unknown>, tokenCount: number, rng: Rng): StepRow[] {
+function makeRows(kernelCase: KernelCase<unknown>, { tokenCount, ownSlots = Number.POSITIVE_INFINITY }: RowLimits, rng: Rng): StepRow[] {
   const past = kernelCase.pastTokens ?? 0;
   return Array.from({ length: kernelCase.rows }, (_, row) => {
     const token = rng.below(tokenCount);
-    if (kernelCase.sequences !== "each") return { token, position: past + row, slot: 1 };
-    return { token, position: Math.ceil((past * (kernelCase.rows - row)) / kernelCase.rows), slot: (row + 1) % (kernelCase.rows + 1) };
+    if (kernelCase.sequences !== "each") return { token, position: past + row, slot: Math.min(1, ownSlots - 1) };
+    const slot = ((row + 1) % (kernelCase.rows + 1)) % ownSlots;
+    return { token, position: Math.ceil((past * (kernelCase.rows - row)) / kernelCase.rows), slot };
   });
 }
 
@@ -170,16 +182,20 @@ export function makeOperands<A>(kernel: Kernel<A>, kernelCase: KernelCase<A>, ta
   const { rng, tokenCount, kvTokens, tableLength }: Limits = limits ?? { rng: seededRng(seedOf(kernelCase)) };
   const specs = kernel.operands(kernelCase.attributes);
   const { shift = 0 } = kernelCase;
-  const rows = makeRows(kernelCase, tokenCount ?? specs.tokenCount ?? 1000, rng);
+  const ownSlots = contiguousSlots(specs.kv);
+  const rows = makeRows(kernelCase, { tokenCount: tokenCount ?? specs.tokenCount ?? 1000, ownSlots }, rng);
   const outputRows = outputRowsOf(kernelCase);
   const contextTokens = Math.max(...rows.map((row) => row.position)) + 1;
   const bytes = new Map<string, Uint8Array<ArrayBuffer>>();
-  const slotCount = Math.max(slots, ...rows.map((row) => row.slot + 1));
+  const slotCount = ownSlots ?? Math.max(slots, ...rows.map((row) => row.slot + 1));
   const sampling = specs.sampling && makeSampling(specs.sampling.cols, rng, slotCount);
   for (const [name, words] of Object.entries(sampling ?? {})) bytes.set(name, new Uint8Array(words.slice().buffer));
   const slotPages = Math.min(specs.kv?.maxPages ?? 0, Math.ceil((kvTokens ?? Number.POSITIVE_INFINITY) / (specs.kv?.pageTokens ?? 1)));
   const pages = specs.kv && makePages(specs.kv, { slotCount, slotPages, rng });
-  const tailed = pages && isKvPageType(pages.layout.type) ? makePageKv(pages, rng, rows) : undefined;
+  const tailed =
+    pages && isKvPageType(pages.layout.type)
+      ? makePageKv(pages, rng, { rows, stored: kernel.outputs(kernelCase.attributes).length > 0 })
+      : undefined;
   const cache = tailed ?? (pages && makeKv(pages, rng));
   if (pages && cache) {
     assert(contextTokens <= cache.kv.maxTokens, `case ${kernelCase.name} does not fit its pages`);

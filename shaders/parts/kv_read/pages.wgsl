@@ -26,19 +26,30 @@ fn pages_codes(word: u32, i: u32) -> vec4<f32> {
   return vec4<f32>((vec4<u32>(codes) >> (vec4<u32>(0, 1, 2, 3) * CODE_BITS)) & vec4<u32>((1u << CODE_BITS) - 1u));
 }
 
+/// What codes of four channels of a page stand for.
+struct PageRange {
+  step: vec4<f32>,
+  least: vec4<f32>,
+}
+
+/// `base`: the head's keys in kv.
+fn pages_key_range(base: u32, i: u32) -> PageRange {
+  let word = base + PAGE_TOKENS * CODE_WORDS + 4 * i;
+  let a = unpack2x16float(kv[word]);
+  let b = unpack2x16float(kv[word + 1]);
+  let c = unpack2x16float(kv[word + 2]);
+  let d = unpack2x16float(kv[word + 3]);
+  return PageRange(vec4<f32>(a.x, b.x, c.x, d.x), vec4<f32>(a.y, b.y, c.y, d.y));
+}
+
 /// Four of a key, from dimension 4i on.
 fn kv_key(at: u32, i: u32) -> vec4<f32> {
   if ((at & PAGES_OWN) != 0) {
     return own_key(at ^ PAGES_OWN, i);
   }
   let base = page_keys(at / PAGE_TOKENS / KV_HEADS, at / PAGE_TOKENS % KV_HEADS);
-  let scale = base + PAGE_TOKENS * CODE_WORDS + 4 * i;
-  let a = unpack2x16float(kv[scale]);
-  let b = unpack2x16float(kv[scale + 1]);
-  let c = unpack2x16float(kv[scale + 2]);
-  let d = unpack2x16float(kv[scale + 3]);
-  let codes = pages_codes(kv[base + at % PAGE_TOKENS * CODE_WORDS + i / CODE_FOURS], i);
-  return codes * vec4<f32>(a.x, b.x, c.x, d.x) + vec4<f32>(a.y, b.y, c.y, d.y);
+  let range = pages_key_range(base, i);
+  return pages_codes(kv[base + at % PAGE_TOKENS * CODE_WORDS + i / CODE_FOURS], i) * range.step + range.least;
 }
 
 fn kv_value(at: u32, i: u32) -> vec4<f32> {

@@ -53,23 +53,31 @@ function storeInTail(tails: Uint32Array, kv: CpuKv, layout: KvLayout, { slot, po
   }
 }
 
+function lastPosition(rows: readonly StepRow[], slot: number): number {
+  return Math.max(...rows.filter((row) => row.slot === slot).map((row) => row.position));
+}
+
 /** First row of each slot. */
 function firstRows(rows: readonly StepRow[]): readonly StepRow[] {
   return rows.filter(({ slot }, index) => rows.findIndex((row) => row.slot === slot) === index);
 }
 
-/** Pages and tails before a step: `garbage` where no row may look, or look no longer. A tail holds its row's position, too. */
+/**
+ * Pages and tails before a step: `garbage` where no row may look, or look no longer. A tail holds its first row's position, too. `stored`: the
+ * pages that the rows fill are there already, for kernels that come after kv_quantize.
+ */
 export function packPages(
   kv: CpuKv,
   pages: PageTable,
-  { rows, garbage }: { rows: readonly StepRow[]; garbage: number },
+  { rows, garbage, stored }: { rows: readonly StepRow[]; garbage: number; stored: boolean },
 ): { readonly kv: Uint32Array<ArrayBuffer>; readonly tail: Uint32Array<ArrayBuffer> } {
   const { layout, table, pageCount } = pages;
   const words = new Uint32Array((pageCount * kvPageBytes(layout)) / 4).fill(garbage);
   const tail = new Uint32Array(((table.length / layout.maxPages) * kvTailBytes(layout)) / 4).fill(garbage);
   for (const { slot, position } of firstRows(rows)) {
     const own = Math.floor(position / layout.pageTokens);
-    for (let page = 0; page < own; page++) {
+    const full = stored ? Math.floor(lastPosition(rows, slot) / layout.pageTokens) : own;
+    for (let page = 0; page < full; page++) {
       for (const at of headPages(layout, slot, page))
         words.set(encodePage(layout, at.values, pageNumbers(kv, layout, at)), wordsAt(pages, at));
     }
@@ -94,8 +102,7 @@ export function storedPages(
       if (at.values) copyToken(after.kv.subarray(wordsAt(pages, at)), words, layout, token);
       else if (token === pageTokens - 1) after.kv.set(words, wordsAt(pages, at));
     }
-    const last = Math.max(...rows.filter((row) => row.slot === slot).map((row) => row.position));
-    if (Math.floor(last / pageTokens) === page) storeInTail(after.tail, kv, layout, { slot, position });
+    if (Math.floor(lastPosition(rows, slot) / pageTokens) === page) storeInTail(after.tail, kv, layout, { slot, position });
   }
   return after;
 }

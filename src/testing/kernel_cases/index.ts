@@ -34,7 +34,7 @@ import { attentionPrefillCases } from "./attention_prefill.ts";
 import { gatherRowsCases } from "./gather_rows.ts";
 import { gluCases } from "./glu.ts";
 import { headsCases } from "./heads.ts";
-import { kvQuantizeCases, kvRecentCases, pageStoreCases } from "./kv_pages.ts";
+import { kvQuantizeCases, kvRecentCases, pageDecodeCases, pagePrefillCases, pageStoreCases } from "./kv_pages.ts";
 import { kvCompactCases, kvScoresCases } from "./kv_eviction.ts";
 import { kvStoreCases } from "./kv_store.ts";
 import { neuronDownCases, neuronReportCases, neuronScoresCases, neuronUpCases } from "./neurons.ts";
@@ -63,9 +63,9 @@ function listed<A>(kernel: Kernel<A>, cases: readonly KernelCase<A>[]): ListedKe
 export const testedKernels: readonly ListedKernel[] = [
   listed(add, addCases),
   listed(advance, advanceCases),
-  listed(attentionDecode, attentionDecodeCases),
+  listed(attentionDecode, [...attentionDecodeCases, ...pageDecodeCases]),
   listed(attentionMerge, attentionMergeCases),
-  listed(attentionPrefill, attentionPrefillCases),
+  listed(attentionPrefill, [...attentionPrefillCases, ...pagePrefillCases]),
   listed(embed, embedCases),
   listed(gatherRows, gatherRowsCases),
   listed(glu, gluCases),

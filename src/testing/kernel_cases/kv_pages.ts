@@ -1,6 +1,10 @@
 // Cases of kernels over pages that are quantized when they are full: kv_recent, kv_quantize, and kv_store for these types.
 
+import type { KvLayout } from "../../base/layout.ts";
 import type { KvPageType } from "../../base/kv_types.ts";
+import type { AttentionAttributes } from "../../kernels/attention.ts";
+import type { DecodeAttributes } from "../../kernels/attention_decode.ts";
+import type { PrefillAttributes } from "../../kernels/attention_prefill.ts";
 import type { KernelCase } from "../../kernels/kernel.ts";
 import type { PageAttributes } from "../../kernels/kv_recent.ts";
 import { testLayout } from "./page_layout.ts";
@@ -52,3 +56,72 @@ export const pageStoreCases: readonly KernelCase<PageAttributes>[] = types.flatM
     { rows: 1, pastTokens: 64, sequences: "each" },
   ),
 ]);
+
+interface AttentionShape {
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly pageTokens?: number;
+}
+
+function attentionOf(type: KvPageType, { heads, kvHeads, headDim, pageTokens = 64 }: AttentionShape, tokens: number): AttentionAttributes {
+  const kv: KvLayout = { ...testLayout({ numKvHeads: kvHeads, headDim, pageTokens, tokens }), type };
+  return { kv, numHeads: heads, scale: 1 / Math.sqrt(headDim) };
+}
+
+function prefillCase(
+  type: KvPageType,
+  name: string,
+  shape: AttentionShape,
+  step: { rows: number; pastTokens: number; attributes?: Partial<PrefillAttributes> },
+): KernelCase<PrefillAttributes> {
+  const { rows, pastTokens, attributes } = step;
+  return { name, attributes: { ...attentionOf(type, shape, rows + pastTokens), ...attributes }, rows, pastTokens };
+}
+
+/** Rows of one page and of several, tiles that a page's border would cut. */
+export const pagePrefillCases: readonly KernelCase<PrefillAttributes>[] = [
+  ...types.map((type) =>
+    prefillCase(type, "67 tokens after 49, page type", { heads: 4, kvHeads: 2, headDim: 64 }, { rows: 67, pastTokens: 49 }),
+  ),
+  prefillCase("q4", "1 token, page type", { heads: 1, kvHeads: 1, headDim: 8 }, { rows: 1, pastTokens: 0 }),
+  prefillCase(
+    "q4",
+    "67 tokens after 49, head of 48, page type",
+    { heads: 3, kvHeads: 1, headDim: 48, pageTokens: 32 },
+    { rows: 67, pastTokens: 49 },
+  ),
+  prefillCase("kivi2", "5 tokens after 125, head of 80, page type", { heads: 2, kvHeads: 1, headDim: 80 }, { rows: 5, pastTokens: 125 }),
+  prefillCase(
+    "q4",
+    "35 tokens after 93, codes, page type",
+    { heads: 2, kvHeads: 1, headDim: 64 },
+    { rows: 35, pastTokens: 93, attributes: { quantized: "also" } },
+  ),
+];
+
+function decodeCase(
+  type: KvPageType,
+  name: string,
+  shape: AttentionShape,
+  step: { rows: number; pastTokens: number },
+): KernelCase<DecodeAttributes> {
+  const { rows, pastTokens } = step;
+  const attributes = { ...attentionOf(type, shape, Math.max(192, pastTokens + 1)), splits: 4, splitTokens: 32 };
+  return { name, attributes, rows, pastTokens, sequences: "each" };
+}
+
+export const pageDecodeCases: readonly KernelCase<DecodeAttributes>[] = [
+  ...types.flatMap((type) =>
+    [0, 63, 64, 65, 127, 128].map((past) =>
+      decodeCase(type, `after ${past}, page type`, { heads: 4, kvHeads: 2, headDim: 64 }, { rows: 1, pastTokens: past }),
+    ),
+  ),
+  decodeCase(
+    "kivi2",
+    "3 sequences up to 300, 7 heads a group, page type",
+    { heads: 7, kvHeads: 1, headDim: 96 },
+    { rows: 3, pastTokens: 300 },
+  ),
+  decodeCase("q4", "after 70, head of 20, page type", { heads: 1, kvHeads: 1, headDim: 20, pageTokens: 32 }, { rows: 1, pastTokens: 70 }),
+];
