@@ -2,12 +2,15 @@
 // sequences, or in decode one over ranges of them and what joins those.
 
 import { assert } from "../base/errors.ts";
+import { isKvPageType } from "../base/kv_types.ts";
 import type { KvLayout } from "../base/layout.ts";
 import { type AttentionAttributes, partialCols, rangedTokens, type SplitAttributes } from "../kernels/attention.ts";
 import { attentionDecode, chooseSplits, type DecodeAttributes } from "../kernels/attention_decode.ts";
 import { attentionMerge, type MergeAttributes } from "../kernels/attention_merge.ts";
 import { attentionPrefill, type PrefillAttributes } from "../kernels/attention_prefill.ts";
 import { heads, type HeadsAttributes } from "../kernels/heads.ts";
+import { kvQuantize } from "../kernels/kv_quantize.ts";
+import { kvRecent, recentSpec } from "../kernels/kv_recent.ts";
 import { kvStore } from "../kernels/kv_store.ts";
 import { type CallOperands, kernelCall, type KernelCall, type VectorRange } from "./call.ts";
 import type { Codes } from "./codes.ts";
@@ -67,11 +70,28 @@ function headsOperands({ layer }: AttentionNode, { input, queryNorm, keyNorm, ro
   return { inputs: [input], vectors, tables: [rotary.table], layer };
 }
 
+interface Ready {
+  readonly query: Value;
+  /** What attention reads beside queries and pages: keys and values that types of pages show only to queries of the same page. */
+  readonly recent?: Value;
+  readonly calls: readonly KernelCall[];
+}
+
+/** Stores the rows of prefill in pages that are quantized when they are full. */
+function storePages({ layer }: AttentionNode, inputs: readonly Value[], { options, values }: Lowering): Required<Omit<Ready, "query">> {
+  const { kv } = options;
+  const recent = values.make(`blk.${layer}.kv_recent`, recentSpec(kv));
+  const quantize = kernelCall(kvQuantize, { kv }, { inputs: [recent], outputs: [], layer }, `blk.${layer}.kv_quantize`);
+  return { recent, calls: [kernelCall(kvRecent, { kv }, { inputs, outputs: [recent], layer }), quantize] };
+}
+
 /** Queries as attention reads them, and what makes them ready. */
-function readyQuery(node: AttentionNode, { options, values }: Lowering): { readonly query: Value; readonly calls: readonly KernelCall[] } {
+function readyQuery(node: AttentionNode, lowering: Lowering): Ready {
+  const { options, values } = lowering;
   const { from, layer, numHeads, headDim } = node;
   if ("query" in from) {
     const { query, key, value } = from;
+    if (options.phase === "prefill" && isKvPageType(options.kv.type)) return { query, ...storePages(node, [key, value], lowering) };
     const store = kernelCall(kvStore, { kv: options.kv }, { inputs: [key, value], outputs: [], layer }, `blk.${layer}.kv_store`);
     return { query, calls: [store] };
   }
@@ -85,9 +105,10 @@ export function lowerAttention(node: AttentionNode, lowering: Lowering): KernelC
   const { from, layer, unjoined, output } = node;
   if (options.phase === "prefill") {
     assert(!unjoined && !("prologue" in from && from.prologue), "attention over many rows joins no ranges and makes no heads ready");
-    const { query, calls } = readyQuery(node, lowering);
+    const { query, recent, calls } = readyQuery(node, lowering);
     const attributes: PrefillAttributes = attentionAttributes(node, options.kv);
-    return [...calls, codes.produce(attentionPrefill, attributes, { inputs: [query], vectors: sinkVectors(node), output, layer })];
+    const inputs = recent ? [query, recent] : [query];
+    return [...calls, codes.produce(attentionPrefill, attributes, { inputs, vectors: sinkVectors(node), output, layer })];
   }
   const split = splitAttributes(node, options);
   const made = unjoined ? output : values.make(`blk.${layer}.attention_partials`, { rows: "rows", cols: partialCols(split), type: "f32" });
