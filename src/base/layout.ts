@@ -74,6 +74,8 @@ export interface KvLayout {
    * sharing; for types that hold each number by itself.
    */
   readonly order?: "paged" | "contiguous";
+  /** Slots that share a contiguous buffer; default 1. How many tokens each has room for is what the buffer's length says. */
+  readonly slots?: number;
 }
 
 /** Bytes of one page (K and V) of one layer. */

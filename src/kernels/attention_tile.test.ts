@@ -5,6 +5,8 @@ const memories = [16_384, 32_768, 65_536];
 const headDims = [32, 48, 64, 80, 96, 128, 160, 256, 512];
 const groups = [1, 2, 3, 4, 7, 8, 16, 24, 71];
 
+const usual: TileNeed = { headDim: 64, group: 4, workgroupBytes: 16_384, maxThreads: 256, maxRows: 512 };
+
 const needs: readonly TileNeed[] = memories.flatMap((workgroupBytes) =>
   headDims.flatMap((headDim) => groups.map((group) => ({ headDim, group, workgroupBytes, maxThreads: 256, maxRows: 512 }))),
 );
@@ -21,12 +23,13 @@ test("tiles fit memory and threads, and have room for whole queries", () => {
 });
 
 test("what adapters promise holds 64 pairs, twice as much 128 where threads suffice", () => {
-  const pairs = (workgroupBytes: number, headDim: number): number =>
-    chooseTile({ headDim, group: 4, workgroupBytes, maxThreads: 256, maxRows: 512 }).pairs;
-  expect([64, 80, 96, 128, 256].map((headDim) => pairs(16_384, headDim))).toEqual([64, 64, 64, 64, 32]);
-  expect([64, 80, 96, 128, 256].map((headDim) => pairs(32_768, headDim))).toEqual([128, 128, 128, 128, 64]);
+  const pairs = [16_384, 32_768].map((workgroupBytes) =>
+    [64, 80, 96, 128, 256].map((headDim) => chooseTile({ ...usual, headDim, workgroupBytes }).pairs),
+  );
+  expect(pairs[0]).toEqual([64, 64, 64, 64, 32]);
+  expect(pairs[1]).toEqual([128, 128, 128, 128, 64]);
   // Short heads stay in workgroup memory.
-  expect(chooseTile({ headDim: 32, group: 4, workgroupBytes: 32_768, maxThreads: 256, maxRows: 512 })).toMatchObject({
+  expect(chooseTile({ ...usual, headDim: 32, workgroupBytes: 32_768 })).toMatchObject({
     pairs: 64,
     resident: true,
   });
@@ -38,13 +41,12 @@ test("counted bytes scale as the bound on input and output, over tokens, heads a
     .flatMap((need) => [1024, 4096, 32_768].map((tokens) => countedBytes(chooseTile(need), need, tokens) / boundBytes(need, tokens)));
   expect(Math.min(...ratios)).toBeGreaterThanOrEqual(1);
   expect(Math.max(...ratios)).toBeLessThanOrEqual(16);
-  const at = (tokens: number, workgroupBytes: number): number => {
-    const need = { headDim: 64, group: 4, workgroupBytes, maxThreads: 256, maxRows: 512 };
-    return countedBytes(chooseTile(need), need, tokens);
-  };
-  expect(at(8192, 16_384) / at(4096, 16_384)).toBeCloseTo(4, 1);
+  const [small, large] = [usual, { ...usual, workgroupBytes: 32_768 }].map((need) =>
+    [4096, 8192].map((tokens) => countedBytes(chooseTile(need), need, tokens)),
+  );
+  expect(small[1] / small[0]).toBeCloseTo(4, 1);
   // N^2 d / sqrt(M) at this head, where M is about d^2.
-  expect(at(8192, 16_384) / at(8192, 32_768)).toBeCloseTo(4 / 3, 1);
+  expect(small[1] / large[1]).toBeCloseTo(4 / 3, 1);
 });
 
 test("queries of a tile are of one page where that matters", () => {

@@ -21,7 +21,11 @@ export function isKvTokenType(type: KvLayout["type"]): type is KvTokenType {
 /** WGSL of where a token's vectors lie, what is held of a number, and how keys and values are read. Need `kvConsts` and `kvBindings`. */
 export function kvParts(kv: KvLayout, target: KernelTarget): readonly string[] {
   if (isKvTokenType(kv.type)) return ["parts/kv/paged.wgsl", `parts/kv_read/${kv.type}.wgsl`];
-  return ["parts/kv/paged.wgsl", `parts/kv_number/${inHalves(kv, target) ? "halves" : "plain"}.wgsl`, "parts/kv_read/fours.wgsl"];
+  return [
+    `parts/kv/${kv.order ?? "paged"}.wgsl`,
+    `parts/kv_number/${inHalves(kv, target) ? "halves" : "plain"}.wgsl`,
+    "parts/kv_read/fours.wgsl",
+  ];
 }
 
 /** The largest number that pages hold. */
@@ -37,6 +41,7 @@ export function kvConsts(kv: KvLayout): Record<string, ConstValue> {
     KV_HEADS: kv.numKvHeads,
     PAGE_TOKENS: kv.pageTokens,
     MAX_PAGES: kv.maxPages,
+    ...(kv.order === "contiguous" && { SLOTS: kv.slots ?? 1 }),
     ...(isKvTokenType(kv.type) ? tokenConsts(kv, kv.type) : { KV_NEXT: kv.headDim / 4, KV_MAX: { f32: kvMax(kv) } }),
   };
 }
@@ -54,7 +59,7 @@ function tokenConsts(kv: KvLayout, type: KvTokenType): Record<string, ConstValue
 
 /** Whether kernels have the type. f16 pages need no f16 in shaders. */
 export function supportsKv(target: KernelTarget, { type, order = "paged" }: KvLayout): boolean {
-  return order === "paged" && !isKvPageType(type) && supports(target);
+  return (order === "paged" ? !isKvPageType(type) : isKvNumber(type)) && supports(target);
 }
 
 /** The types that the parts are written with. */

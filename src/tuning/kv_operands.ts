@@ -24,6 +24,8 @@ export interface Pages {
 /** A table over shuffled pages. */
 export function makePages(layout: KvLayout, { slotCount, slotPages, rng }: { slotCount: number; slotPages: number; rng: Rng }): Pages {
   const used = slotCount * slotPages;
+  // The length of the buffer says how many tokens a slot has room for.
+  if (layout.order === "contiguous") return { layout, table: new Uint32Array(slotCount * layout.maxPages), slotPages, pageCount: used };
   const order = Array.from({ length: used + 1 }, (_, page) => page);
   for (let last = order.length - 1; last > 0; last--) {
     const other = rng.below(last + 1);
@@ -48,7 +50,10 @@ export function makeKv(pages: Pages, rng: Rng): { readonly kv: CpuKv; readonly b
 
 /** Element index in the pages of (slot, position, head) and K (0) or V (1). */
 function pageElement(pages: Pages, at: { slot: number; position: number; head: number; which: number }): number {
-  const { pageTokens, numKvHeads, headDim, maxPages } = pages.layout;
+  const { pageTokens, numKvHeads, headDim, maxPages, order } = pages.layout;
+  if (order === "contiguous") {
+    return (((at.slot * 2 + at.which) * numKvHeads + at.head) * pages.slotPages * pageTokens + at.position) * headDim;
+  }
   const page = pages.table[at.slot * maxPages + Math.floor(at.position / pageTokens)];
   return (((page * 2 + at.which) * numKvHeads + at.head) * pageTokens + (at.position % pageTokens)) * headDim;
 }

@@ -96,9 +96,19 @@ const ruleCases: readonly KernelCase<DecodeAttributes>[] = [
 
 const fusedRules = withPrologue("groups of 3, norms, a window, logits of sinks", 200, { heads: 6, kvHeads: 2, headDim: 64, norms: true });
 
+/** Keys and values of slots one behind the other, without a page table. */
+function contiguous<A extends DecodeAttributes>({ name, attributes, ...rest }: KernelCase<A>, type: "f32" | "f16"): KernelCase<A> {
+  const kv: KvLayout = { ...attributes.kv, type, order: "contiguous", slots: rest.rows + 1 };
+  const prologue = attributes.prologue && { prologue: { ...attributes.prologue, kv } };
+  return { ...rest, name: `${name}, one behind the other`, attributes: { ...attributes, kv, ...prologue } };
+}
+
 export const attentionDecodeCases: readonly KernelCase<DecodeAttributes>[] = [
   ...rangeCases,
   ...ruleCases,
+  contiguous(rangeCases[2], "f32"),
+  contiguous(rangeCases[3], "f16"),
+  contiguous(prologueCases[11], "f32"),
   ...prologueCases,
   { ...fusedRules, attributes: { ...fusedRules.attributes, mask: { window: 70, sinks: 4 }, window: 70, sinkLogits: true } },
 ];

@@ -32,7 +32,14 @@ function withRules(
   return { ...rest, attributes: { ...attributes, ...rules } };
 }
 
+/** Keys and values without a page table. */
+function contiguous(name: string, step: { rows: number; pastTokens: number }): KernelCase<PrefillAttributes> {
+  const { attributes, ...rest } = testCase(name, { heads: 4, kvHeads: 2, headDim: 48 }, step);
+  return { ...rest, attributes: { ...attributes, kv: { ...attributes.kv, order: "contiguous", slots: 3 } } };
+}
+
 export const attentionPrefillCases: readonly KernelCase<PrefillAttributes>[] = [
+  contiguous("33 tokens after 31, one behind the other", { rows: 33, pastTokens: 31 }),
   withRules("a window of 40", { mask: { window: 40 } }, { rows: 67, pastTokens: 90 }),
   withRules("a window of 5 and 3 sinks", { mask: { window: 5, sinks: 3 } }, { rows: 67, pastTokens: 90 }),
   withRules("capped scores", { score: { kind: "softcap", cap: 2 } }, { rows: 33, pastTokens: 31 }),
