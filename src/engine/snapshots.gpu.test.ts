@@ -52,7 +52,6 @@ const forms: Array<[name: string, options: Options]> = [
   ["f32", {}],
   ["f32 in pages of 8", { kv: { pageTokens: 8 } }],
   ["q8_0", { kv: { type: "q8_0" } }],
-  ["f16", { kv: { type: "f16" } }],
   ["q4", { kv: { type: "q4" } }],
 ];
 
