@@ -49,16 +49,20 @@ test("a conversation is there after a reload, and goes on with the same tokens",
   await chat.open();
   await beShort(page, "40");
   const whole = await talk(async () => undefined);
+  const cached = await reused(chat, 1);
   await page.getByRole("button", { name: "New chat" }).click();
   const interrupted = await talk(async () => {
     await page.reload();
     await chat.ready();
     await expect(page.locator(".chat-notice")).toContainText("From your last visit");
+    await expect(page.locator(".chat-notice")).toContainText(/still has it in mind: \d+ tokens need not be read again/);
     await expect(chat.answers).toHaveCount(1);
     await expect(page.locator(".question-text")).toHaveText(["Tell me a story about a fox."]);
   });
   expect(interrupted).toEqual(whole);
   await expect(page.locator(".chat-notice")).toBeEmpty();
+  // What the model had in mind it did not read again.
+  expect(await reused(chat, 1)).toBe(cached);
   await page.getByRole("button", { name: "New chat" }).click();
   await page.reload();
   await chat.ready();

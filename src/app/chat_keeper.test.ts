@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { SessionReport } from "../index.ts";
 import { type ChatEngine, ChatKeeper, readTurns } from "./chat_keeper.ts";
 import type { Turn } from "./conversation.ts";
 
@@ -21,6 +22,10 @@ function fault(code: string): Error {
   return Object.assign(new Error("Full. Make room."), { code, retryable: false, detail: {} });
 }
 
+function report(id: string): SessionReport {
+  return { id, model: "m", savedAt: 0, bytes: 0, tier: "memory", usable: true, tokens: 42, pages: 2, movedPages: 1, ms: 1 };
+}
+
 /** Notes what it is asked for; `fails` is thrown. */
 function engineOf(log: string[], fails?: Error): ChatEngine {
   const answer = async <T>(what: string, value: T): Promise<T> => {
@@ -31,9 +36,8 @@ function engineOf(log: string[], fails?: Error): ChatEngine {
     return value;
   };
   return {
-    unload: async () => undefined,
-    saveSession: ({ id }) => answer(`save ${id}`, {}),
-    loadSession: (id) => answer(`load ${id}`, { tokens: 42 }),
+    saveSession: ({ id = "" } = {}) => answer(`save ${id}`, report(id)),
+    loadSession: (id) => answer(`load ${id}`, report(id)),
     deleteSession: (id) => answer(`delete ${id}`, undefined),
   };
 }

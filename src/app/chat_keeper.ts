@@ -7,11 +7,7 @@ import { asProblem } from "./problem.ts";
 import type { SettingsStorage } from "./settings.ts";
 
 /** What of an engine keeps conversations. */
-export interface ChatEngine extends Pick<Engine, "unload"> {
-  saveSession?(options: { readonly id: string }): Promise<unknown>;
-  loadSession?(id: string): Promise<{ readonly tokens: number }>;
-  deleteSession?(id: string): Promise<void>;
-}
+export type ChatEngine = Pick<Engine, "saveSession" | "loadSession" | "deleteSession">;
 
 /** `remembered`: it goes on from there; `unread`: the text alone is back, and is read again with the next question. */
 export type Recalled = { readonly kind: "remembered"; readonly tokens: number } | { readonly kind: "unread" };
@@ -73,7 +69,7 @@ export class ChatKeeper {
    */
   async save(engine: ChatEngine): Promise<string | undefined> {
     try {
-      await this.#after(async () => engine.saveSession?.({ id: sessionId }));
+      await this.#after(() => engine.saveSession({ id: sessionId }));
       return undefined;
     } catch (thrown) {
       const { code, message } = asProblem(thrown);
@@ -84,8 +80,8 @@ export class ChatKeeper {
   /** Gives the model back what it remembered. Never rejects: the text alone is enough to go on. */
   async restore(engine: ChatEngine): Promise<Recalled> {
     try {
-      const loaded = await this.#after(async () => engine.loadSession?.(sessionId));
-      if (loaded) return { kind: "remembered", tokens: loaded.tokens };
+      const { tokens } = await this.#after(() => engine.loadSession(sessionId));
+      return { kind: "remembered", tokens };
     } catch {
       // Of another model, gone or damaged.
     }
@@ -96,7 +92,7 @@ export class ChatKeeper {
   forget(engine: ChatEngine | undefined): void {
     this.remember([]);
     // There may be none.
-    if (engine) void this.#after(async () => engine.deleteSession?.(sessionId)).catch(() => undefined);
+    if (engine) void this.#after(() => engine.deleteSession(sessionId)).catch(() => undefined);
   }
 
   async #after<T>(run: () => Promise<T>): Promise<T> {
