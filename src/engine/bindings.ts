@@ -4,7 +4,7 @@ import { assert } from "../base/errors.ts";
 import type { BindTable } from "../graph/program.ts";
 import type { CompiledPhase, PhaseName, RunnerParts } from "./runner_parts.ts";
 
-type Bound = Pick<RunnerParts, "cache" | "control" | "sampling" | "weights">;
+type Bound = Pick<RunnerParts, "cache" | "control" | "sampling" | "scores" | "weights">;
 
 /** What a phase's program is bound to. */
 export function bindingsOf(parts: Bound, phase: PhaseName): BindTable {
@@ -16,7 +16,8 @@ export function bindingsOf(parts: Bound, phase: PhaseName): BindTable {
     return found;
   };
   const state = phase === "prefill" ? control.prefillState : control.decodeState;
-  return { ...weights, kv: (layer) => cache.pool(layer), tail, pages: control.pages, sampling, adjust, mask, state };
+  const scores = parts.scores && { scores: parts.scores };
+  return { ...weights, ...scores, kv: (layer) => cache.pool(layer), tail, pages: control.pages, sampling, adjust, mask, state };
 }
 
 /** Binds both programs. */

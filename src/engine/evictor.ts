@@ -15,8 +15,11 @@ export interface Evictor {
   readonly mostInFlight: number | undefined;
   /** Tokens that the last chunk of a prompt should have, as far as there are. */
   readonly lastChunk: number;
-  /** Makes room for `rows` more places; nothing is in flight. Notes in the sequence what was dropped. */
-  beforeRows(sequence: Sequence, rows: number, phase: StepPhase): Promise<void>;
+  /**
+   * Makes room for more places, where there is none; nothing is in flight. Notes in the sequence what was dropped.
+   * @returns how many of `rows` may come now: tokens go when `keep` are held, however steps are cut
+   */
+  beforeRows(sequence: Sequence, rows: number, phase: StepPhase): Promise<number>;
   /** The rows' step is submitted (prefill), or its result is there (decode). */
   afterRows?(sequence: Sequence, rows: number, phase: StepPhase): Promise<void> | undefined;
   /** The whole prompt is in the cache. */

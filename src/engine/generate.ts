@@ -77,9 +77,9 @@ async function prefill(
   let head: StepResult = {};
   for (let start = cachedTokens; start < promptIds.length;) {
     throwIfAborted(signal);
-    const count = runner.chunkRows(sequence.length, chunkLength(context, promptIds.length - start));
+    let count = runner.chunkRows(sequence.length, chunkLength(context, promptIds.length - start));
     if (evictor) {
-      await evictor.beforeRows(sequence, count, "prefill");
+      count = await evictor.beforeRows(sequence, count, "prefill");
       runner.follow(sequence);
     }
     const ids = promptIds.slice(start, start + count);

@@ -115,7 +115,7 @@ function unloaded(): ShaderloomError {
 }
 
 function contextOf(
-  { model, runner, execution, cache }: SessionParts,
+  { model, runner, execution, cache, evictor }: SessionParts,
   counts: { tokensGenerated: number; discardedTokens: number },
 ): GenerateContext {
   const sampler = execution.sampler ?? "gpu";
@@ -126,6 +126,7 @@ function contextOf(
     kv: { type: model.kv.type, byBudget: cache.maxTokens < model.contextLength },
     vocabSize: model.config.vocabSize,
     chunkRows: Math.min(execution.chunkTokens ?? chunkRows, chunkRows),
+    evictor,
     sampler,
     pace: new FlightPace(sampler === "cpu" ? 1 : execution.tokensInFlight),
     onToken: () => void counts.tokensGenerated++,

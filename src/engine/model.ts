@@ -14,7 +14,7 @@ import { ropeTable } from "../models/rope_table.ts";
 import { type ModelHeader, type TensorInfo, typesOf } from "../weights/tensor_info.ts";
 import type { ByteSource } from "../weights/source.ts";
 import { chooseContextLength, type KvPool, planKv, planKvPool } from "./budget.ts";
-import { checkKvFits, chooseKv, type KvOptions } from "./kv_options.ts";
+import { checkKvFits, chooseKv, type KvEvictOptions, type KvOptions } from "./kv_options.ts";
 
 export interface ModelOptions {
   readonly contextLength?: number | undefined;
@@ -33,6 +33,8 @@ export interface LoadedModel {
   readonly activations: "f32" | "f16" | "int8";
   readonly kv: KvLayout;
   readonly kvPool: KvPool;
+  /** How tokens are dropped, if they are. */
+  readonly evict?: KvEvictOptions | undefined;
   readonly graph: Graph;
   readonly tables: readonly Table[];
   readonly usedTensors: readonly TensorInfo[];
@@ -74,7 +76,8 @@ export async function buildModel(file: ModelHeader, source: ByteSource, options:
   const graph = builder.finish(architecture.forward(builder, { config, tensors, rope, pairing: file.pairing ?? architecture.pairing }));
   const usedTensors = usedBy(graph, tensors, architecture);
   const formats = await loadFormats(usedTensors.flatMap(typesOf));
-  return { file, architecture, config, contextLength, activations, kv, kvPool, graph, tables: [rope], usedTensors, formats };
+  const rest = { graph, tables: [rope], usedTensors, formats, evict: options.kv?.evict };
+  return { file, architecture, config, contextLength, activations, kv, kvPool, ...rest };
 }
 
 /**

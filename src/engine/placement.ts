@@ -19,6 +19,7 @@ import { Control } from "./control.ts";
 import { executionRanges, type ExecutionOptions } from "./execution.ts";
 import type { LoadedModel } from "./model.ts";
 import type { NeuronPlan } from "./neuron_plan.ts";
+import type { RunnerParts } from "./runner_parts.ts";
 import { SamplingState } from "./sampling_state.ts";
 import { scoredBytes } from "./step_result.ts";
 
@@ -46,6 +47,8 @@ export interface RunnerPlan {
   readonly scoreTopK: number;
   /** Where feed-forward blocks are over bundles of neurons. */
   readonly neurons?: NeuronPlan | undefined;
+  /** Bytes of each layer's scores, where a policy drops tokens by them. */
+  readonly scoreBytes?: number | undefined;
 }
 
 export interface PlanOptions extends Pick<ExecutionOptions, "fusion" | "neurons"> {
@@ -61,14 +64,16 @@ export async function planRunner(model: LoadedModel, caps: Caps, options: PlanOp
   const plain = fusion === "auto" ? undefined : new Set(fusion === "off" ? [] : fusion);
   const passes = { fusion: neuronal?.neuronPasses(fusion) ?? plain };
   const rows = { decode: { rows: together, outputRows: together }, prefill: { rows: chunkRows, outputRows: headRows } };
-  const shared = { kv: model.kv, formats: model.formats, scoreTopK, ...passes };
+  const evicting = model.evict && (await import("./eviction_plan.ts")).planEviction(model, model.evict, target);
+  const shared = { kv: model.kv, formats: model.formats, scoreTopK, ...passes, afterAttention: evicting?.afterAttention };
+  const scoreBytes = evicting?.scoreBytes;
   const programs = await lowerPrograms(model.graph, { ...shared, target, rows, most: mostPipelines });
   if (neuronal && neurons) {
     const planned = neuronal.planNeurons(programs, { model, caps, budget: neurons.budget });
-    return { ...programs, ...planned, target, scoreTopK };
+    return { ...programs, ...planned, target, scoreTopK, scoreBytes };
   }
   const layout = planLayout([...programs.decode.calls, ...programs.prefill.calls], model.formats, caps.maxBindingBytes);
-  return { ...programs, target, layout, scoreTopK };
+  return { ...programs, target, layout, scoreTopK, scoreBytes };
 }
 
 /** The buffers of a loaded model, all in one ledger. */
@@ -79,6 +84,8 @@ export interface Placed {
   readonly control: Control;
   readonly readback: Readback;
   readonly sampling: SamplingState;
+  /** Attention that a layer's keys got, where a policy drops tokens by it. */
+  readonly scores: RunnerParts["scores"];
   readonly programs: { readonly decode: ProgramOptions; readonly prefill: ProgramOptions };
   readonly activations: { readonly decode: Activations; readonly prefill: Activations };
 }
@@ -100,6 +107,12 @@ function placeCache({ kv: layout, kvPool, config }: LoadedModel, { device, ledge
   const pages = wholeContext ? Infinity : ceilDiv(initialTokens, layout.pageTokens);
   const options = { layout, numLayers: config.numLayers, initialPages: pages, slots, ...kvPool };
   return layout.order === "contiguous" ? new ContiguousCache(device, ledger, options) : new PagedCache(device, ledger, options);
+}
+
+function placeScores({ scoreBytes: size }: RunnerPlan, { config }: LoadedModel, ledger: BufferLedger): Placed["scores"] {
+  if (size === undefined) return undefined;
+  const buffer = ledger.create("other", { label: "attention scores", size: config.numLayers * size });
+  return (layer) => ({ buffer, offset: layer * size, size });
 }
 
 /** Everything that the GPU has to hold, so that running out of it is known before weights are read. Only KV grows later. */
@@ -137,5 +150,5 @@ export function placeRunner(
   };
   const programs = { decode: programOf("decode", slots, slots), prefill: programOf("prefill", chunkRows, headRows) };
   const activations = { decode: allocateActivations(programs.decode), prefill: allocateActivations(programs.prefill) };
-  return { slabs, tables, cache, control, readback, sampling, programs, activations };
+  return { slabs, tables, cache, control, readback, sampling, scores: placeScores(plan, model, ledger), programs, activations };
 }

@@ -19,6 +19,8 @@ import type { KernelReport, TuningMode } from "../tuning/report.ts";
 import { Tuner } from "../tuning/tuner.ts";
 import { loadWeights } from "../weights/loader.ts";
 import type { ByteSource } from "../weights/source.ts";
+import type { EvictionParts } from "./eviction.ts";
+import type { Evictor } from "./evictor.ts";
 import type { ExecutionOptions } from "./execution.ts";
 import type { LoadedModel } from "./model.ts";
 import { chunkRows, type Placed, placeRunner, planRunner, type RunnerPlan } from "./placement.ts";
@@ -72,6 +74,8 @@ export interface Prepared {
   readonly streaming: Streaming | undefined;
   /** Where neurons are. */
   readonly neurons: StreamedNeurons | undefined;
+  /** Where tokens are dropped. */
+  readonly evictor: Evictor | undefined;
   /** See `Session.tune`. */
   readonly tune: Session["tune"];
   /** See `Session.profile`; `check` throws what went wrong with the device in the meantime. */
@@ -167,6 +171,7 @@ async function describeRunner(prepare: PrepareOptions, made_: Made): Promise<Pre
     prefill: { program: prefill, lowered: plan.prefill },
     decode: { program: decode, lowered: plan.decode },
     weights: { slab: (name) => ({ buffer: required(made.slabs, name) }), table: (name) => required(made.tables, name) },
+    scores: made.scores,
     vocabSize: model.config.vocabSize,
     scoreTopK,
     frameBudgetMs: prepare.execution.frameBudgetMs,
@@ -176,6 +181,10 @@ async function describeRunner(prepare: PrepareOptions, made_: Made): Promise<Pre
   const slab = (name: string): BufferRange => streaming?.slab(name) ?? held.weights.slab(name);
   const parts = { ...held, weights: { ...held.weights, slab }, stream: streaming?.steps ?? neurons?.steps };
   const runner = new Runner(parts);
+  // A prompt's tokens need other neurons each.
+  const execution = { ...prepare.execution, ...(neurons && { chunkTokens: 1 }) };
+  const { chunkTokens } = execution;
+  const evictor = model.evict && (await openEviction(prepare, { parts, runner, evict: model.evict, chunkTokens }));
   const dispatches = {
     decode: decode.dispatchCount(decodeSections[choosingOf(plan.decode, true)].id),
     prefill: prefill.dispatchCount(prefillSections[choosingOf(plan.prefill, true)].id),
@@ -191,8 +200,8 @@ async function describeRunner(prepare: PrepareOptions, made_: Made): Promise<Pre
     digest,
     streaming,
     neurons,
-    // A prompt's tokens need other neurons each.
-    execution: { ...prepare.execution, ...(neurons && { chunkTokens: 1 }) },
+    evictor,
+    execution,
     tune: async ({ signal, onProgress } = {}) => {
       if (streaming) throw streamedTune();
       return tuner.sweep({ signal, onProgress });
@@ -243,6 +252,16 @@ async function openStreaming(prepare: PrepareOptions, { layout, ...opening }: Op
 async function openNeurons(prepare: PrepareOptions, opening: Pick<NeuronLoad, "parts" | "plan" | "made">): Promise<StreamedNeurons> {
   const { openNeurons: open } = await import("./neuron_load.ts");
   return open({ ...opening, ...prepare });
+}
+
+/** A chunk of its own: most loads drop nothing. */
+async function openEviction(
+  prepare: PrepareOptions,
+  evicting: Pick<EvictionParts, "parts" | "runner" | "evict" | "chunkTokens">,
+): Promise<Evictor> {
+  const { model, opened, ledger } = prepare;
+  const [{ createEvictor }, files] = await Promise.all([import("./eviction.ts"), prepare.shaders]);
+  return createEvictor({ ...evicting, model, ledger, files, caps: opened.caps });
 }
 
 interface Reading {

@@ -59,6 +59,8 @@ export interface RunnerParts {
   readonly prefill: CompiledPhase;
   readonly decode: CompiledPhase;
   readonly weights: Pick<BindTable, "slab" | "table">;
+  /** Attention that a layer's keys got, where a policy drops tokens by it. */
+  readonly scores?: BindTable["scores"] | undefined;
   readonly vocabSize: number;
   readonly scoreTopK: number;
   /** Longest submit of prefill; a default when not given, 0 for one a chunk. */

@@ -108,7 +108,8 @@ export function lowerAttention(node: AttentionNode, lowering: Lowering): KernelC
     const { query, recent, calls } = readyQuery(node, lowering);
     const attributes: PrefillAttributes = attentionAttributes(node, options.kv);
     const inputs = recent ? [query, recent] : [query];
-    return [...calls, codes.produce(attentionPrefill, attributes, { inputs, vectors: sinkVectors(node), output, layer })];
+    const attended = codes.produce(attentionPrefill, attributes, { inputs, vectors: sinkVectors(node), output, layer });
+    return [...calls, attended, ...(options.afterAttention?.(node, query, { kv: options.kv, values }) ?? [])];
   }
   const split = splitAttributes(node, options);
   const made = unjoined ? output : values.make(`blk.${layer}.attention_partials`, { rows: "rows", cols: partialCols(split), type: "f32" });

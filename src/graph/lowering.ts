@@ -4,7 +4,8 @@ import type { KvLayout } from "../base/layout.ts";
 import type { WeightFormat } from "../formats/format.ts";
 import type { KernelTarget } from "../kernels/kernel.ts";
 import type { FusionName } from "./fuse/names.ts";
-import type { Value } from "./ir.ts";
+import type { KernelCall } from "./call.ts";
+import type { AttentionNode, Value } from "./ir.ts";
 
 export interface LowerOptions {
   readonly phase: "prefill" | "decode";
@@ -17,8 +18,16 @@ export interface LowerOptions {
   readonly pairs?: boolean | undefined;
   /** What the target was asked about products and answered, for other graphs of the same layers. */
   readonly answers?: Map<string, boolean> | undefined;
+  /** Calls behind attention over many rows, of its queries as it reads them; only policies that drop tokens have some. */
+  readonly afterAttention?: ((attention: AttentionNode, query: Value, lowering: AfterAttention) => readonly KernelCall[]) | undefined;
   /** Candidates that the `score` section reports for each output row. */
   readonly scoreTopK: number;
+}
+
+/** What calls behind attention are made with. */
+export interface AfterAttention {
+  readonly kv: KvLayout;
+  readonly values: ValueSource;
 }
 
 /** New values that lowering adds, numbered after the graph's own. */

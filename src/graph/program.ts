@@ -2,10 +2,11 @@
 // `bind` makes bind groups, from ranges that the engine hands over as data (decision 1).
 
 import { assert } from "../base/errors.ts";
-import type { BufferLedger, BufferRange } from "../gpu/buffers.ts";
+import type { BufferLedger } from "../gpu/buffers.ts";
 import type { PipelineCache, Pipeline } from "../gpu/pipelines.ts";
 import type { ShaderRequest } from "../gpu/shader.ts";
 import type { KernelBinding, KernelTarget, StepShape, Variant } from "../kernels/kernel.ts";
+import { type BindTable, layerBinding } from "./bind_table.ts";
 import type { KernelCall } from "./call.ts";
 import type { Value } from "./ir.ts";
 import type { SlabRange, WeightLayout } from "./layout.ts";
@@ -14,21 +15,7 @@ import { type MemoryPlan, type MemoryShape, planMemory } from "./memory.ts";
 import { type BoundDispatch, Recording } from "./recording.ts";
 import { allocateShapes, Shapes } from "./shapes.ts";
 
-/** The buffers that a program does not own: weights, constants, KV pages, page table and step state. */
-export interface BindTable {
-  /** Where a slab begins. */
-  slab(name: string): BufferRange;
-  table(name: string): GPUBuffer;
-  kv(layer: number): GPUBuffer;
-  /** What slots hold of a layer's pages that are not full; where the type of the pages quantizes full ones. */
-  tail?(layer: number): GPUBuffer;
-  readonly pages: BufferRange;
-  readonly state: BufferRange;
-  /** How each slot's next token is chosen; programs that end in logits do without. */
-  readonly sampling?: BufferRange;
-  readonly adjust?: BufferRange;
-  readonly mask?: BufferRange;
-}
+export type { BindTable } from "./bind_table.ts";
 
 /** Dispatches of a program from one to before another. */
 export interface DispatchRange {
@@ -225,14 +212,7 @@ export class Program {
 
   #resource(call: KernelCall, binding: KernelBinding, table: BindTable): GPUBufferBinding {
     const { from } = binding;
-    if (from === "kv") {
-      assert(call.layer !== undefined, "a call that binds kv names its layer");
-      return { buffer: table.kv(call.layer) };
-    }
-    if (from === "tail") {
-      assert(call.layer !== undefined && table.tail, "a call that binds tails names its layer and is bound with them");
-      return { buffer: table.tail(call.layer) };
-    }
+    if (from === "kv" || from === "tail" || from === "scores") return layerBinding(from, call.layer, table);
     if (from === "pages") return { ...table.pages };
     if (from === "state") return { ...table.state };
     if (from === "sampling" || from === "adjust" || from === "mask") {

@@ -34,32 +34,32 @@ interface MovesExample {
 /** Words before the list of moves. */
 export const movesHeader = 8;
 
-/** A kept token: where it is, and by how many positions its key turns back. */
-export interface Move {
-  readonly source: number;
-  readonly back: number;
+/** Kept tokens in order: where they are, and by how many positions their keys turn back, where they do. */
+export interface MoveList {
+  readonly sources: Uint32Array;
+  readonly backs?: Uint32Array | undefined;
 }
 
 export interface Moves {
-  /** Place of the first move's token from now on. */
+  /** The first place that is written; lists begin with its token. */
   readonly first: number;
   /** One list for all kv heads, or one for each, of equal lengths. */
-  readonly lists: ReadonlyArray<readonly Move[]>;
+  readonly lists: readonly MoveList[];
   /** Rows of the page table that places are read and written through; equal in a contiguous cache. */
   readonly slots: readonly [read: number, written: number];
 }
 
 /** Moves as the kernel reads them. */
 export function packMoves({ first, lists, slots }: Moves): Uint32Array<ArrayBuffer> {
-  const count = lists[0].length;
+  const count = lists[0].sources.length;
   const words = new Uint32Array(movesHeader + 2 * count * lists.length);
   words.set([first, first + count, lists.length > 1 ? 2 * count : 0, ...slots]);
   let at = movesHeader;
-  for (const list of lists) {
-    assert(list.length === count, "kv heads keep equally many tokens");
-    for (const { source, back } of list) {
-      words[at++] = source;
-      words[at++] = back;
+  for (const { sources, backs } of lists) {
+    assert(sources.length === count, "kv heads keep equally many tokens");
+    for (let index = 0; index < count; index++) {
+      words[at++] = sources[index];
+      words[at++] = backs?.[index] ?? 0;
     }
   }
   return words;
@@ -95,11 +95,10 @@ function variants(attributes: KvCompactAttributes, target: KernelTarget): readon
 
 function exampleMoves({ kv, example }: KvCompactAttributes): Uint32Array<ArrayBuffer> {
   const { first, end, slots, each, turned } = example ?? { first: 0, end: 4, slots: [1, 1] as const, each: false, turned: true };
-  const list = (head: number): Move[] =>
-    Array.from({ length: end - first }, (_, index) => {
-      const source = first + index + 1 + Math.floor(index / 2) + head;
-      return { source, back: turned ? source - first - index : 0 };
-    });
+  const list = (head: number): MoveList => {
+    const sources = Uint32Array.from({ length: end - first }, (_, index) => first + index + 1 + Math.floor(index / 2) + head);
+    return { sources, backs: turned ? sources.map((source, index) => source - first - index) : undefined };
+  };
   return packMoves({ first, slots, lists: Array.from({ length: each ? kv.numKvHeads : 1 }, (_, head) => list(head)) });
 }
 

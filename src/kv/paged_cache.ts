@@ -96,6 +96,11 @@ export class PagedCache implements KvCache {
     for (const page of pages) this.#allocator.release(page);
   }
 
+  /** Whether a page has more users than one: who writes it changes what others read. */
+  shared(page: number): boolean {
+    return this.#allocator.references(page) > 1;
+  }
+
   /** Pages for tokens that come from elsewhere, one reference each; undefined when there is no room and the pools must `grow`. */
   take(count: number): number[] | undefined {
     if (!this.#makeRoom(count)) return undefined;

@@ -1,0 +1,71 @@
+// Policies that drop tokens: how much stays, that text depends on no cut of steps, and that what is left is what a model of one layer
+// would have had without the rest.
+
+import { describe, expect, test } from "vitest";
+import { sharedGpuOrSkip } from "../testing/gpu.ts";
+import { idsOf, promptOf, request, withSession } from "../testing/streamed_session.ts";
+import { tinyModel } from "../testing/tiny_model.ts";
+import { errorCode } from "../testing/typed_error.ts";
+import type { KvPolicy } from "./kv_options.ts";
+
+const model = tinyModel({ contextLength: 256 });
+const policies: readonly KvPolicy[] = ["window", "snapkv", "keyformer"];
+
+describe.each(policies)("%s", (policy) => {
+  const evict = { policy, keep: 96, sink: 4 };
+
+  test("goes on beyond the context, with the same text however steps are cut and run ahead", async (context) => {
+    const gpu = await sharedGpuOrSkip(context);
+    const prompt = promptOf(310);
+    const runs = [
+      { execution: { tokensInFlight: 1 } },
+      { execution: { chunkTokens: 23, tokensInFlight: 7 } },
+      { execution: { chunkTokens: 96 }, kv: { prefixCache: false } },
+      { kv: { pageTokens: 8 } },
+    ];
+    const texts: (readonly number[])[] = [];
+    for (const { execution, kv } of runs) {
+      texts.push(await withSession({ gpu, model, execution, kv: { ...kv, evict } }, (session) => idsOf(session, request(prompt, 120))));
+    }
+    expect(texts[0]).toHaveLength(120);
+    for (const text of texts.slice(1)) expect(text).toEqual(texts[0]);
+  });
+
+  test("goes on in a second turn, and starts anew for another prompt", async (context) => {
+    const gpu = await sharedGpuOrSkip(context);
+    await withSession({ gpu, model, kv: { evict } }, async (session) => {
+      const prompt = promptOf(130);
+      const first = await idsOf(session, request(prompt, 40));
+      const longer = [...prompt, ...first, 7, 8, 9];
+      const second = await idsOf(session, request(longer, 20));
+      const other = promptOf(50, 5);
+      const fresh = await withSession({ gpu, model }, (plain) => idsOf(plain, request(other, 6)));
+      expect(await idsOf(session, request(other, 6))).toEqual(fresh);
+      expect(await idsOf(session, request(prompt, 40))).toEqual(first);
+      expect(await idsOf(session, request(longer, 20))).toEqual(second);
+    });
+  });
+});
+
+test("a model of one layer that dropped tokens behind the sinks goes on as if they had never been there", async (context) => {
+  const gpu = await sharedGpuOrSkip(context);
+  const one = tinyModel({ contextLength: 256, layers: 1 });
+  const prompt = promptOf(128);
+  const evict = { policy: "window", keep: 128, sink: 4 } as const;
+  const dropped = await withSession({ gpu, model: one, kv: { evict } }, (session) => idsOf(session, request(prompt, 30)));
+  // The first token was chosen with all of them; the next step drops 31 of the 128.
+  const left = [...prompt.slice(0, 4), ...prompt.slice(35), dropped[0]];
+  const fresh = await withSession({ gpu, model: one }, (session) => idsOf(session, request(left, 29)));
+  expect(dropped.slice(1)).toEqual(fresh);
+});
+
+test("what cannot be with a policy is refused", async (context) => {
+  const gpu = await sharedGpuOrSkip(context);
+  const odd = tinyModel({ architecture: "qwen2", contextLength: 128, hidden: 48, heads: 4, kvHeads: 2 });
+  const evict = { policy: "window", keep: 96 } as const;
+  const refused = [
+    { gpu, model: odd, kv: { evict } },
+    { gpu, model, kv: { evict, type: "q8_0" as const } },
+  ];
+  for (const options of refused) expect(await errorCode(withSession(options, async () => undefined))).toBe("REQUEST.kv");
+});
