@@ -20,7 +20,7 @@ export interface CompactionParts {
   readonly parts: RunnerParts;
   readonly model: LoadedModel;
   readonly ledger: BufferLedger;
-  readonly files: ShaderFiles;
+  readonly shaders: Promise<ShaderFiles>;
   readonly caps: Caps;
 }
 
@@ -43,11 +43,11 @@ export interface Compaction {
 }
 
 /** @throws {ShaderloomError} GPU.shader */
-export async function openCompaction({ parts, model, ledger, files, caps }: CompactionParts): Promise<Compaction> {
+export async function openCompaction({ parts, model, ledger, shaders, caps }: CompactionParts): Promise<Compaction> {
   const target = { caps, deviceClass: caps.deviceClass, precision: model.activations, maxRows: 1 };
   const [variant] = kvCompact.variants(compactAttributes(model), target);
   assert(variant, "the plan looked whether there is a kernel");
-  const pipeline = await createPipelineCache(parts.device, files).get(programRequest(variant, 1));
+  const pipeline = await createPipelineCache(parts.device, await shaders).get(programRequest(variant, 1));
   return {
     run: (slot, kept) => {
       const { cache } = parts;

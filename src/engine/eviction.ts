@@ -9,7 +9,7 @@ import { scoredTokens, scoresHeader } from "../kernels/kv_scores.ts";
 import { lost } from "../tuning/execute.ts";
 import { type Compaction, type CompactionParts, openCompaction } from "./compaction.ts";
 import type { Evictor, StepPhase } from "./evictor.ts";
-import { defaultSink, type KvEvictOptions } from "./kv_options.ts";
+import { defaultSink } from "./kv_options.ts";
 import { chunkRows } from "./placement.ts";
 import { consecutiveRows, type Runner } from "./runner.ts";
 import type { RunnerParts } from "./runner_parts.ts";
@@ -19,7 +19,6 @@ export interface EvictionParts extends CompactionParts {
   readonly ledger: BufferLedger;
   readonly parts: RunnerParts;
   readonly runner: Runner;
-  readonly evict: KvEvictOptions;
   /** Most rows of a step. */
   readonly chunkTokens: number | undefined;
 }
@@ -48,7 +47,9 @@ class PolicyEvictor implements Evictor {
   #dropped = 0;
 
   constructor(parts: EvictionParts, compaction: Compaction) {
-    const { policy, keep, sink = defaultSink } = parts.evict;
+    const { evict } = parts.model;
+    assert(evict, "a load that drops tokens says how");
+    const { policy, keep, sink = defaultSink } = evict;
     this.policy = policy;
     this.keep = keep;
     this.#parts = parts;

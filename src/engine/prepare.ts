@@ -19,7 +19,6 @@ import type { KernelReport, TuningMode } from "../tuning/report.ts";
 import { Tuner } from "../tuning/tuner.ts";
 import { loadWeights } from "../weights/loader.ts";
 import type { ByteSource } from "../weights/source.ts";
-import type { EvictionParts } from "./eviction.ts";
 import type { Evictor } from "./evictor.ts";
 import type { ExecutionOptions } from "./execution.ts";
 import type { LoadedModel } from "./model.ts";
@@ -183,8 +182,8 @@ async function describeRunner(prepare: PrepareOptions, made_: Made): Promise<Pre
   const runner = new Runner(parts);
   // A prompt's tokens need other neurons each.
   const execution = { ...prepare.execution, ...(neurons && { chunkTokens: 1 }) };
-  const { chunkTokens } = execution;
-  const evictor = model.evict && (await openEviction(prepare, { parts, runner, evict: model.evict, chunkTokens }));
+  const eviction = model.evict && (await import("./eviction.ts"));
+  const evictor = await eviction?.createEvictor({ ...prepare, caps, parts, runner, chunkTokens: execution.chunkTokens });
   const dispatches = {
     decode: decode.dispatchCount(decodeSections[choosingOf(plan.decode, true)].id),
     prefill: prefill.dispatchCount(prefillSections[choosingOf(plan.prefill, true)].id),
@@ -252,16 +251,6 @@ async function openStreaming(prepare: PrepareOptions, { layout, ...opening }: Op
 async function openNeurons(prepare: PrepareOptions, opening: Pick<NeuronLoad, "parts" | "plan" | "made">): Promise<StreamedNeurons> {
   const { openNeurons: open } = await import("./neuron_load.ts");
   return open({ ...opening, ...prepare });
-}
-
-/** A chunk of its own: most loads drop nothing. */
-async function openEviction(
-  prepare: PrepareOptions,
-  evicting: Pick<EvictionParts, "parts" | "runner" | "evict" | "chunkTokens">,
-): Promise<Evictor> {
-  const { model, opened, ledger } = prepare;
-  const [{ createEvictor }, files] = await Promise.all([import("./eviction.ts"), prepare.shaders]);
-  return createEvictor({ ...evicting, model, ledger, files, caps: opened.caps });
 }
 
 interface Reading {
