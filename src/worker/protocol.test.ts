@@ -21,6 +21,8 @@ const toWorker: ToWorker[] = [
   { kind: "task", id: 1, task: "probe", options: {} },
   { kind: "call", id: 2, method: "tokenize", args: ["a"] },
   { kind: "call", id: 2, method: "profile", args: [{ tokens: 5 }] },
+  { kind: "call", id: 2, method: "saveSession", args: [{ id: "a" }] },
+  { kind: "call", id: 2, method: "importSession", args: [new Uint8Array(3)] },
   { kind: "call", id: 2, method: "unload", args: [] },
   { kind: "stream", id: 3, method: "chat", request: { messages: [], stream: true } },
   { kind: "stream", id: 3, method: "completions", request: { prompt: "", stream: true } },
