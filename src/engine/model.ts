@@ -22,6 +22,8 @@ export interface ModelOptions {
   /** How keys and values are kept. */
   readonly kv?: KvOptions | undefined;
   readonly caps: Caps;
+  /** Whether the file's data are not at hand: what would be read of weights is made up. */
+  readonly headerOnly?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -73,11 +75,22 @@ export async function buildModel(file: ModelHeader, source: ByteSource, options:
     }),
   };
   const builder = new GraphBuilder();
-  const graph = builder.finish(architecture.forward(builder, { config, tensors, rope, pairing: file.pairing ?? architecture.pairing }));
-  const usedTensors = usedBy(graph, tensors, architecture);
+  const plain = builder.finish(architecture.forward(builder, { config, tensors, rope, pairing: file.pairing ?? architecture.pairing }));
+  const usedTensors = usedBy(plain, tensors, architecture);
   const formats = await loadFormats(usedTensors.flatMap(typesOf));
-  const rest = { graph, tables: [rope], usedTensors, formats, evict: options.kv?.evict };
+  const { graph, tables } = await regroupedKeys(plain, { file, source, formats, kv, options });
+  const rest = { graph, tables: [rope, ...tables], usedTensors, formats, evict: options.kv?.evict };
   return { file, architecture, config, contextLength, activations, kv, kvPool, ...rest };
+}
+
+/** Keys that share exponents have their channels brought together by size: a chunk of its own, as no other type wants it. */
+async function regroupedKeys(
+  graph: Graph,
+  { options, kv, ...rest }: { options: ModelOptions } & Pick<LoadedModel, "file" | "formats" | "kv"> & { source: ByteSource },
+): Promise<{ readonly graph: Graph; readonly tables: readonly Table[] }> {
+  if (kv.type !== "bfp4") return { graph, tables: [] };
+  const { regroupChannels } = await import("./channel_order.ts");
+  return regroupChannels(graph, { ...rest, headerOnly: options.headerOnly, signal: options.signal });
 }
 
 /**

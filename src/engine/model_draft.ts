@@ -43,7 +43,7 @@ const ones: ByteSource = {
 export async function draftModel(file: ModelHeader, options: DraftOptions): Promise<ModelDraft> {
   const problems: ShaderloomError[] = [];
   const { contextLength: context, activations, kv, caps } = options;
-  let wanted: ModelOptions = { contextLength: context, activations, kv, caps };
+  let wanted: ModelOptions = { contextLength: context, activations, kv, caps, headerOnly: true };
   let acceptedContext: number | undefined;
   for (;;) {
     try {

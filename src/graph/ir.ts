@@ -120,6 +120,11 @@ export interface AttentionNode {
   readonly rules?: AttentionRules;
   /** Logits that take a share of each head's softmax, [numHeads]. */
   readonly sinks?: Weight;
+  /**
+   * Words [kv heads, headDim]: the channel of queries and keys that comes to each place before keys are stored and queries meet them, which
+   * changes no product. For keys that share exponents in groups.
+   */
+  readonly channelOrder?: Table;
   /** Ranges of the past stay as they are, for a product that joins them: then `output` holds those. */
   readonly unjoined?: RangesAttributes;
   readonly output: Value;

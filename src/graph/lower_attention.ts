@@ -12,9 +12,10 @@ import { heads, type HeadsAttributes } from "../kernels/heads.ts";
 import { kvQuantize } from "../kernels/kv_quantize.ts";
 import { kvRecent, recentSpec } from "../kernels/kv_recent.ts";
 import { kvStore } from "../kernels/kv_store.ts";
+import { regroup } from "../kernels/regroup.ts";
 import { type CallOperands, kernelCall, type KernelCall, type VectorRange } from "./call.ts";
 import type { Codes } from "./codes.ts";
-import type { AttentionNode, StackedHeads, Value } from "./ir.ts";
+import type { AttentionNode, ReadyHeads, StackedHeads, Value } from "./ir.ts";
 import type { LowerOptions, ValueSource } from "./lowering.ts";
 
 /** What lowering of a node may need. */
@@ -85,15 +86,33 @@ function storePages({ layer }: AttentionNode, inputs: readonly Value[], { option
   return { recent, calls: [kernelCall(kvRecent, { kv }, { inputs, outputs: [recent], layer }), quantize] };
 }
 
+/** Queries and keys with their channels in the order that the node asks for. */
+function regrouped(
+  { channelOrder, layer, numHeads, numKvHeads, headDim }: AttentionNode,
+  { query, key }: ReadyHeads,
+  values: ValueSource,
+): { readonly query: Value; readonly key: Value; readonly calls: readonly KernelCall[] } {
+  if (!channelOrder) return { query, key, calls: [] };
+  const one = (input: Value, count: number, name: string): { readonly output: Value; readonly call: KernelCall } => {
+    const output = values.make(`blk.${layer}.${name}`, { rows: "rows", cols: count * headDim, type: "act" });
+    const operands = { inputs: [input], outputs: [output], tables: [channelOrder] };
+    return { output, call: kernelCall(regroup, { heads: count, numKvHeads, headDim }, operands) };
+  };
+  const queries = one(query, numHeads, "queries_regrouped");
+  const keys = one(key, numKvHeads, "keys_regrouped");
+  return { query: queries.output, key: keys.output, calls: [queries.call, keys.call] };
+}
+
 /** Queries as attention reads them, and what makes them ready. */
 function readyQuery(node: AttentionNode, lowering: Lowering): Ready {
   const { options, values } = lowering;
   const { from, layer, numHeads, headDim } = node;
   if ("query" in from) {
-    const { query, key, value } = from;
+    const { value } = from;
+    const { query, key, calls } = regrouped(node, from, values);
     if (options.phase === "prefill" && isKvPageType(options.kv.type)) return { query, ...storePages(node, [key, value], lowering) };
     const store = kernelCall(kvStore, { kv: options.kv }, { inputs: [key, value], outputs: [], layer }, `blk.${layer}.kv_store`);
-    return { query, calls: [store] };
+    return { query, calls: [...calls, store] };
   }
   const query = values.make(`blk.${layer}.queries`, { rows: "rows", cols: numHeads * headDim, type: "act" });
   const attributes = headsAttributes(node, from, options);

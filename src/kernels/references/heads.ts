@@ -3,6 +3,7 @@
 import type { HeadsAttributes } from "../heads.ts";
 import type { CpuArgs, CpuTensor } from "../kernel.ts";
 import type { KvStoreAttributes } from "../kv_store.ts";
+import type { RegroupAttributes } from "../regroup.ts";
 import type { RopeAttributes } from "../rope.ts";
 import { kvIndex, kvKept, kvKeptVector } from "./kv.ts";
 
@@ -25,6 +26,19 @@ export function ropeReference({ heads, headDim, rotaryDim, pairing }: RopeAttrib
       }
     }
   }
+  return [{ rows: x.rows, cols: x.cols, data }];
+}
+
+export function regroupReference({ heads, numKvHeads, headDim }: RegroupAttributes, args: CpuArgs): readonly CpuTensor[] {
+  const [x] = args.inputs;
+  const [words] = args.tables;
+  const order = new Uint32Array(words.buffer, words.byteOffset, words.length);
+  const group = heads / numKvHeads;
+  const data = x.data.map((_, index) => {
+    const head = Math.floor(index / headDim);
+    const kvHead = Math.floor((head % heads) / group);
+    return x.data[head * headDim + order[kvHead * headDim + (index % headDim)]];
+  });
   return [{ rows: x.rows, cols: x.cols, data }];
 }
 

@@ -4,7 +4,7 @@
 import { assert } from "../../base/errors.ts";
 import type { Kernel, Reference } from "../kernel.ts";
 import { decodeReference, mergeReference, prefillReference } from "./attention.ts";
-import { headsReference, kvStoreReference, ropeReference } from "./heads.ts";
+import { headsReference, kvStoreReference, regroupReference, ropeReference } from "./heads.ts";
 import { quantizePagesReference, recentReference } from "./kv_pages.ts";
 import { kvCompactReference, kvScoresReference, kvScoreSumsReference } from "./kv_scores.ts";
 import { linearReference } from "./linear.ts";
@@ -39,6 +39,7 @@ const references: Readonly<Record<string, Reference<never>>> = {
   peak: peakReference,
   pick_best: pickBestReference,
   quantize: quantizeReference,
+  regroup: regroupReference,
   rms_norm: rmsNormReference,
   rope: ropeReference,
   sample_pick: samplePickReference,

@@ -20,6 +20,7 @@ import { neuronDown, neuronReport, neuronScores, neuronUp } from "../../kernels/
 import { peak } from "../../kernels/peak.ts";
 import { pickBest } from "../../kernels/pick_best.ts";
 import { quantize } from "../../kernels/quantize.ts";
+import { regroup } from "../../kernels/regroup.ts";
 import { rmsNorm } from "../../kernels/rms_norm.ts";
 import { rope } from "../../kernels/rope.ts";
 import { samplePick } from "../../kernels/sample_pick.ts";
@@ -40,6 +41,7 @@ import { kvStoreCases } from "./kv_store.ts";
 import { neuronDownCases, neuronReportCases, neuronScoresCases, neuronUpCases } from "./neurons.ts";
 import { peakCases } from "./peak.ts";
 import { quantizeCases } from "./quantize.ts";
+import { regroupCases } from "./regroup.ts";
 import { rmsNormCases } from "./rms_norm.ts";
 import { ropeCases } from "./rope.ts";
 import { sampleCases } from "./sample.ts";
@@ -84,6 +86,7 @@ export const testedKernels: readonly ListedKernel[] = [
   listed(peak, peakCases),
   listed(pickBest, sampleCases),
   listed(quantize, quantizeCases),
+  listed(regroup, regroupCases),
   listed(rmsNorm, rmsNormCases),
   listed(rope, ropeCases),
   listed(samplePick, sampleCases),
