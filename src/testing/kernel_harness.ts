@@ -17,9 +17,18 @@ import {
 } from "../kernels/kernel.ts";
 import { referenceOf } from "../kernels/references/index.ts";
 import { shaderFiles } from "./shader_files.ts";
-import { type Comparison, compareFlat, compareRows, compareState, compareWords, expectAll, nmseBound } from "../tuning/compare.ts";
+import {
+  type Comparison,
+  compareAll,
+  compareFlat,
+  compareRows,
+  compareState,
+  compareWords,
+  expectAll,
+  nmseBound,
+} from "../tuning/compare.ts";
 import { execute, type Found, type GpuOperand } from "../tuning/execute.ts";
-import { comparePages } from "../tuning/kv_page_operands.ts";
+import { expectedPages } from "../tuning/kv_page_operands.ts";
 import { copyWritten, elementType, garbage, makeOperands, type Operands, unpackKv } from "../tuning/operands.ts";
 
 export { nmseBound };
@@ -87,7 +96,8 @@ function compare({ target, operands, specs, expected, reference }: Prepared, fou
     return shape ? compared : { ...compared, problems: [`reference gives [${want.rows}, ${want.cols}], not [${rows}, ${spec.cols}]`] };
   });
   const [kvBytes, state] = [found.get("kv"), found.get("state")];
-  if (operands.pages && operands.bytes.has("tail")) checks.push(...comparePages(found, { ...operands, pages: operands.pages }, expected));
+  const pages = operands.pages && expectedPages({ ...operands, pages: operands.pages }, expected);
+  if (pages) checks.push(...compareAll(found, pages));
   else if (kvBytes && operands.pages && expected.kv) {
     const kv = unpackKv(kvBytes, operands.pages);
     checks.push(compareFlat("keys", kv.keys, expected.kv.keys), compareFlat("values", kv.values, expected.kv.values));

@@ -2,6 +2,7 @@
 
 import { f16ToF32 } from "../base/dtype.ts";
 import { type CpuTensor, type KernelTarget, operandStride, type OutputSpec } from "../kernels/kernel.ts";
+import type { Found } from "./execute.ts";
 import { elementType, garbage } from "./operands.ts";
 
 /** The bound of the kernels' contract. */
@@ -100,6 +101,14 @@ export function compareWords(name: string, got: Uint8Array<ArrayBuffer>, want: U
   const words = new Uint32Array(got.buffer, got.byteOffset, want.length);
   const first = want.findIndex((word, index) => words[index] !== word);
   return { nmse: 0, problems: first < 0 ? [] : [`${name}[${first}] is ${words[first]}, not ${want[first]}`] };
+}
+
+/** Compares all words of the operands that were written, of those that are wanted. */
+export function compareAll(found: Found, wanted: Readonly<Record<string, Uint32Array>>): Comparison[] {
+  return Object.entries(wanted).flatMap(([name, want]) => {
+    const got = found.get(name);
+    return got ? [compareWords(name, got, want)] : [];
+  });
 }
 
 /** A kernel that writes the step state gives all its words, header and rows. Nothing behind them may change. */

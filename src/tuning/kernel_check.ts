@@ -4,15 +4,17 @@
 import { f32ToF16 } from "../base/dtype.ts";
 import type { BufferLedger } from "../gpu/buffers.ts";
 import { ShaderloomError } from "../base/errors.ts";
+import { isKvPageType } from "../base/kv_types.ts";
+import type { KvLayout } from "../base/layout.ts";
 import { alignUp } from "../base/math.ts";
 import { seededRng } from "../base/rng.ts";
 import { rowsOver } from "../graph/tiers.ts";
 import { type CpuArgs, type CpuTensor, type Kernel, operandStride, type OutputSpec } from "../kernels/kernel.ts";
 import { referenceOf } from "../kernels/references/index.ts";
 import type { KernelClass } from "./classes.ts";
-import { type Comparison, compareFlat, compareRows, compareState, compareWords, expectAll, nmseBound } from "./compare.ts";
+import { type Comparison, compareAll, compareFlat, compareRows, compareState, compareWords, expectAll, nmseBound } from "./compare.ts";
 import { execute, type Found, type GpuOperand } from "./execute.ts";
-import { comparePages } from "./kv_page_operands.ts";
+import { expectedPages } from "./kv_page_operands.ts";
 import { copyWritten, elementType, garbage, makeOperands, type Operands, unpackKv } from "./operands.ts";
 import type { Compiled } from "./product_bench.ts";
 import type { Verdict } from "./product_check.ts";
@@ -54,6 +56,11 @@ export function readyKernelCheck(device: GPUDevice, ledger: BufferLedger, cls: K
   };
 }
 
+/** Positions before a step of `rows`: where types quantize full pages one page is, and the step fills the next. */
+function pastOf({ type, pageTokens }: KvLayout, rows: number): number {
+  return isKvPageType(type) ? 2 * pageTokens - Math.ceil(rows / 2) : pastTokens;
+}
+
 function prepare<A>(kernel: Kernel<A>, attributes: A, cls: KernelClass): Prepared {
   const { target, stepRows } = cls;
   const narrowed = kernel.narrow?.(attributes, weightRows);
@@ -62,7 +69,7 @@ function prepare<A>(kernel: Kernel<A>, attributes: A, cls: KernelClass): Prepare
   const rows = overOutputs ? Math.min(stepRows, manyRows) : count;
   const outputRows = overOutputs ? Math.min(count, rows) : 1;
   const { kv, sampling } = kernel.operands(attributes);
-  const past = kv ? Math.max(0, Math.min(pastTokens, kv.maxPages * kv.pageTokens - rows)) : 0;
+  const past = kv ? Math.max(0, Math.min(pastOf(kv, rows), kv.maxPages * kv.pageTokens - rows)) : 0;
   const kernelCase = {
     name: kernel.name,
     attributes: narrowed?.attributes ?? attributes,
@@ -100,7 +107,8 @@ function judge(prepared: Prepared, found: Found): Verdict {
     return bytes ? [compareRows({ spec, rows: rowsOf(spec, operands), bytes }, expectAll(reference[index]), cls.target)] : [];
   });
   const [kv, state] = [found.get("kv"), found.get("state")];
-  if (operands.pages && operands.bytes.has("tail")) compared.push(...comparePages(found, { ...operands, pages: operands.pages }, args));
+  const pages = operands.pages && expectedPages({ ...operands, pages: operands.pages }, args);
+  if (pages) compared.push(...compareAll(found, pages));
   else if (kv && operands.pages && args.kv) {
     const got = unpackKv(kv, operands.pages);
     compared.push(compareFlat("keys", got.keys, args.kv.keys), compareFlat("values", got.values, args.kv.values));

@@ -10,6 +10,7 @@ import { type Rng, seededRng } from "../base/rng.ts";
 import { fileBytes, packMatrix } from "../formats/format.ts";
 import {
   type CpuArgs,
+  type CpuKv,
   type CpuTensor,
   type InputSpec,
   type Kernel,
@@ -177,6 +178,35 @@ function outputRowsOf({ rows, outputRows = 1 }: KernelCase<unknown>): number[] {
   return Array.from({ length: outputRows }, (_, index) => (rows - outputRows + index) % rows).toReversed();
 }
 
+interface CacheNeed {
+  readonly kernelCase: KernelCase<unknown>;
+  readonly kvTokens: number | undefined;
+  readonly slotCount: number;
+  /** Whether the rows' keys and values are in the cache already. */
+  readonly stored: boolean;
+}
+
+/** The cache that a kernel reads or writes, if it does. */
+function makeCache(
+  layout: KvLayout | undefined,
+  { kernelCase, kvTokens, slotCount, stored }: CacheNeed,
+  { rows, rng, bytes }: { readonly rows: readonly StepRow[]; readonly rng: Rng; readonly bytes: OperandBytes },
+): { readonly pages?: Pages; readonly kv?: CpuKv } {
+  if (!layout) return {};
+  const slotPages = Math.min(layout.maxPages, Math.ceil((kvTokens ?? Number.POSITIVE_INFINITY) / layout.pageTokens));
+  const pages = makePages(layout, { slotCount, slotPages, rng });
+  const tailed = isKvPageType(layout.type) ? makePageKv(pages, rng, { rows, stored }) : undefined;
+  const cache = tailed ?? makeKv(pages, rng);
+  assert(
+    rows.every(({ position }) => position < cache.kv.maxTokens),
+    `case ${kernelCase.name} does not fit its pages`,
+  );
+  bytes.set("pages", new Uint8Array(pages.table.slice().buffer));
+  bytes.set("kv", cache.bytes);
+  if (tailed) bytes.set("tail", tailed.tail);
+  return { pages, kv: cache.kv };
+}
+
 /** Everything one case reads; the same seed gives the same numbers on every adapter. */
 export function makeOperands<A>(kernel: Kernel<A>, kernelCase: KernelCase<A>, target: KernelTarget, limits?: Limits): Operands {
   const { rng, tokenCount, kvTokens, tableLength }: Limits = limits ?? { rng: seededRng(seedOf(kernelCase)) };
@@ -190,33 +220,16 @@ export function makeOperands<A>(kernel: Kernel<A>, kernelCase: KernelCase<A>, ta
   const slotCount = ownSlots ?? Math.max(slots, ...rows.map((row) => row.slot + 1));
   const sampling = specs.sampling && makeSampling(specs.sampling.cols, rng, slotCount);
   for (const [name, words] of Object.entries(sampling ?? {})) bytes.set(name, new Uint8Array(words.slice().buffer));
-  const slotPages = Math.min(specs.kv?.maxPages ?? 0, Math.ceil((kvTokens ?? Number.POSITIVE_INFINITY) / (specs.kv?.pageTokens ?? 1)));
-  const pages = specs.kv && makePages(specs.kv, { slotCount, slotPages, rng });
-  const tailed =
-    pages && isKvPageType(pages.layout.type)
-      ? makePageKv(pages, rng, { rows, stored: kernel.outputs(kernelCase.attributes).length > 0 })
-      : undefined;
-  const cache = tailed ?? (pages && makeKv(pages, rng));
-  if (pages && cache) {
-    assert(contextTokens <= cache.kv.maxTokens, `case ${kernelCase.name} does not fit its pages`);
-    bytes.set("pages", new Uint8Array(pages.table.slice().buffer));
-    bytes.set("kv", cache.bytes);
-    if (tailed) bytes.set("tail", tailed.tail);
-  }
-  const kv = cache?.kv;
+  const { pages, kv } = makeCache(
+    specs.kv,
+    { kernelCase, kvTokens, slotCount, stored: kernel.outputs(kernelCase.attributes).length > 0 },
+    { rows, rng, bytes },
+  );
   const inputs: CpuTensor[] = [];
   for (const [index, spec] of (specs.inputs ?? []).entries()) {
     const type = elementType(spec.type, target);
-    const made: CpuArgs = {
-      inputs,
-      weights: [],
-      vectors: [],
-      tables: [],
-      rows,
-      outputRows,
-      ...(kv && { kv }),
-      ...(sampling && { sampling }),
-    };
+    const before = { ...(kv && { kv }), ...(sampling && { sampling }) };
+    const made: CpuArgs = { inputs, weights: [], vectors: [], tables: [], rows, outputRows, ...before };
     const tensor = spec.derive?.(made, referenceOf) ?? makeInput(spec, spec.rows === "rows" ? rows.length : outputRows.length, type, rng);
     bytes.set(`input${index}`, packRows(tensor, operandStride(spec), type));
     inputs.push(tensor);

@@ -44,10 +44,10 @@ function stepBits(value: number): number {
 }
 
 /** The shared word of f16 bits: their least and a step that `2^codeBits - 1` of lead to the largest. Infinity or NaN make the step NaN. */
-function sharedWord(halves: readonly number[], codeBits: number): number {
-  if (halves.some((half) => (half & 0x7c00) === 0x7c00)) return 0x7e00;
+function sharedWord(halves: Uint16Array, codeBits: number): number {
   let [least, most] = [halves[0], halves[0]];
   for (const half of halves) {
+    if ((half & 0x7c00) === 0x7c00) return 0x7e00;
     if (ordered(half) < ordered(least)) least = half;
     if (ordered(half) > ordered(most)) most = half;
   }
@@ -56,62 +56,41 @@ function sharedWord(halves: readonly number[], codeBits: number): number {
   return ((least << 16) | step) >>> 0;
 }
 
-/** The code nearest to a number; of two the larger. */
-function codeOf(half: number, shared: number, codeBits: number): number {
-  const step = f16ToF32(shared & 0xffff);
-  if (Number.isNaN(step)) return 0;
-  const above = Math.fround(f16ToF32(half) - f16ToF32(shared >>> 16));
+/** The code of a number this much above the least: the nearest, of two the larger. Of a step that is no number 0. */
+function codeOf(above: number, step: number, codeBits: number): number {
   let code = 0;
   for (let bit = 1 << (codeBits - 1); bit > 0; bit >>= 1) if (above >= (code + bit - 0.5) * step) code += bit;
   return code;
 }
 
-function numberOf(code: number, shared: number): number {
-  return Math.fround(code * f16ToF32(shared & 0xffff) + f16ToF32(shared >>> 16));
+/** Numbers that share a step: `count` of them from element `first` of [pageTokens, headDim] on, `pitch` apart. */
+interface Span {
+  readonly first: number;
+  readonly count: number;
+  readonly pitch: number;
 }
 
-/** Where the codes and the shared word of (token, dim) are. */
-interface Place {
-  readonly word: number;
-  readonly shift: number;
-  readonly shared: number;
-}
-
-function placeOf(layout: KvLayout, values: boolean, { token, dim }: { token: number; dim: number }): Place {
-  const { codeBits, perWord, codeWords, block } = sizesOf(layout);
-  const { headDim, pageTokens } = layout;
-  const shared = values ? token * (headDim / block) + Math.floor(dim / block) : dim;
-  return {
-    word: token * codeWords + Math.floor(dim / perWord),
-    shift: (dim % perWord) * codeBits,
-    shared: pageTokens * codeWords + shared,
-  };
-}
-
-/** Numbers of (token, dim) that share a step with it: one list for each shared word. */
-function* sharers(layout: KvLayout, values: boolean): Generator<ReadonlyArray<{ token: number; dim: number }>> {
-  const { headDim, pageTokens } = layout;
-  const { block } = sizesOf(layout);
-  if (!values) {
-    for (let dim = 0; dim < headDim; dim++) yield Array.from({ length: pageTokens }, (_, token) => ({ token, dim }));
-    return;
-  }
-  for (let token = 0; token < pageTokens; token++) {
-    for (let start = 0; start < headDim; start += block) yield Array.from({ length: block }, (_, d) => ({ token, dim: start + d }));
-  }
+/** In the order of their shared words: channels of keys, blocks of values. */
+function spansOf({ headDim, pageTokens }: KvLayout, values: boolean, block: number): readonly Span[] {
+  if (!values) return Array.from({ length: headDim }, (_, dim) => ({ first: dim, count: pageTokens, pitch: headDim }));
+  return Array.from({ length: (pageTokens * headDim) / block }, (_, index) => ({ first: index * block, count: block, pitch: 1 }));
 }
 
 /** Words of a kv head's page; `data` [pageTokens, headDim] is rounded to f16. */
 export function encodePage(layout: KvLayout, values: boolean, data: Float32Array): Uint32Array<ArrayBuffer> {
+  const { headDim, pageTokens } = layout;
+  const { codeBits, perWord, codeWords, block } = sizesOf(layout);
   const words = new Uint32Array(values ? kvValueWords(layout) : kvKeyWords(layout));
-  const { codeBits } = sizesOf(layout);
-  const half = ({ token, dim }: { token: number; dim: number }): number => f32ToF16(data[token * layout.headDim + dim]);
-  for (const members of sharers(layout, values)) {
-    const shared = sharedWord(members.map(half), codeBits);
-    words[placeOf(layout, values, members[0]).shared] = shared;
-    for (const at of members) {
-      const { word, shift } = placeOf(layout, values, at);
-      words[word] |= codeOf(half(at), shared, codeBits) << shift;
+  for (const [index, { first, count, pitch }] of spansOf(layout, values, block).entries()) {
+    const halves = Uint16Array.from({ length: count }, (_, i) => f32ToF16(data[first + i * pitch]));
+    const shared = sharedWord(halves, codeBits);
+    words[pageTokens * codeWords + index] = shared;
+    const [step, least] = [f16ToF32(shared & 0xffff), f16ToF32(shared >>> 16)];
+    for (let i = 0; i < count; i++) {
+      const at = first + i * pitch;
+      const dim = at % headDim;
+      const code = codeOf(Math.fround(f16ToF32(halves[i]) - least), step, codeBits);
+      words[Math.floor(at / headDim) * codeWords + Math.floor(dim / perWord)] |= code << ((dim % perWord) * codeBits);
     }
   }
   return words;
@@ -120,12 +99,16 @@ export function encodePage(layout: KvLayout, values: boolean, data: Float32Array
 /** [pageTokens, headDim] of a kv head's page. */
 export function decodePage(layout: KvLayout, values: boolean, words: Uint32Array): Float32Array<ArrayBuffer> {
   const { headDim, pageTokens } = layout;
-  const { codeBits } = sizesOf(layout);
+  const { codeBits, perWord, codeWords, block } = sizesOf(layout);
   const data = new Float32Array(pageTokens * headDim);
-  for (let token = 0; token < pageTokens; token++) {
-    for (let dim = 0; dim < headDim; dim++) {
-      const { word, shift, shared } = placeOf(layout, values, { token, dim });
-      data[token * headDim + dim] = numberOf((words[word] >>> shift) & (2 ** codeBits - 1), words[shared]);
+  for (const [index, { first, count, pitch }] of spansOf(layout, values, block).entries()) {
+    const shared = words[pageTokens * codeWords + index];
+    const [step, least] = [f16ToF32(shared & 0xffff), f16ToF32(shared >>> 16)];
+    for (let i = 0; i < count; i++) {
+      const at = first + i * pitch;
+      const dim = at % headDim;
+      const word = words[Math.floor(at / headDim) * codeWords + Math.floor(dim / perWord)];
+      data[at] = Math.fround(((word >>> ((dim % perWord) * codeBits)) & (2 ** codeBits - 1)) * step + least);
     }
   }
   return data;
