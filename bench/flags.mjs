@@ -17,6 +17,7 @@ export const sections = [
   "stream",
   "neurons",
   "prefix",
+  "kv_quality",
   "models",
   "estimate",
 ];
@@ -26,7 +27,10 @@ const options = {
   name: { type: "string" },
   results: { type: "string" },
   // A long answer and a large model are measured when they are asked for.
-  only: { type: "string", default: sections.filter((section) => !["steady", "stream", "neurons"].includes(section)).join(",") },
+  only: {
+    type: "string",
+    default: sections.filter((section) => !["steady", "stream", "neurons", "kv_quality"].includes(section)).join(","),
+  },
   assert: { type: "boolean", default: false },
   models: { type: "string", default: "bundled,small-q4_0,small-q8_0" },
   prefill: { type: "string", default: "128" },

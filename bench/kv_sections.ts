@@ -1,20 +1,25 @@
 // The sections about attention and what is kept of keys and values.
 
+import { type KvQualityResult, measureKvQuality } from "./kv_quality.ts";
+import type { ModelSpec } from "./model_speed.ts";
 import { measurePrefix, type PrefixResult } from "./prefix.ts";
 
 /** Those of them that were measured. */
 export interface KvSections {
   readonly prefix?: PrefixResult;
+  readonly kv_quality?: KvQualityResult;
 }
 
 export interface KvBench {
   readonly gpu: GPU;
   readonly deviceClass?: "gpu" | "cpu" | undefined;
+  readonly models: readonly ModelSpec[];
   readonly say: (line: string) => void;
 }
 
 const measures: { readonly [S in keyof Required<KvSections>]: (bench: KvBench) => Promise<NonNullable<KvSections[S]>> } = {
   prefix: ({ gpu, deviceClass }) => measurePrefix(gpu, deviceClass),
+  kv_quality: ({ gpu, models, say }) => measureKvQuality(gpu, models, say),
 };
 
 /** @param sections  what was asked for, other names among them */

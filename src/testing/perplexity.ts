@@ -12,7 +12,11 @@ export interface Perplexity {
 
 /** The documents of scripts/bundled_model/held_out.txt, which nothing was trained on. */
 export async function heldOutTexts(): Promise<string[]> {
-  const text = new TextDecoder().decode(await readRepoFile("scripts/bundled_model/held_out.txt"));
+  return documentsOf(new TextDecoder().decode(await readRepoFile("scripts/bundled_model/held_out.txt")));
+}
+
+/** The documents of a text. */
+export function documentsOf(text: string): string[] {
   return text.split("\n<|endoftext|>\n").filter((document) => document.trim() !== "");
 }
 
