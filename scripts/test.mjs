@@ -89,11 +89,11 @@ const build = [
 const unit = vitestPhase("unit", 420);
 /** Both wait on one thread for the most part, so on two cores they run beside each other. */
 const gpu = [vitestPhase("chromium", 2400), { ...vitestPhase("lavapipe", 2400), beside: true }];
-/** Every variant of every weight type: hours on adapters that are programs. */
+/** Every variant of every weight type, and attention with every combination: hours on adapters that are programs. */
 const products = ["chromium", "lavapipe"].map((project) =>
   vitestPhase(project, 6 * 3600, {
     name: `products-${project}`,
-    files: ["src/kernels/products.gpu.test.ts"],
+    files: ["src/kernels/products.gpu.test.ts", "src/kernels/attention_rules.gpu.test.ts"],
     env: { VITE_SHADERLOOM_PRODUCTS: "full" },
   }),
 );

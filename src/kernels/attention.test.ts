@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { plainCaps } from "../testing/plain_caps.ts";
-import { activeRanges, mostRanges, rangeTokens } from "./attention.ts";
+import { activeRanges, alibiSlope, mostRanges, rangeFirst, rangeTokens } from "./attention.ts";
 import { attentionDecode, chooseSplits } from "./attention_decode.ts";
 import { heads, type HeadsAttributes } from "./heads.ts";
 
@@ -45,6 +45,37 @@ test("partials of GPUs stay as small at 131,072 tokens as at 4,096", () => {
     const [sets, active] = variant.grid({ rows: 1, outputRows: 1, contextTokens: 131072 });
     expect([sets, active]).toEqual([numKvHeads * Math.ceil(64 / numKvHeads / 4), found[0].splits]);
   }
+});
+
+test("so do those of CPU drivers, at 1,024 tokens already, whatever a page holds", () => {
+  const target = { caps: plainCaps, deviceClass: "cpu", precision: "f32", maxRows: 1 } as const;
+  const found = [8, 128].flatMap((pageTokens) =>
+    [1024, 4096, 131_072].map((tokens) => {
+      const kv = { pageTokens, numKvHeads: 2, headDim: 64, type: "f32", maxPages: tokens / pageTokens } as const;
+      return chooseSplits(target, kv, tokens);
+    }),
+  );
+  for (const one of found) expect(one).toEqual({ splits: 32, splitTokens: 32 });
+});
+
+test("a window is cut alone, and its ranges begin with it", () => {
+  const ranges = { splits: 4, splitTokens: 32, window: 100 };
+  expect([0, 99, 100, 5000].map((position) => rangeFirst(position, ranges))).toEqual([0, 0, 0, 4896]);
+  expect(mostRanges(100_000, ranges)).toBe(4);
+  for (let position = 0; position < 3000; position += 7) {
+    const first = rangeFirst(position, ranges);
+    const tokens = rangeTokens(position, ranges);
+    expect(first % 8).toBe(0);
+    expect(first).toBeLessThanOrEqual(Math.max(0, position - 99));
+    expect(activeRanges(position, ranges)).toBeLessThanOrEqual(mostRanges(position + 1, ranges));
+    expect(first + activeRanges(position, ranges) * tokens).toBeGreaterThan(position);
+  }
+});
+
+test("slopes of ALiBi halve from head to head, and heads beyond a power of two lie between", () => {
+  expect(Array.from({ length: 8 }, (_, head) => alibiSlope(head, 8))).toEqual([1, 2, 3, 4, 5, 6, 7, 8].map((power) => 2 ** -power));
+  // The next four of twelve are every other slope of sixteen.
+  expect(Array.from({ length: 4 }, (_, head) => alibiSlope(8 + head, 12))).toEqual([1, 3, 5, 7].map((power) => 2 ** (-power / 2)));
 });
 
 test("heads that shaders do not have give no variant", () => {

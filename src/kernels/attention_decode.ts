@@ -59,19 +59,14 @@ function gpuThreads(target: KernelTarget): number {
 }
 
 /**
- * How to cut contexts of up to `maxTokens`. On GPUs as many ranges as occupy a large one, so that what joins them stays small however
- * long the context; on CPU drivers ranges of a fixed length that grow only where partials would.
+ * How to cut contexts of up to `maxTokens`: into as many ranges as occupy a large GPU, or the cores of a CPU driver. Longer pasts have longer
+ * ranges, so that what joins them stays as small however long the context, and text depends on no context.
  */
 export function chooseSplits(target: KernelTarget, kv: KvLayout, maxTokens: number): { splits: number; splitTokens: number } {
-  if (target.deviceClass === "gpu") {
-    const splitTokens = 64;
-    const most = clamp(Math.round(128 / kv.numKvHeads), 4, 16);
-    return { splits: Math.min(most, ceilDiv(maxTokens, splitTokens)), splitTokens };
-  }
-  // Partials grow with the number of ranges; beyond 128 of them no adapter gets busier.
-  // Pages round a context up: text must not depend on how far.
-  const splitTokens = Math.max(32, 2 ** Math.ceil(Math.log2(maxTokens)) / 128);
-  return { splits: ceilDiv(maxTokens, splitTokens), splitTokens };
+  const gpu = target.deviceClass === "gpu";
+  const splitTokens = gpu ? 64 : 32;
+  const most = gpu ? clamp(Math.round(128 / kv.numKvHeads), 4, 16) : 32;
+  return { splits: Math.min(most, ceilDiv(maxTokens, splitTokens)), splitTokens };
 }
 
 /** Query heads that a thread of a CPU driver takes at once, whether its group has as many or not: they share the keys it loads. */
