@@ -20,5 +20,5 @@ export function streamedBytes(operands: OperandSpecs, outputs: readonly OutputSp
 
 /** Bytes of the keys and values of `tokens` positions in one layer. */
 export function kvBytes(kv: KvLayout, tokens: number): number {
-  return (kvPageBytes(kv) / kv.pageTokens) * tokens;
+  return Math.ceil((kvPageBytes(kv) * tokens) / kv.pageTokens);
 }
