@@ -10,7 +10,7 @@ import { createSessionEngine } from "./session_engine.ts";
 import type { Engine } from "./types.ts";
 
 interface Fake {
-  readonly session: FakeSession & { readonly conversations: Conversations };
+  readonly session: FakeSession & { readonly conversations: () => Promise<Conversations> };
   readonly calls: unknown[][];
 }
 
@@ -43,7 +43,7 @@ function fake(): Fake {
     export: () => note("export", [], Uint8Array.of(1, 2, 3)),
     import: (bytes) => alone("import", [[...bytes]], moved),
   };
-  return { session: Object.assign(base, { conversations }), calls };
+  return { session: Object.assign(base, { conversations: async () => conversations }), calls };
 }
 
 const engines: Array<[name: string, open: () => Promise<Fake & { readonly engine: Engine }>]> = [

@@ -9,8 +9,6 @@ import type { SaveSessionOptions, SessionMethods } from "./session_types.ts";
 
 const MAX_ID_LENGTH = 200;
 
-/** Runs a call unless the engine is unloaded. */
-type Guard = <T>(call: () => T | Promise<T>) => Promise<T>;
 /** Runs what needs the session for itself. */
 type InTurn = <T>(parts: EngineParts, signal: AbortSignal | undefined, run: (signal: AbortSignal) => Promise<T>) => Promise<T>;
 
@@ -31,16 +29,17 @@ function checkBytes(value: unknown): Uint8Array {
   throw requestError("bytes", "a Uint8Array with what exportSession gave", value);
 }
 
-export function sessionMethods(parts: EngineParts, guard: Guard, inTurn: InTurn): SessionMethods {
-  const run = <T>(use: (chats: Conversations) => Promise<T>): Promise<T> =>
-    guard(async () => {
-      const chats = parts.session.conversations;
-      if (!chats) throw new ShaderloomError("UNSUPPORTED.session", "This engine keeps no conversations. Load a model to keep them.");
-      return use(chats).catch((thrown: unknown) => {
-        // Its script may be missing.
-        throw asShaderloomError(thrown);
-      });
-    });
+export function sessionMethods(parts: EngineParts, inTurn: InTurn): SessionMethods {
+  const run = async <T>(use: (chats: Conversations) => Promise<T>): Promise<T> => {
+    const open = parts.session.conversations;
+    if (!open) throw new ShaderloomError("UNSUPPORTED.session", "This engine keeps no conversations. Load a model to keep them.");
+    try {
+      return await use(await open());
+    } catch (thrown) {
+      // Its script may be missing.
+      throw asShaderloomError(thrown);
+    }
+  };
   return {
     saveSession: async (options) => {
       const given = readSaveOptions(options);

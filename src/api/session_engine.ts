@@ -11,7 +11,8 @@ import { readCallOptions, readProfileOptions, readTuneOptions, unloadAbortError,
 import { checkArray, checkNumber, checkString } from "./fields.ts";
 import { createTurnQueue } from "./queue.ts";
 import { MAX_TEXT_LENGTH } from "./sampling_request.ts";
-import { sessionMethods } from "./session_api.ts";
+import { lazySessions } from "./lazy_sessions.ts";
+import type { SessionMethods } from "./session_types.ts";
 import type {
   CallOptions,
   ChatCompletion,
@@ -104,6 +105,13 @@ function profileInTurn(parts: EngineParts, { signal, ...options }: ProfileOption
   return inTurn(parts, signal, (combined) => parts.session.profile({ ...options, signal: combined }));
 }
 
+async function openSessions(parts: EngineParts): Promise<SessionMethods> {
+  const { sessionMethods } = await import("./session_api.ts").catch((thrown: unknown) => {
+    throw asShaderloomError(thrown);
+  });
+  return sessionMethods(parts, inTurn);
+}
+
 async function closeSession({ session, queue, closers }: EngineParts): Promise<void> {
   const error = unloadAbortError();
   queue.close(error);
@@ -137,7 +145,7 @@ export function createSessionEngine(session: Session): Engine {
     tune: (options) => guard(() => tuneInTurn(parts, readTuneOptions(options))),
     profile: (options) => guard(() => profileInTurn(parts, readProfileOptions(options, session.info().contextLength))),
     stats: () => guard(() => ({ ...session.stats(), queued: parts.queue.waiting })),
-    ...sessionMethods(parts, guard, inTurn),
+    ...lazySessions(() => guard(() => openSessions(parts))),
     unload,
     [Symbol.asyncDispose]: unload,
   };

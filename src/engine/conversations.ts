@@ -18,7 +18,8 @@ export interface ConversationParts extends Omit<SnapshotParts, "key" | "openStor
 }
 
 /** Conversations of a session, and the end of them. */
-export interface OpenConversations extends Conversations {
+export interface ConversationDoor {
+  open(): Promise<Conversations>;
   /** Closes the store and forgets what is suspended. */
   close(): void;
 }
@@ -32,28 +33,18 @@ async function openSnapshots({ saving, keyParts, ...parts }: ConversationParts):
   });
 }
 
-export function openConversations(parts: ConversationParts): OpenConversations {
+export function conversationDoor(parts: ConversationParts): ConversationDoor {
   let opened: Promise<Snapshots> | undefined;
-  const open = (): Promise<Snapshots> => {
-    const snapshots = opened ?? openSnapshots(parts);
-    opened = snapshots;
-    // A script that did not come may come the next time.
-    snapshots.catch(() => (opened = undefined));
-    return snapshots;
-  };
-  const run = async <T>(use: (snapshots: Snapshots) => Promise<T>): Promise<T> => {
-    parts.check();
-    return use(await open());
-  };
   return {
-    save: (options) => run((snapshots) => snapshots.save(options)),
-    load: (id, signal) => run((snapshots) => snapshots.load(id, signal)),
-    list: () => run((snapshots) => snapshots.list()),
-    delete: (id) => run((snapshots) => snapshots.delete(id)),
-    suspend: (id, signal) => run((snapshots) => snapshots.suspend(id, signal)),
-    resume: (id, signal) => run((snapshots) => snapshots.resume(id, signal)),
-    export: (signal) => run((snapshots) => snapshots.export(signal)),
-    import: (bytes, signal) => run((snapshots) => snapshots.import(bytes, signal)),
+    open: async () => {
+      parts.check();
+      opened ??= openSnapshots(parts).catch((thrown: unknown) => {
+        // A script that did not come may come the next time.
+        opened = undefined;
+        throw thrown;
+      });
+      return opened;
+    },
     close: () => {
       opened?.then((snapshots) => snapshots.close()).catch(() => undefined);
     },

@@ -8,7 +8,7 @@ import type { BufferLedger } from "../gpu/buffers.ts";
 import type { OpenDevice } from "../gpu/device.ts";
 import type { ChatTemplate } from "../text/chat_template.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { type OpenConversations, openConversations, type SavingParts } from "./conversations.ts";
+import { type ConversationDoor, conversationDoor, type SavingParts } from "./conversations.ts";
 import { FlightPace } from "./flight.ts";
 import { generate } from "./generate.ts";
 import type { GenerateContext } from "./generate_context.ts";
@@ -82,7 +82,7 @@ export function createSession(parts: SessionParts): Session {
         context.sequence.reuse([], 0);
         return parts.profile(options, check);
       }),
-    conversations,
+    conversations: () => conversations.open(),
     info: () => ({ ...sessionInfo(model, opened), contextLength: context.contextLength, kv: context.kv, storage: parts.storage }),
     stats: () => sessionStats(parts, { ...counts, tokensInFlight: context.pace.inFlight }),
     destroy() {
@@ -103,11 +103,11 @@ function freeAll({ streaming, neurons, ledger, opened, release, tokenizer }: Ses
   tokenizer.dispose();
 }
 
-function conversationsOf(parts: SessionParts, context: GenerateContext, check: () => void): OpenConversations {
+function conversationsOf(parts: SessionParts, context: GenerateContext, check: () => void): ConversationDoor {
   const { model, opened, tokenizer, cache, digest: weights } = parts;
   const { sequence, contextLength, vocabSize } = context;
   const keyParts = { model, tokenizer, cache, weights };
-  return openConversations({ ...parts, device: opened.device, sequence, contextLength, vocabSize, keyParts, check });
+  return conversationDoor({ ...parts, device: opened.device, sequence, contextLength, vocabSize, keyParts, check });
 }
 
 function unloaded(): ShaderloomError {

@@ -221,8 +221,8 @@ export interface Session {
   stats(): SessionStats;
   /** Of the last conversation, once a `generate` has ended or was left; undefined without a policy. */
   kvUsage?(): KvUsage | undefined;
-  /** Conversations beyond the GPU's memory. */
-  readonly conversations?: Conversations | undefined;
+  /** Conversations beyond the GPU's memory; what does the work comes with the first call. @throws {ShaderloomError} NET.script */
+  readonly conversations?: (() => Promise<Conversations>) | undefined;
   /** Frees the device and all memory. Idempotent. */
   destroy(): void;
 }

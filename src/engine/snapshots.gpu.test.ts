@@ -24,8 +24,9 @@ interface Opened {
 async function open(context: Skipper, { tiny, ...options }: Options = {}): Promise<Opened> {
   const gpu = await sharedGpuOrSkip(context);
   const session = await loadSession({ model: tinyModel({ contextLength: 512, ...tiny }), gpu, ...options });
-  if (!session.conversations) throw new Error("a session has conversations");
-  return { session, chats: session.conversations };
+  const chats = await session.conversations?.();
+  if (!chats) throw new Error("a session has conversations");
+  return { session, chats };
 }
 
 /** The ids after a prompt, and how many of the prompt's were known. */

@@ -2,6 +2,7 @@
 // fails, the worker is terminated and every open call is told.
 
 import { readCallOptions, readTuneOptions, unloadAbortError, unloadedError } from "../api/engine_options.ts";
+import { lazySessions } from "../api/lazy_sessions.ts";
 import type {
   CallOptions,
   ChatCompletion,
@@ -21,7 +22,7 @@ import type { Connection, HeartbeatOptions } from "./connection.ts";
 import { packModel } from "./parcel.ts";
 import { isAnswer } from "./protocol.ts";
 import type { CallMethod, Calls, Port, Streams, ToWorker, WireOptions } from "./protocol.ts";
-import { remoteSessions } from "./remote_sessions.ts";
+import { part } from "./part.ts";
 import { openRemoteStream } from "./remote_stream.ts";
 
 /** Time the worker gets to free its device in order before it is terminated. */
@@ -124,7 +125,7 @@ function remoteEngine(connection: Connection): Engine {
       const { signal: _signal, ...rest } = options ?? {};
       return callWorker(connection, "profile", (id) => ({ kind: "call", id, method: "profile", args: [rest] }), signal);
     },
-    ...remoteSessions(connection),
+    ...lazySessions(async () => (await part(import("./remote_sessions.ts"))).remoteSessions(connection)),
     unload,
     [Symbol.asyncDispose]: unload,
   };

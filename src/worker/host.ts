@@ -5,7 +5,7 @@ import type { AdapterProbe, Engine, EngineOptions, Estimate, EstimateOptions, Pr
 import { ShaderloomError, asShaderloomError } from "../base/errors.ts";
 import { parseToWorker, wrap } from "./protocol.ts";
 import type { FromWorker, Port, ToWorker } from "./protocol.ts";
-import { callSession } from "./remote_sessions.ts";
+import { part } from "./part.ts";
 
 /** What this thread can do; each loads the runtime that it needs. */
 export interface Services {
@@ -89,7 +89,7 @@ async function call(host: Host, message: Extract<ToWorker, { kind: "call" }>, si
       await engine.unload();
       return undefined;
     default:
-      return callSession(engine, message, signal);
+      return (await part(import("./remote_sessions.ts"))).callSession(engine, message, signal);
   }
 }
 
