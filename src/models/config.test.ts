@@ -34,6 +34,20 @@ test("a plain file gives sizes and defaults", () => {
   });
 });
 
+test("a window that files state, unless it holds the whole context", () => {
+  expect(readConfig(metadata({ "llama.attention.sliding_window": 512 }), "llama", 512).slidingWindow).toEqual({
+    tokens: 512,
+    firstLayer: 0,
+  });
+  for (const tokens of [0, 2048, 4096]) {
+    expect(readConfig(metadata({ "llama.attention.sliding_window": tokens }), "llama", 512).slidingWindow).toBeUndefined();
+  }
+  for (const tokens of [-1, 0.5]) {
+    const refused = (): unknown => readConfig(metadata({ "llama.attention.sliding_window": tokens }), "llama", 512);
+    expect(refused).toThrow(expect.objectContaining({ code: "MODEL.config" }));
+  }
+});
+
 test("heads of a stated size need not divide the hidden size", () => {
   const changes = { "llama.embedding_length": 100, "llama.attention.key_length": 16, "llama.attention.value_length": 16 };
   expect(readConfig(metadata(changes), "llama", 512)).toMatchObject({ hiddenSize: 100, headDim: 16, rotaryDim: 16 });

@@ -27,6 +27,14 @@ export interface ModelConfig {
   readonly ropeScaling: RopeScaling | undefined;
   /** What gates the feed-forward blocks: ReLU in models retrained for sparse activations (arXiv:2310.04564). */
   readonly activation: Activation;
+  /** Where layers see only the newest tokens. */
+  readonly slidingWindow?: SlidingWindow;
+}
+
+/** A query of the layers from `firstLayer` on sees the `tokens` newest keys, its own included. arXiv:2310.06825 */
+export interface SlidingWindow {
+  readonly tokens: number;
+  readonly firstLayer: number;
 }
 
 /** Typed access to `<architecture>.*` keys. */
@@ -95,6 +103,7 @@ export function readConfig(metadata: Metadata, architecture: string, vocabSize: 
     throw configError(`${architecture}.embedding_length`, `is ${hiddenSize}, not a multiple of its ${numHeads} heads`);
   }
   const headDim = read.integer("attention.key_length", Math.floor(hiddenSize / numHeads));
+  const slidingWindow = readWindow(read);
   const config: ModelConfig = {
     architecture,
     name: String(metadata.get("general.name") ?? architecture),
@@ -111,6 +120,7 @@ export function readConfig(metadata: Metadata, architecture: string, vocabSize: 
     rotaryDim: read.integer("rope.dimension_count", headDim),
     ropeScaling: readScaling(read, architecture),
     activation: readActivation(read),
+    ...(slidingWindow && { slidingWindow }),
   };
   check(config, read.integer("attention.value_length", headDim));
   return config;
@@ -123,6 +133,14 @@ function readActivation(read: MetadataReader): Activation {
   if (name === "silu" || name === "swish") return "silu";
   const message = `Feed-forward blocks with "${name.slice(0, 60)}" are not supported. Use a model with SiLU or ReLU.`;
   throw new ShaderloomError("UNSUPPORTED.config", message, { detail: { key: "hidden_activation" } });
+}
+
+/** A window that files state; the layer it begins with is a key of our own, for what a config.json says. */
+function readWindow(read: MetadataReader): SlidingWindow | undefined {
+  const tokens = read.number("attention.sliding_window", 0);
+  // 0 is how files say that there is none.
+  if (tokens === 0 || tokens >= read.integer("context_length")) return undefined;
+  return { tokens: read.integer("attention.sliding_window"), firstLayer: read.number("attention.sliding_window_first_layer", 0) };
 }
 
 function check(config: ModelConfig, valueLength: number): void {

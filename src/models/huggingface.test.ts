@@ -60,6 +60,22 @@ describe("config.json", () => {
     expect((await read({ sliding_window: null })).headDim).toBe(16);
   });
 
+  test("windows of Mistral, of Qwen from a layer on, and of listed layers", async () => {
+    const windowOf = async (changes: object): Promise<ModelConfig["slidingWindow"]> => (await read(changes)).slidingWindow;
+    const mistral = { architectures: ["MistralForCausalLM"], model_type: "mistral", sliding_window: 64 };
+    expect(await windowOf(mistral)).toEqual({ tokens: 64, firstLayer: 0 });
+    expect(await windowOf({ ...mistral, sliding_window: 128 })).toBeUndefined();
+    expect(await windowOf({ ...mistral, sliding_window: null })).toBeUndefined();
+    const qwen = { architectures: ["Qwen2ForCausalLM"], model_type: "qwen2", sliding_window: 64 };
+    expect(await windowOf(qwen)).toBeUndefined();
+    expect(await windowOf({ ...qwen, use_sliding_window: true })).toEqual({ tokens: 64, firstLayer: 28 });
+    expect(await windowOf({ ...qwen, use_sliding_window: true, max_window_layers: 1 })).toEqual({ tokens: 64, firstLayer: 1 });
+    const listed = { ...qwen, use_sliding_window: true, layer_types: ["full_attention", "sliding_attention"] };
+    expect(await windowOf(listed)).toEqual({ tokens: 64, firstLayer: 1 });
+    expect(await errorCode(read({ ...listed, layer_types: ["sliding_attention", "full_attention"] }))).toBe("UNSUPPORTED.config");
+    expect(await errorCode(read({ ...mistral, sliding_window: 0.5 }))).toBe("UNSUPPORTED.config");
+  });
+
   test("RoPE scaling of old and of new files", async () => {
     const llama3 = { rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 64 };
     const scaling = { type: "llama3", factor: 8, lowFreqFactor: 1, highFreqFactor: 4, originalContextLength: 64 };
@@ -89,7 +105,7 @@ describe("what would change the forward pass is refused", () => {
     ["ReLU with a threshold of its own", { hidden_act: "fatrelu", hidden_act_param: 0.01 }, "UNSUPPORTED.config"],
     ["squares of ReLU", { hidden_act: "relu2" }, "UNSUPPORTED.config"],
     ["an activation that is a list", { hidden_act: ["relu"] }, "UNSUPPORTED.config"],
-    ["a sliding window", { sliding_window: 64 }, "UNSUPPORTED.config"],
+    ["a sliding window of a model that is not known to have one", { sliding_window: 64 }, "UNSUPPORTED.config"],
     ["layers that slide", { layer_types: ["full_attention", "sliding_attention"] }, "UNSUPPORTED.config"],
     ["weights of GPTQ", { quantization_config: { quant_method: "gptq", bits: 4 } }, "UNSUPPORTED.config"],
     ["squares of another size", { quantization_config: { quant_method: "fp8", weight_block_size: [64, 64] } }, "UNSUPPORTED.config"],

@@ -84,8 +84,39 @@ function decoderMetadata(config: HuggingFaceConfig, architecture: string): Map<s
   const headDim = headDimOf(config);
   put("attention.key_length", headDim);
   put("attention.value_length", headDim);
+  putWindow(config, put);
   putRope(config, headDim, put);
   return metadata;
+}
+
+const layerTypes: ReadonlySet<unknown> = new Set(["full_attention", "sliding_attention"]);
+
+/**
+ * Layers of Mistral all slide, those of Qwen from `max_window_layers` on (28 where that is not said) once `use_sliding_window` says so.
+ * Newer files list the types of layers. Of windows of other models nothing is known.
+ *
+ * @throws {ShaderloomError} UNSUPPORTED.config
+ */
+function putWindow(config: HuggingFaceConfig, put: Put): void {
+  const window = config["sliding_window"] ?? null;
+  const layers = config["layer_types"] ?? [];
+  if (!Array.isArray(layers) || layers.some((type) => !layerTypes.has(type))) refuse("layer_types", layers);
+  const listed = layers.indexOf("sliding_attention");
+  const qwen = config["model_type"] === "qwen2" || config["model_type"] === "qwen3";
+  const used = window !== null && (config["use_sliding_window"] ?? !qwen) !== false;
+  if (!used) {
+    if (listed !== -1) refuse("layer_types", layers);
+    return;
+  }
+  if (typeof window !== "number" || !Number.isSafeInteger(window) || window <= 0) refuse("sliding_window", window);
+  const context = config["max_position_embeddings"];
+  if (typeof context === "number" && window >= context) return;
+  if (!qwen && config["model_type"] !== "mistral") refuse("sliding_window", window);
+  const stated = qwen ? (config["max_window_layers"] ?? 28) : 0;
+  const first = layers.length > 0 ? (listed === -1 ? layers.length : listed) : stated;
+  if (typeof first !== "number" || layers.slice(first).includes("full_attention")) refuse("layer_types", layers);
+  put("attention.sliding_window", window);
+  put("attention.sliding_window_first_layer", first);
 }
 
 type Put = (key: string, value: unknown) => void;
@@ -107,13 +138,6 @@ function refuse(key: string, value: unknown): never {
 function checkPlain(config: HuggingFaceConfig): void {
   const activation = config["hidden_act"] ?? "silu";
   if (!["silu", "swish", "relu"].some((known) => known === activation)) refuse("hidden_act", activation);
-  const window = config["sliding_window"] ?? null;
-  const used = window !== null && config["use_sliding_window"] !== false;
-  const cuts =
-    typeof window !== "number" || typeof config["max_position_embeddings"] !== "number" || window < config["max_position_embeddings"];
-  if (used && cuts) refuse("sliding_window", window);
-  const layers = config["layer_types"] ?? [];
-  if (!Array.isArray(layers) || layers.some((type) => type !== "full_attention")) refuse("layer_types", layers);
   const partial = config["partial_rotary_factor"] ?? 1;
   if (typeof partial !== "number" || !(partial > 0 && partial <= 1)) refuse("partial_rotary_factor", partial);
   checkQuantization(config["quantization_config"]);

@@ -3,7 +3,7 @@
 import { eachLayer, weightsOf } from "../graph/builder.ts";
 import type { Architecture } from "./architecture.ts";
 import { readConfig } from "./config.ts";
-import { gatedMlp } from "./layers.ts";
+import { gatedMlp, windowOf } from "./layers.ts";
 
 /** Qwen3: pre-norm decoder, grouped-query attention with RMS norm of each query and key head, SwiGLU. arXiv:2505.09388 */
 export const qwen3: Architecture = {
@@ -24,7 +24,7 @@ export const qwen3: Architecture = {
       const q = g.rope(g.rmsNorm(g.heads(g.linear(h, l("attn_q")), c.numHeads), l("attn_q_norm"), c.normEps), rotary);
       const k = g.rope(g.rmsNorm(g.heads(g.linear(h, l("attn_k")), c.numKvHeads), l("attn_k_norm"), c.normEps), rotary);
       const v = g.linear(h, l("attn_v"));
-      x = g.add(x, g.linear(g.attention(q, k, v, { layer: l.index }), l("attn_output")));
+      x = g.add(x, g.linear(g.attention(q, k, v, { layer: l.index, rules: windowOf(c, l.index) }), l("attn_output")));
       x = g.add(x, gatedMlp(g, g.rmsNorm(x, l("ffn_norm"), c.normEps), l, c.activation));
     }
     return g.linear(g.rmsNorm(g.outputRows(x), w("output_norm"), c.normEps), w("output", "token_embd"));
