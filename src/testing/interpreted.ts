@@ -1,6 +1,7 @@
 // Logits of a GGUF file by the interpreter: the model's own graph on the kernels' references, with nothing but dequantized weights.
 
 import { assert } from "../base/errors.ts";
+import type { KvOptions } from "../engine/kv_options.ts";
 import { buildModel } from "../engine/model.ts";
 import { consecutiveRows } from "../engine/runner.ts";
 import type { Caps } from "../gpu/caps.ts";
@@ -11,10 +12,15 @@ import { bytesSource } from "../weights/byte_source.ts";
 import { openGguf } from "../weights/gguf/gguf.ts";
 import { formatByGgufType } from "./formats.ts";
 
-/** Logits after a prompt, for the whole vocabulary. */
-export async function interpretedLogits(gguf: Uint8Array<ArrayBuffer>, promptIds: readonly number[], caps: Caps): Promise<Float32Array> {
+/** Logits after a prompt, for the whole vocabulary; `kv`: what the cache holds (default f32). */
+export async function interpretedLogits(
+  gguf: Uint8Array<ArrayBuffer>,
+  promptIds: readonly number[],
+  caps: Caps,
+  kv?: KvOptions,
+): Promise<Float32Array> {
   const source = bytesSource(gguf);
-  const model = await buildModel(await openGguf(source), source, { caps, activations: "f32", contextLength: undefined });
+  const model = await buildModel(await openGguf(source), source, { caps, activations: "f32", contextLength: undefined, kv });
   const tensors = new Map<string, Float32Array>();
   for (const { name, type, shape, offset, bytes } of model.file.tensors.values()) {
     const values = new Float32Array(shape.reduce((product, size) => product * size, 1));

@@ -1,0 +1,45 @@
+// Programs over pages that are quantized when they are full give the logits that the interpreter gives on the references' pages: prompts
+// at once, and decode over the ends of pages. Rounding may put a code next to the reference's, so bounds are those of the type.
+
+import { describe, expect, test } from "vitest";
+import type { KvPageType } from "../base/kv_types.ts";
+import { nmse } from "../graph/interpret.ts";
+import { sharedGpuOrSkip } from "../testing/gpu.ts";
+import { interpretedLogits } from "../testing/interpreted.ts";
+import { plainCaps } from "../testing/plain_caps.ts";
+import { openPrograms } from "../testing/program_logits.ts";
+import { promptOf } from "../testing/streamed_session.ts";
+import { tinyModel } from "../testing/tiny_model.ts";
+
+const model = tinyModel({ architecture: "qwen3", hidden: 64, heads: 4, kvHeads: 2, ffn: 96, layers: 2, contextLength: 512 });
+
+/** A few codes of some ten thousand that rounding tips, beside what the type itself changes. */
+const bounds: Readonly<Record<KvPageType, number>> = { q4: 1e-4, kivi2: 1e-3 };
+
+describe.each(["q4", "kivi2"] as const)("%s", (type) => {
+  const kv = { type, pageTokens: 32 };
+  const ids = promptOf(100);
+
+  test("is what the interpreter has, and not what f32 has", async () => {
+    const quantized = await interpretedLogits(model, ids, plainCaps, kv);
+    const exact = await interpretedLogits(model, ids, plainCaps, { type: "f32" });
+    expect(nmse(quantized, exact)).toBeGreaterThan(3 * bounds[type]);
+  });
+
+  test.for(["cpu", "gpu"] as const)("prefill and decode of the %s program", async (deviceClass, context) => {
+    const gpu = await sharedGpuOrSkip(context);
+    const programs = await openPrograms(gpu, model, { deviceClass, activations: "f32", fusion: undefined, kv });
+    try {
+      const whole = await programs.prefill(0, ids.slice(0, 90));
+      expect(nmse(whole, await interpretedLogits(model, ids.slice(0, 90), plainCaps, kv))).toBeLessThan(bounds[type]);
+      // 95 ends a page, 96 begins one.
+      for (let position = 90; position < 98; position++) {
+        const [logits] = await programs.decode([{ token: ids[position], position, slot: 0 }]);
+        const want = await interpretedLogits(model, ids.slice(0, position + 1), plainCaps, kv);
+        expect(nmse(logits, want), `${position}`).toBeLessThan(bounds[type]);
+      }
+    } finally {
+      programs.close();
+    }
+  });
+});
