@@ -11,6 +11,10 @@ test("a load tells bytes, total and speed as far as they are known", () => {
   expect(bytesLine({ ...progress, loaded: 5e6, total: 0, bytesPerSecond: 0, fromCache: false })).toBe("5.0 MB");
   expect(bytesLine({ ...progress, loaded: 9, total: 9, bytesPerSecond: 5, fromCache: true })).toBe("9 B of 9 B · from this device");
   expect(bytesLine({ ...progress, loaded: 0, total: 0, bytesPerSecond: 0, fromCache: false })).toBe("");
+  const kv = { type: "q8_0", bytesPerThousandTokens: 21.8e6 } as const;
+  expect(bytesLine({ ...progress, loaded: 1.2e6, total: 3.9e6, bytesPerSecond: 0, fromCache: false, kv })).toBe(
+    "1.2 MB of 3.9 MB · chats will take 21.8 MB per 1,000 tokens (q8_0)",
+  );
 });
 
 test("an answer tells its speed, and what of the prompt was reused", () => {

@@ -15,8 +15,8 @@ export interface LoadView {
 /** Below this many seconds nobody wants to hear how long it takes. */
 const shortWait = 3;
 
-/** `1.2 MB of 3.9 MB · 12 MB/s · 25 s left`; empty while there is nothing to count. */
-export function bytesLine({ loaded, total, bytesPerSecond, fromCache }: LoadProgress): string {
+/** `1.2 MB of 3.9 MB · 12 MB/s · 25 s left · chats will take 41.0 MB per 1,000 tokens (f16)`; empty while there is nothing to count. */
+export function bytesLine({ loaded, total, bytesPerSecond, fromCache, kv }: LoadProgress): string {
   if (total <= 0 && loaded <= 0) return "";
   const parts = [total > 0 ? `${formatBytes(loaded)} of ${formatBytes(total)}` : formatBytes(loaded)];
   if (bytesPerSecond > 0 && loaded < total) {
@@ -25,6 +25,7 @@ export function bytesLine({ loaded, total, bytesPerSecond, fromCache }: LoadProg
     if (seconds >= shortWait) parts.push(`${formatDuration(seconds)} left`);
   }
   if (fromCache) parts.push("from this device");
+  if (kv) parts.push(`chats will take ${formatBytes(kv.bytesPerThousandTokens)} per 1,000 tokens (${kv.type})`);
   return parts.join(" · ");
 }
 

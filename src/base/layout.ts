@@ -83,6 +83,11 @@ export function kvPageBytes(layout: KvLayout): number {
   return 4 * layout.numKvHeads * (kvKeyWords(layout) + kvValueWords(layout));
 }
 
+/** Bytes that pages take for 1,000 tokens, in all layers. */
+export function kvRate(layout: KvLayout, numLayers: number): number {
+  return (kvPageBytes(layout) * numLayers * 1000) / layout.pageTokens;
+}
+
 /**
  * Bytes of one slot's tail in one layer: a page of f16 `[K|V][kvHead][token][dim]`, two to a word, for types that are quantized when a page is full.
  * A query sees the keys of its own page as they are in the tail and those of pages before as they are quantized, wherever steps begin and

@@ -2,6 +2,7 @@
 // Whatever fails frees everything that was made.
 
 import { asShaderloomError, ShaderloomError, throwIfAborted } from "../base/errors.ts";
+import { kvRate } from "../base/layout.ts";
 import { formatTypes } from "../formats/index.ts";
 import { BufferLedger } from "../gpu/buffers.ts";
 import { type OpenDevice, openDevice } from "../gpu/device.ts";
@@ -90,6 +91,7 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
     hold = await holdStored(storage, sources);
     assertSupported(file.tensors.values(), formatTypes);
     const model = await buildModel(file, source, { ...options, caps: opened.caps });
+    report.kv({ type: model.kv.type, bytesPerThousandTokens: kvRate(model.kv, model.config.numLayers) });
     // A vocabulary or template that cannot be used ends the load at once, whatever is still being read or compiled.
     const text = loadText(model, files);
     const origin = originOf(options, { storage, files, signal: sessionEnd.signal });

@@ -2,7 +2,7 @@
 // that the two cannot drift apart.
 
 import { kvTypes, type KvType, kvPageTokens } from "../base/kv_types.ts";
-import { type KvLayout, kvPageBytes, kvTailBytes } from "../base/layout.ts";
+import { kvPageBytes, kvRate, kvTailBytes } from "../base/layout.ts";
 import { BufferLedger } from "../gpu/buffers.ts";
 import type { LoadedModel } from "./model.ts";
 import { placeRunner, type RunnerPlan, slots } from "./placement.ts";
@@ -27,7 +27,7 @@ export function measureNeed(plan: RunnerPlan, model: LoadedModel): GpuNeed {
   return {
     weights,
     kvType: model.kv.type,
-    kvPerThousandTokens: thousandTokens(model.kv, model.config.numLayers),
+    kvPerThousandTokens: kvRate(model.kv, model.config.numLayers),
     kvTypes: everyType(model),
     kv,
     scratch: activations + other,
@@ -53,13 +53,8 @@ function mostKvBytes({ kv, kvPool, config }: LoadedModel): number {
   return config.numLayers * (kvPool.maxPages * kvPageBytes(kv) + slots * kvTailBytes(kv));
 }
 
-function thousandTokens(layout: KvLayout, numLayers: number): number {
-  return (kvPageBytes(layout) * numLayers * 1000) / layout.pageTokens;
-}
-
 function everyType({ kv, config }: LoadedModel): Record<KvType, number> {
-  const rate = (type: KvType): number =>
-    thousandTokens(type === kv.type ? kv : { ...kv, type, pageTokens: kvPageTokens(type) }, config.numLayers);
+  const rate = (type: KvType): number => kvRate(type === kv.type ? kv : { ...kv, type, pageTokens: kvPageTokens(type) }, config.numLayers);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- one entry for each type
   return Object.fromEntries(kvTypes.map((type) => [type, rate(type)])) as Record<KvType, number>;
 }

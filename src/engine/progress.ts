@@ -1,5 +1,7 @@
 // Progress of a load as the API reports it: phases in order, bytes and speed while weights are read.
 
+import type { KvType } from "./kv_options.ts";
+
 /** A moment of loading. `progress` is 0..1 over the whole load, `loaded`/`total` are bytes of `file`. */
 export interface LoadProgress {
   readonly phase: "open" | "wait" | "header" | "compile" | "weights" | "image" | "tokenizer" | "finish" | "ready";
@@ -11,6 +13,8 @@ export interface LoadProgress {
   readonly progress: number;
   /** One line for people. */
   readonly text: string;
+  /** From the header on: what keys and values are stored as, and what 1,000 tokens take of them in all layers. */
+  readonly kv?: { readonly type: KvType; readonly bytesPerThousandTokens: number };
 }
 
 export type LoadProgressListener = (progress: LoadProgress) => void;
@@ -18,6 +22,8 @@ export type LoadProgressListener = (progress: LoadProgress) => void;
 export interface LoadReport {
   /** Enters a phase. */
   phase(phase: LoadProgress["phase"], file?: string): void;
+  /** What tokens will take, before any weight is read. */
+  kv(kv: NonNullable<LoadProgress["kv"]>): void;
   /** Another tab downloads this model: how far it has come. */
   waiting(news: { loaded: number; total: number; bytesPerSecond: number }): void;
   /** What share of the whole load the bytes told of from now on are: a streamed model's are read in several turns. */
@@ -64,9 +70,10 @@ const phaseText: Readonly<Record<LoadProgress["phase"], string>> = {
 export function createLoadReport(listener: LoadProgressListener | undefined): LoadReport {
   let file = "";
   let last = { loaded: 0, total: 0, bytesPerSecond: 0, fromCache: false };
+  let tokens: Pick<LoadProgress, "kv"> = {};
   let span = { start: phaseStart.weights, end: phaseStart.tokenizer };
   const emit = (phase: LoadProgress["phase"], progress: number): void => {
-    listener?.({ phase, file, ...last, progress, text: phaseText[phase] });
+    listener?.({ phase, file, ...last, progress, text: phaseText[phase], ...tokens });
   };
   const bytes = (phase: "weights" | "image", { file: name, ...moment }: BytesMoment): void => {
     file = name;
@@ -79,6 +86,7 @@ export function createLoadReport(listener: LoadProgressListener | undefined): Lo
       file = name ?? file;
       emit(phase, phaseStart[phase]);
     },
+    kv: (kv) => void (tokens = { kv }),
     waiting(news) {
       last = { ...news, fromCache: false };
       emit("wait", phaseStart.wait);
