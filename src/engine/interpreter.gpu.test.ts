@@ -17,6 +17,7 @@ import type { CpuKv } from "../kernels/kernel.ts";
 import { shaderFiles } from "../testing/shader_files.ts";
 import { PagedCache } from "../kv/paged_cache.ts";
 import { sharedGpuOrSkip } from "../testing/gpu.ts";
+import type { GgufEntry } from "../testing/gguf_writer.ts";
 import { tinyModel, type TinyModelOptions } from "../testing/tiny_model.ts";
 import { loadWeights } from "../weights/loader.ts";
 import { openGguf } from "../weights/gguf/gguf.ts";
@@ -201,6 +202,13 @@ describe("program equals interpreter", () => {
         });
       }
     }
+  }
+  for (const deviceClass of ["cpu", "gpu"] as const) {
+    test(`a sliding window shorter than the prompt on the ${deviceClass} program`, async (context) => {
+      const window: GgufEntry = ["llama.attention.sliding_window", "u32", 9];
+      const model = { ...shape, metadata: [window] };
+      await compare(await sharedGpuOrSkip(context), model, { phase: "prefill", deviceClass, precision: "f32" });
+    });
   }
   // Every type is loaded in types.gpu.test.ts; here one of each kind of layout is compared value by value.
   for (const name of ["f32", "q8_0", "q4_k", "iq2_s"]) {
