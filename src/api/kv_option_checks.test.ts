@@ -59,8 +59,12 @@ describe("the kv option", () => {
     expect(error.message).toContain(range);
   });
   test("what the header tells is checked against it", () => {
-    const context = { contextLength: 256, groupBytes: 1000, tailBytes: 0 };
-    expect(() => checkKvFits({ evict: { policy: "window", keep: 256 }, budget: 1000 }, context)).not.toThrow();
+    const context = { contextLength: 256, pageTokens: 32, groupBytes: 1000, tailBytes: 0 };
+    const evict = { policy: "window", keep: 256 } as const;
+    expect(() => checkKvFits({ budget: 1000 }, context)).not.toThrow();
+    expect(() => checkKvFits({ evict, budget: 8000 }, context)).not.toThrow();
+    const kept = refusal(() => checkKvFits({ evict, budget: 7999 }, context));
+    expect(kept.detail).toEqual({ param: "kv.evict.keep", have: 7999, need: 8000 });
     expect(refusal(() => checkKvFits({ evict: { policy: "window", keep: 257 } }, context)).message).toContain("Keep at most 256");
     const small = refusal(() => checkKvFits({ budget: 999 }, context));
     expect(small.code).toBe("REQUEST.kv");

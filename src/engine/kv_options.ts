@@ -73,15 +73,20 @@ export function chooseKv(options: KvOptions | undefined, activations: "f32" | "f
   };
 }
 
+/** Bytes are those of all layers. */
+export interface KvNeeds {
+  readonly contextLength: number;
+  readonly pageTokens: number;
+  readonly groupBytes: number;
+  readonly tailBytes: number;
+}
+
 /**
  * What only the model's header tells.
- * @param header  `groupBytes`: of a page in all layers; `tailBytes`: of what is not yet a page, in all layers
+ * @param needs  `groupBytes`: of a page in all layers; `tailBytes`: of what is not yet a page, in all layers
  * @throws {ShaderloomError} REQUEST.kv
  */
-export function checkKvFits(
-  { evict, budget }: KvOptions,
-  { contextLength, groupBytes, tailBytes }: { contextLength: number; groupBytes: number; tailBytes: number },
-): void {
+export function checkKvFits({ evict, budget }: KvOptions, { contextLength, pageTokens, groupBytes, tailBytes }: KvNeeds): void {
   if (evict && evict.keep > contextLength) {
     throw kvError(
       `kv.evict.keep is ${evict.keep} and the context ${contextLength} tokens. Keep at most ${contextLength}, or set a larger contextLength.`,
@@ -93,6 +98,13 @@ export function checkKvFits(
     throw kvError(
       `kv.budget is ${budget} bytes and one page takes ${least} in all layers. Set it to ${least} or more, choose a smaller kv.type or kv.pageTokens, or leave it out.`,
       { param: "kv.budget", have: budget, need: least },
+    );
+  }
+  const kept = evict ? Math.ceil(evict.keep / pageTokens) * groupBytes + tailBytes : 0;
+  if (evict && budget !== undefined && budget < kept) {
+    throw kvError(
+      `kv.evict keeps ${evict.keep} tokens, which take ${kept} bytes, and kv.budget is ${budget}. Keep fewer, or set the budget to ${kept} or more.`,
+      { param: "kv.evict.keep", have: budget, need: kept },
     );
   }
 }

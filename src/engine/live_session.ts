@@ -17,7 +17,7 @@ import type { LoadedModel } from "./model.ts";
 import { chunkRows } from "./placement.ts";
 import type { Prepared } from "./prepare.ts";
 import { Sequence } from "./sequence.ts";
-import type { GenerateEvent, GenerateRequest, Session, SessionInfo, SessionStats, SessionStorage } from "./session.ts";
+import type { GenerateEvent, GenerateRequest, KvUsage, Session, SessionInfo, SessionStats, SessionStorage } from "./session.ts";
 
 export interface SessionParts extends Prepared {
   readonly model: LoadedModel;
@@ -83,7 +83,8 @@ export function createSession(parts: SessionParts): Session {
         return parts.profile(options, check);
       }),
     conversations: () => conversations.open(),
-    info: () => ({ ...sessionInfo(model, opened), contextLength: context.contextLength, kv: context.kv, storage: parts.storage }),
+    info: () => ({ ...sessionInfo(model, opened), ...boundsOf(context), storage: parts.storage }),
+    kvUsage: () => kvUsageOf(context),
     stats: () => sessionStats(parts, { ...counts, tokensInFlight: context.pace.inFlight }),
     destroy() {
       if (destroyed) return;
@@ -92,6 +93,14 @@ export function createSession(parts: SessionParts): Session {
       freeAll(parts);
     },
   };
+}
+
+function boundsOf({ contextLength, kv, evictor }: GenerateContext): Pick<SessionInfo, "contextLength" | "kv" | "evict"> {
+  return { contextLength, kv, evict: evictor?.policy };
+}
+
+function kvUsageOf({ evictor, sequence }: GenerateContext): KvUsage | undefined {
+  return evictor && { policy: evictor.policy, keptTokens: sequence.length, droppedTokens: sequence.dropped };
 }
 
 function freeAll({ streaming, neurons, ledger, opened, release, tokenizer }: SessionParts): void {

@@ -60,8 +60,8 @@ export async function buildModel(file: ModelHeader, source: ByteSource, options:
   const contextLength = chooseContextLength(config, options.contextLength);
   const kv = planKv({ config, contextLength, caps: options.caps, choice: chooseKv(options.kv, activations) });
   const { numLayers } = config;
-  if (options.kv)
-    checkKvFits(options.kv, { contextLength, groupBytes: numLayers * kvPageBytes(kv), tailBytes: numLayers * kvTailBytes(kv) });
+  const bytes = { groupBytes: numLayers * kvPageBytes(kv), tailBytes: numLayers * kvTailBytes(kv) };
+  if (options.kv) checkKvFits(options.kv, { contextLength, pageTokens: kv.pageTokens, ...bytes });
   const kvPool = planKvPool({ layout: kv, numLayers, caps: options.caps, kv: options.kv });
   const factors = await readFactors(file, source, architecture, options.signal);
   const rope: Table = {
