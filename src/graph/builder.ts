@@ -4,6 +4,7 @@
 import { assert, ShaderloomError } from "../base/errors.ts";
 import type { Activation } from "../kernels/activation.ts";
 import type { AttentionRules } from "../kernels/attention.ts";
+import { onlineAttention } from "./cascade.ts";
 import type { Graph, Node, Pairing, Table, Value, Weight } from "./ir.ts";
 
 /** Looks up tensors by name without `.weight`; `fallback` serves tied tensors. */
@@ -106,7 +107,13 @@ export class GraphBuilder {
     const headDim = query.cols / query.heads;
     if (key.cols / key.heads !== headDim) throw headsError(key, key.heads);
     const output = this.#value(`blk.${options.layer}.attention`, "rows", query.cols);
-    const shape = { numHeads: query.heads, numKvHeads: key.heads, headDim, scale: options.scale ?? 1 / Math.sqrt(headDim) };
+    const shape = {
+      numHeads: query.heads,
+      numKvHeads: key.heads,
+      headDim,
+      scale: options.scale ?? 1 / Math.sqrt(headDim),
+      cascade: onlineAttention,
+    };
     const { layer, rules, sinks } = options;
     if (sinks) vectorLength(sinks, query.heads);
     const more = { ...(rules && { rules }), ...(sinks && { sinks }) };

@@ -3,6 +3,7 @@
 
 import type { Activation } from "../kernels/activation.ts";
 import type { AttentionRules } from "../kernels/attention.ts";
+import type { Cascade } from "./cascade.ts";
 import type { RangesAttributes } from "../kernels/matrix.ts";
 
 export type { Activation };
@@ -116,6 +117,8 @@ export interface AttentionNode {
   readonly numKvHeads: number;
   readonly headDim: number;
   readonly scale: number;
+  /** What it computes, step by step: lowering takes one pass over keys and values. */
+  readonly cascade: Cascade;
   /** What it is beyond causal attention with scaled products. */
   readonly rules?: AttentionRules;
   /** Logits that take a share of each head's softmax, [numHeads]. */

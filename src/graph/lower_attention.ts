@@ -14,6 +14,7 @@ import { kvRecent, recentSpec } from "../kernels/kv_recent.ts";
 import { kvStore } from "../kernels/kv_store.ts";
 import { regroup } from "../kernels/regroup.ts";
 import { type CallOperands, kernelCall, type KernelCall, type VectorRange } from "./call.ts";
+import { passesOver } from "./cascade.ts";
 import type { Codes } from "./codes.ts";
 import type { AttentionNode, ReadyHeads, StackedHeads, Value } from "./ir.ts";
 import type { LowerOptions, ValueSource } from "./lowering.ts";
@@ -119,7 +120,14 @@ function readyQuery(node: AttentionNode, lowering: Lowering): Ready {
   return { query, calls: [kernelCall(heads, attributes, { ...headsOperands(node, from), outputs: [query] })] };
 }
 
+/** No kernel reads keys and values again, or keeps scores of all of them. */
+function checkPasses({ cascade, layer }: AttentionNode): void {
+  const passes = passesOver(cascade, "key");
+  assert(passes === 1, `attention of layer ${layer} goes over its keys ${passes} times; kernels go over them once`);
+}
+
 export function lowerAttention(node: AttentionNode, lowering: Lowering): KernelCall[] {
+  checkPasses(node);
   const { options, values, codes } = lowering;
   const { from, layer, unjoined, output } = node;
   if (options.phase === "prefill") {

@@ -1,8 +1,7 @@
 // Blocks that several architectures share, written on the graph builder.
 
 import type { GraphBuilder, LayerWeights } from "../graph/builder.ts";
-import type { Activation, Value } from "../graph/ir.ts";
-import type { AttentionRules } from "../kernels/attention.ts";
+import type { Activation, AttentionRules, Value } from "../graph/ir.ts";
 import type { ModelConfig } from "./config.ts";
 
 /** Gated feed-forward: down(f(gate(x)) * up(x)). arXiv:2002.05202 */
