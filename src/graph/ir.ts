@@ -6,7 +6,7 @@ import type { AttentionRules } from "../kernels/attention.ts";
 import type { Cascade } from "./cascade.ts";
 import type { RangesAttributes } from "../kernels/matrix.ts";
 
-export type { Activation };
+export type { Activation, AttentionRules };
 
 /** A tensor that flows between nodes: `[rows or output rows, cols]`. `name` is what a mismatch is reported by. */
 export interface Value {
