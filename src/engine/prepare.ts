@@ -7,6 +7,7 @@ import type { LayoutPlan } from "../base/layout.ts";
 import { type BufferLedger, type BufferRange, withMemoryCheck } from "../gpu/buffers.ts";
 import type { OpenDevice } from "../gpu/device.ts";
 import { createPipelineCache } from "../gpu/pipelines.ts";
+import type { Readback } from "../gpu/readback.ts";
 import { createUpload } from "../gpu/upload.ts";
 import type { WeightLayout } from "../graph/layout.ts";
 import { compileProgram, type Program, slabBinding } from "../graph/program.ts";
@@ -60,6 +61,7 @@ export interface PrepareOptions {
 export interface Prepared {
   readonly runner: Runner;
   readonly cache: KvCache;
+  readonly readback: Readback;
   readonly layout: WeightLayout;
   readonly pipelines: number;
   readonly dispatches: { readonly decode: number; readonly prefill: number };
@@ -191,6 +193,7 @@ async function describeRunner(prepare: PrepareOptions, made_: Made): Promise<Pre
   return {
     runner,
     cache: made.cache,
+    readback: made.readback,
     layout,
     pipelines: new Set([...decode.pipelines, ...prefill.pipelines]).size,
     dispatches,

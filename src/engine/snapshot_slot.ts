@@ -4,6 +4,7 @@
 import { ShaderloomError, throwIfAborted } from "../base/errors.ts";
 import { isKvPageType } from "../base/kv_types.ts";
 import type { BufferLedger } from "../gpu/buffers.ts";
+import type { Readback } from "../gpu/readback.ts";
 import type { KvCache } from "../kv/kv_cache.ts";
 import { PagedCache } from "../kv/paged_cache.ts";
 import { PageTransfer } from "../kv/page_transfer.ts";
@@ -17,6 +18,9 @@ export interface SlotParts {
   readonly cache: KvCache;
   readonly runner: Pick<Runner, "reuse" | "reserve">;
   readonly sequence: Sequence;
+  /** Of the ring that logits are read through, for what a budget has no room for. */
+  readonly readback: Readback;
+  readonly vocabSize: number;
   /** Throws what went wrong with the device, or that the session ended. */
   readonly check: () => void;
 }
@@ -49,14 +53,14 @@ export class SnapshotSlot {
 
   /** @throws {ShaderloomError} SESSION.layout where there are no pages */
   constructor(parts: SlotParts) {
-    const { device, ledger, cache } = parts;
+    const { device, ledger, cache, readback, vocabSize } = parts;
     if (!(cache instanceof PagedCache)) {
       const message = 'With kv.layout "contiguous", conversations are not kept beyond the GPU. Load the model with kv.layout "paged".';
       throw new ShaderloomError("SESSION.layout", message, { detail: { layout: "contiguous" } });
     }
     this.#parts = parts;
     this.#cache = cache;
-    this.transfer = new PageTransfer({ device, ledger, pools: cache });
+    this.transfer = new PageTransfer({ device, ledger, pools: cache, spare: { readback, bytes: 4 * vocabSize } });
   }
 
   /** Tokens of a page. */
@@ -101,7 +105,8 @@ export class SnapshotSlot {
     const tokens = sequence.length - full * this.pageTokens;
     const quantized = isKvPageType(layout.type);
     // Steps in flight that are in the next page by now have written over it: its tokens are computed again.
-    if (quantized && this.#cache.tailPage(sequence.slot) !== full) return undefined;
+    if (quantized && (this.#cache.tailPage(sequence.slot) !== full || !this.transfer.atOnce)) return undefined;
+    this.#cache.retain([page]);
     // Both copies before the first await. Values may be quantized before their page is full.
     const reading = Promise.all([this.transfer.read([page]), quantized ? this.transfer.readTail(sequence.slot) : undefined]);
     const cleared = reading.then(([[record], tail]) => {
@@ -116,7 +121,7 @@ export class SnapshotSlot {
       return both;
     });
     // Whoever waits for it may be late, or end before.
-    cleared.catch(() => undefined);
+    void cleared.catch(() => undefined).then(() => this.#cache.release([page]));
     return cleared;
   }
 
@@ -134,8 +139,9 @@ export class SnapshotSlot {
       const group = wanted.slice(start, start + together);
       const reading = this.transfer.read(group.map((number) => captured.pages[number]));
       // The copies are submitted: a page that nobody else has may be written over behind them.
-      captured.release(group);
+      if (this.transfer.atOnce) captured.release(group);
       const records = await reading;
+      captured.release(group);
       this.#parts.check();
       await take(group, records);
     }

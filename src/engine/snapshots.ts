@@ -20,7 +20,6 @@ import type { Conversations, SavedSession, SaveOptions, SessionTransfer, Suspend
 
 export interface SnapshotParts extends SlotParts {
   readonly contextLength: number;
-  readonly vocabSize: number;
   readonly key: () => Promise<EngineKey>;
   readonly openStore: () => Promise<SessionStore>;
 }

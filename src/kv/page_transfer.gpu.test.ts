@@ -4,8 +4,9 @@ import { describe, expect, test } from "vitest";
 import { type KvLayout, kvPageBytes, kvTailBytes } from "../base/layout.ts";
 import { seededRng } from "../base/rng.ts";
 import { BufferLedger } from "../gpu/buffers.ts";
+import { createReadback } from "../gpu/readback.ts";
 import { gpuOrSkip, type Skipper } from "../testing/gpu.ts";
-import { PageTransfer } from "./page_transfer.ts";
+import { PageTransfer, type TransferPools } from "./page_transfer.ts";
 
 const layout: KvLayout = { type: "q4", pageTokens: 8, numKvHeads: 2, headDim: 8, maxPages: 16 };
 const [numLayers, pages, slots] = [3, 8, 2];
@@ -17,6 +18,7 @@ interface Held {
   readonly pools: readonly Uint8Array[];
   readonly tails: readonly Uint8Array[];
   readonly pool: (layer: number) => GPUBuffer;
+  readonly view: TransferPools;
 }
 
 function noise(length: number, seed: number): Uint8Array<ArrayBuffer> {
@@ -47,6 +49,7 @@ async function open(context: Skipper, options: { groupBytes?: number; budget?: n
     pools: pools.map(({ bytes }) => bytes),
     tails: tails.map(({ bytes }) => bytes),
     pool: view.pool,
+    view,
   };
 }
 
@@ -101,6 +104,19 @@ describe("pages", () => {
     const before = ledger.bytes().total;
     await expect(transfer.read([0])).rejects.toMatchObject({ code: "GPU.oom" });
     expect(ledger.bytes().total).toBe(before);
+    device.destroy();
+  });
+
+  test("that a budget has no room for are read through what there is, unchanged", async (context) => {
+    const budget = numLayers * (pages * kvPageBytes(layout) + slots * kvTailBytes(layout)) + 768;
+    const { device, ledger, pools, view } = await open(context, { budget });
+    const spare = { readback: createReadback(ledger, [256, 512]), bytes: 400 };
+    const through = new PageTransfer({ device, ledger, pools: view, spare });
+    expect(ledger.room).toBe(0);
+    expect(through).toMatchObject({ atOnce: false, groupPages: 1 });
+    const records = await Promise.all([2, 7].map((page) => through.read([page])));
+    expect(records.map(([record]) => [...record])).toEqual([2, 7].map((page) => [...pageOf(pools, page)]));
+    expect(ledger.room).toBe(0);
     device.destroy();
   });
 

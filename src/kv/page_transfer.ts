@@ -2,9 +2,10 @@
 // each layer and run of neighbouring pages, through one buffer that is as large as a group (FastSwitch, arXiv:2411.18424). Knows neither whose
 // the pages are nor where records are kept.
 
-import { ShaderloomError } from "../base/errors.ts";
+import { assert, ShaderloomError } from "../base/errors.ts";
 import { type KvLayout, kvPageBytes, kvTailBytes } from "../base/layout.ts";
 import { type BufferLedger, readbackUsage, withMemoryCheck } from "../gpu/buffers.ts";
+import type { Readback } from "../gpu/readback.ts";
 import { createUpload } from "../gpu/upload.ts";
 
 /** What is transferred to and from. */
@@ -23,6 +24,8 @@ export interface TransferOptions {
   readonly pools: TransferPools;
   /** Most bytes that are under way at once, if a page is not larger. */
   readonly groupBytes?: number | undefined;
+  /** What is read through, piece by piece, where a budget has no room for a buffer of our own: slots of so many bytes. */
+  readonly spare?: { readonly readback: Readback; readonly bytes: number } | undefined;
 }
 
 export interface TransferCounters {
@@ -67,6 +70,8 @@ export class PageTransfer {
   #pagesRead = 0;
   #pagesWritten = 0;
   #copies = 0;
+  /** What is read in pieces. */
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: TransferOptions) {
     this.#options = options;
@@ -90,13 +95,19 @@ export class PageTransfer {
     return Math.max(1, Math.floor(Math.min(groupBytes, ledger.room) / this.recordBytes));
   }
 
+  /** Whether `read` submits all copies of a group before it returns: there is room for them. */
+  get atOnce(): boolean {
+    const { ledger, spare } = this.#options;
+    return !spare || Math.max(this.recordBytes, this.tailBytes) <= ledger.room;
+  }
+
   get counters(): TransferCounters {
     return { pagesRead: this.#pagesRead, pagesWritten: this.#pagesWritten, copies: this.#copies };
   }
 
   /**
-   * Pages as they are behind everything submitted so far: the copies are submitted before the call returns, so that what is submitted later may
-   * overwrite the pages.
+   * Pages as they are behind everything submitted so far: the copies are submitted before the call returns, where `atOnce` says so, and what is
+   * submitted later may then overwrite the pages.
    * @param pages  at most `groupPages`
    * @returns a record for each, [layer][kvPageBytes]
    * @throws {ShaderloomError} GPU.oom, GPU.lost
@@ -179,6 +190,12 @@ export class PageTransfer {
   async #fetch<T>(copies: readonly Copy[], use: (all: Uint8Array<ArrayBuffer>) => T): Promise<T> {
     const { device, ledger } = this.#options;
     const size = copies.reduce((sum, { bytes }) => sum + bytes, 0);
+    if (!this.atOnce) {
+      // One after another: together they would need more slots than there are.
+      const fetched = this.#last.then(() => this.#fetchInPieces(copies, size));
+      this.#last = fetched.catch(() => undefined);
+      return use(await fetched);
+    }
     let staging: GPUBuffer | undefined;
     try {
       // All of it before the first await.
@@ -195,6 +212,24 @@ export class PageTransfer {
     } finally {
       if (staging) ledger.destroy(staging);
     }
+  }
+
+  async #fetchInPieces(copies: readonly Copy[], size: number): Promise<Uint8Array<ArrayBuffer>> {
+    const { device, spare } = this.#options;
+    assert(spare, "there is something to read through");
+    const all = new Uint8Array(size);
+    for (const { source, offset, at, bytes } of copies) {
+      for (let done = 0; done < bytes; done += spare.bytes) {
+        const length = Math.min(spare.bytes, bytes - done);
+        const slot = spare.readback.take(length);
+        const encoder = device.createCommandEncoder({ label: "read kv" });
+        slot.copy(encoder, { source, offset: offset + done, bytes: length });
+        device.queue.submit([encoder.finish()]);
+        all.set(new Uint8Array(await slot.read()), at + done);
+      }
+      this.#copies++;
+    }
+    return all;
   }
 }
 
