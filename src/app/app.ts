@@ -75,7 +75,7 @@ export class App {
       },
       onAnnounce: (text) => this.#announce(text),
       onUsage: (usage, model) => {
-        void this.#showUsage(usage.total_tokens, model);
+        void this.#showUsage(usage.kv?.kept_tokens ?? usage.total_tokens, model);
         void this.#keep(model);
       },
       onFail: (problem, model) => this.#answerFailed(problem, model),

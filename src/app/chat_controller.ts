@@ -152,6 +152,7 @@ export class ChatController {
 
 function cutNote(finish: FinishReason, usage: Usage | undefined, model: LoadedModel): string | undefined {
   if (finish !== "length") return undefined;
-  const full = usage !== undefined && usage.total_tokens >= model.info.contextLength;
+  // Where a policy makes room, there is no end of the context.
+  const full = usage !== undefined && !usage.kv && usage.total_tokens >= model.info.contextLength;
   return full ? "Cut: the context is full. Start a new chat to go on." : "Cut at the longest answer that the settings allow";
 }
