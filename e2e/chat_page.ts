@@ -104,6 +104,13 @@ export class ChatPage {
     await expect(this.question).toHaveAttribute("placeholder", "Ask something", { timeout: 90_000 });
   }
 
+  /** Another page load, with what the ones before stored, and without the conversation that is kept. */
+  async visitAgain(): Promise<void> {
+    await this.page.reload();
+    await this.ready();
+    await this.page.getByRole("button", { name: "New chat" }).first().click();
+  }
+
   async ask(question: string): Promise<void> {
     await this.question.fill(question);
     await this.question.press("Enter");

@@ -25,12 +25,6 @@ const test = base.extend<{ host: ModelHost; address: string }>({
   },
 });
 
-/** A second visit: another page load, with what the first one stored. */
-async function visitAgain(chat: ChatPage): Promise<void> {
-  await chat.page.reload();
-  await chat.ready();
-}
-
 async function loaded(chat: ChatPage, name = "model.gguf"): Promise<void> {
   await expect(chat.modelButton).toHaveText(name, { timeout: 90_000 });
 }
@@ -57,7 +51,7 @@ test("what a model takes is shown before its weights are fetched; it is fetched 
   expect(host.sent() - header).toBeLessThan(model.length + chunkBytes);
   expect((await chat.askFully("Hello")).length).toBeGreaterThan(0);
 
-  await visitAgain(chat);
+  await chat.visitAgain();
   const before = host.sent();
   await context.setOffline(true);
   await chat.modelButton.click();
@@ -81,7 +75,7 @@ test("the page's own model is fetched once for all visits", async ({ chat, page 
   await chat.open();
   expect(requests.length).toBeGreaterThan(0);
   const first = requests.length;
-  await visitAgain(chat);
+  await chat.visitAgain();
   expect(requests.length).toBe(first);
 });
 
@@ -97,7 +91,7 @@ test("a cancelled download goes on where it stopped", async ({ chat, page, host,
   await expect(chat.loading).toBeHidden();
   await expect(chat.modelButton).toHaveText("Shaderloom Tiny");
   host.release();
-  await visitAgain(chat);
+  await chat.visitAgain();
   await chat.modelButton.click();
   await expect(chat.stored("model.gguf")).toContainText(/\d+ % downloaded/);
   const kept = await storedBytes(page);
@@ -133,7 +127,7 @@ test("a stored model is checked and deleted; one in use stays", async ({ chat, p
   await page.getByRole("button", { name: /^Delete 3\d\.\d MB$/ }).click();
   await expect(chat.stored("model.gguf").locator(".stored-note")).toContainText(/in use/);
   await page.keyboard.press("Escape");
-  await visitAgain(chat);
+  await chat.visitAgain();
   await chat.modelButton.click();
   await page.getByRole("button", { name: "Delete model.gguf" }).click();
   await expect(chat.stored("model.gguf")).toContainText("It would have to be downloaded again.");
@@ -228,7 +222,7 @@ test("a file of this computer is read in place, again on the next visit, and cop
   await chat.modelButton.click();
   await page.getByRole("button", { name: "Choose model files" }).click();
   await loaded(chat, "mine.gguf");
-  await visitAgain(chat);
+  await chat.visitAgain();
   await chat.modelButton.click();
   await expect(chat.stored("mine.gguf")).toContainText("on this computer, read in place");
   await page.getByRole("button", { name: "Open mine.gguf" }).click();

@@ -2,7 +2,7 @@
 
 import { expect, type Page } from "@playwright/test";
 import { tinyModel } from "../src/testing/tiny_model.ts";
-import { startModelHost, test, type ChatPage } from "./chat_page.ts";
+import { startModelHost, test } from "./chat_page.ts";
 
 /** The bundled model takes 11.2 MB whole, and 8.9 MB streamed at the least. */
 const limits = { streamed: "0.01", tooSmall: "0.002" };
@@ -17,11 +17,6 @@ function layers(page: Page): ReturnType<Page["getByRole"]> {
   return page.getByRole("region", { name: "Streaming" });
 }
 
-async function visitAgain(chat: ChatPage): Promise<void> {
-  await chat.page.reload();
-  await chat.ready();
-}
-
 test("under a limit the bundled model answers as it does whole, its layers read from storage for each token", async ({ chat, page }) => {
   await chat.open();
   await set(page, "Temperature", "0");
@@ -29,7 +24,7 @@ test("under a limit the bundled model answers as it does whole, its layers read 
   expect(whole.length).toBeGreaterThan(20);
   await expect(layers(page)).toBeHidden();
   await set(page, "GPU memory", limits.streamed);
-  await visitAgain(chat);
+  await chat.visitAgain();
   await expect(layers(page)).toContainText(/[1-4] of 4 layers are read for each token: [\d.]+ MB/);
   await expect(layers(page).locator(".layers-row .layer")).toHaveCount(4);
   expect(await chat.askFully("Tell me a story about a fox.")).toBe(whole);
@@ -38,10 +33,10 @@ test("under a limit the bundled model answers as it does whole, its layers read 
   await chat.modelButton.click();
   await expect(chat.picker).toContainText(/3\.3 MB more to stream from/);
   await page.keyboard.press("Escape");
-  await visitAgain(chat);
+  await chat.visitAgain();
   expect(await chat.askFully("Tell me a story about a fox.")).toBe(whole);
   await set(page, "GPU memory", "");
-  await visitAgain(chat);
+  await chat.visitAgain();
   await expect(layers(page)).toBeHidden();
   expect(await chat.askFully("Tell me a story about a fox.")).toBe(whole);
 });
