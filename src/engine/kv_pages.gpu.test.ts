@@ -14,7 +14,7 @@ import { tinyModel } from "../testing/tiny_model.ts";
 const model = tinyModel({ architecture: "qwen3", hidden: 64, heads: 4, kvHeads: 2, ffn: 96, layers: 2, contextLength: 512 });
 
 /** A few codes of some ten thousand that rounding tips, beside what the type itself changes. */
-const bounds: Readonly<Record<KvPageType, number>> = { q4: 1e-4, kivi2: 1e-3 };
+const bounds: Readonly<Record<KvPageType, number>> = { q4: 1e-5, kivi2: 1e-4 };
 
 describe.each(["q4", "kivi2"] as const)("%s", (type) => {
   const kv = { type, pageTokens: 32 };
