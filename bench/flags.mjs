@@ -16,7 +16,9 @@ export const sections = [
   "steady",
   "stream",
   "neurons",
+  "attention",
   "prefix",
+  "sessions",
   "kv_quality",
   "models",
   "estimate",
@@ -29,7 +31,7 @@ const options = {
   // A long answer and a large model are measured when they are asked for.
   only: {
     type: "string",
-    default: sections.filter((section) => !["steady", "stream", "neurons", "kv_quality"].includes(section)).join(","),
+    default: sections.filter((section) => !["steady", "stream", "neurons", "sessions", "kv_quality"].includes(section)).join(","),
   },
   assert: { type: "boolean", default: false },
   models: { type: "string", default: "bundled,small-q4_0,small-q8_0" },

@@ -16,6 +16,21 @@ function prefixTable({ model, tokens, cachedTokens, first, second, ratios }) {
   ].join("\n");
 }
 
+/** Prompts in tiles and with all scores, and tokens after ever more of them. */
+function attentionTable({ shape, times, ratios }) {
+  const lines = times.map(({ name, tokens, ms, bytes }) => [
+    name,
+    String(tokens),
+    number(ms, 3),
+    bytes === undefined ? "" : number(bytes / 1e6, 2),
+  ]);
+  return [
+    `  ${shape.heads} heads of ${shape.headDim} over ${shape.kvHeads} of keys and values`,
+    align([["attention", "tokens", "ms", "MB"], ...lines]),
+    promisesTable({ ratios }),
+  ].join("\n");
+}
+
 /** A row for each type of keys and values under each model. */
 function qualityTable({ rows, ratios }) {
   const lines = rows.map(({ model, type, repair, bytesPerThousandTokens, tokens, perplexity, growth }) => {
@@ -34,7 +49,19 @@ function qualityTable({ rows, ratios }) {
   return align([["keys and values", "KB per 1,000", "tokens", "perplexity", "% over f16", "at most"], ...lines]);
 }
 
-const tables = { prefix: prefixTable, kv_quality: qualityTable };
+/** What was measured of saving. */
+function sessionsTable({ model, tokens, decoded, alone, saving, saves, movedPages, computeMs, saveMs, saveMoreMs, loadMs, bytes }) {
+  return [
+    `  ${model}, a conversation of ${tokens} tokens (${number(bytes / 1e6)} MB) and ${decoded} more; ${saves} saves moved ${movedPages} pages`,
+    align([["a token", "ms", "all rounds"], timesRow("alone", alone), timesRow("while saving", saving)]),
+    align([
+      ["ms to", "compute", "save", "save what is new", "bring back"],
+      ["", ...[computeMs, saveMs, saveMoreMs, loadMs].map((ms) => number(ms))],
+    ]),
+  ].join("\n");
+}
+
+const tables = { attention: attentionTable, prefix: prefixTable, sessions: sessionsTable, kv_quality: qualityTable };
 
 /** A table for each section that was measured. */
 export function kvTablesOf(kv = {}) {

@@ -29,7 +29,9 @@ export type Section =
   | "steady"
   | "stream"
   | "neurons"
+  | "attention"
   | "prefix"
+  | "sessions"
   | "kv_quality"
   | "models"
   | "estimate";
@@ -89,7 +91,7 @@ export async function runSuite(gpu: GPU, options: SuiteOptions): Promise<SuiteRe
     const stream = streamed && (await measure("stream", () => measureStream({ ...options, ...streamed, gpu, say })));
     const neurons = await measure("neurons", () => measureNeurons(gpu, options.deviceClass ?? caps.deviceClass));
     const loops = { ...(loop && { loop }), ...(steady && { steady }), ...(stream && { stream }), ...(neurons && { neurons }) };
-    const kv = await measureKvSections({ gpu, deviceClass: options.deviceClass, models: options.models, say }, options.sections);
+    const kv = await measureKvSections({ ...bench, gpu, deviceClass: options.deviceClass, models: options.models, say }, options.sections);
     kernels = { adapter, ...(copy && { copy }), ...(peaks && { peaks }), ...(ratios && { ratios }), ...loops, ...sections, kv };
   } finally {
     opened.destroy();
