@@ -3,6 +3,7 @@
 import { expect, test } from "vitest";
 import type { Caps } from "../gpu/caps.ts";
 import { fakeProbe } from "../testing/fake_probe.ts";
+import { plainCaps } from "../testing/plain_caps.ts";
 import { tinyModel, type TinyModelOptions } from "../testing/tiny_model.ts";
 import { bytesSource } from "../weights/byte_source.ts";
 import { openGguf } from "../weights/gguf/gguf.ts";
@@ -10,7 +11,7 @@ import { draftModel } from "./model_draft.ts";
 import { planRunner, type RunnerPlan } from "./placement.ts";
 import { predictSpeed, productFormats } from "./speed.ts";
 
-const caps = { deviceClass: "cpu", software: true, f16: false, maxBindingBytes: 1 << 27, maxBufferBytes: 1 << 28 } as Caps;
+const caps: Caps = { ...plainCaps, deviceClass: "cpu", software: true, f16: false };
 
 async function planOf(options: TinyModelOptions, deviceClass: "cpu" | "gpu" = "cpu"): Promise<RunnerPlan> {
   const of = { ...caps, deviceClass };
