@@ -123,7 +123,7 @@ export function suiteOptions(flags, bundledModel) {
   const only = listOf(flags.only);
   const unknown = only.find((section) => !sections.includes(section));
   if (unknown !== undefined) throw new Error(`--only: there is no ${unknown}: ${sections.join(", ")}`);
-  const wantsModels = only.includes("models") || only.includes("estimate");
+  const wantsModels = ["models", "estimate", "kv_quality"].some((section) => only.includes(section));
   const models = wantsModels ? listOf(flags.models).map((name) => specOf(name, bundledModel)) : [];
   return {
     sections: only,

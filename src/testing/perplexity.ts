@@ -2,7 +2,6 @@
 
 import type { Session } from "../engine/session.ts";
 import { greedySampling } from "../sampling/params.ts";
-import { readRepoFile } from "./files.ts";
 
 export interface Perplexity {
   /** Tokens that were scored: all but the first of each document. */
@@ -10,12 +9,7 @@ export interface Perplexity {
   readonly perplexity: number;
 }
 
-/** The documents of scripts/bundled_model/held_out.txt, which nothing was trained on. */
-export async function heldOutTexts(): Promise<string[]> {
-  return documentsOf(new TextDecoder().decode(await readRepoFile("scripts/bundled_model/held_out.txt")));
-}
-
-/** The documents of a text. */
+/** The documents of a text such as scripts/bundled_model/held_out.txt, which nothing was trained on. */
 export function documentsOf(text: string): string[] {
   return text.split("\n<|endoftext|>\n").filter((document) => document.trim() !== "");
 }
