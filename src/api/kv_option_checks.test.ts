@@ -13,7 +13,6 @@ describe("the kv option", () => {
     for (const pageTokens of kvPageSizes) expect(checkKvOptions({ pageTokens }, {}).pageTokens).toBe(pageTokens);
     for (const layout of ["paged", "contiguous"]) expect(checkKvOptions({ layout }, {}).layout).toBe(layout);
     for (const policy of kvPolicies) expect(checkKvOptions({ evict: { ...window, policy } }, {}).evict?.policy).toBe(policy);
-    for (const type of ["q4", "kivi2"]) expect(checkKvOptions({ type, repair: "gear" }, {}).repair).toBe("gear");
     expect(checkKvOptions({ budget: 1, prefixCache: false, layout: "contiguous", type: "f16" }, {})).toMatchObject({ budget: 1 });
     expect(checkKvOptions({ evict: { policy: "snapkv", keep: 64, sink: 0 } }, {}).evict).toEqual({ policy: "snapkv", keep: 64, sink: 0 });
     expect(checkKvOptions({ evict: { policy: "snapkv", keep: 68 } }, { contextLength: 68 }).evict?.keep).toBe(68);
@@ -28,6 +27,7 @@ describe("the kv option", () => {
     ["kv.type", { type: "q5_0" }, 'one of "f32", "f16", "q8_0", "bfp4", "q4", "kivi2"'],
     ["kv.type", { type: null }, "one of"],
     ["kv.repair", { repair: true, type: "q4" }, '"gear"'],
+    ["kv.repair", { repair: "gear", type: "kivi2" }, "nothing mends"],
     ["kv.repair", { repair: "gear" }, "Set one of these"],
     ["kv.repair", { repair: "gear", type: "q8_0" }, 'the type is "q8_0"'],
     ["kv.layout", { layout: "ring" }, '"paged", "contiguous"'],
