@@ -163,6 +163,8 @@ export class SnapshotSlot {
   async fill(ids: readonly number[], recordOf: RecordReader, signal: AbortSignal | undefined): Promise<number> {
     const { runner, sequence, check } = this.#parts;
     const { slot } = sequence;
+    // Places of a conversation that a policy has cut say nothing of these tokens, though it may begin with the same.
+    if (sequence.dropped > 0) sequence.reset();
     const taken = runner.reuse(sequence, ids, ids.length);
     if (taken === ids.length) return 0;
     const first = Math.floor(taken / this.pageTokens);

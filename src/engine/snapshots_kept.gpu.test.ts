@@ -127,6 +127,28 @@ test("an exported file has nothing of the conversation that had the pages before
   fresh.session.destroy();
 });
 
+test("a conversation that a policy has cut is not kept, and none is taken for it", async (context) => {
+  const evict = { policy: "window", keep: 96 } as const;
+  const long = [...promptOf(130), ...promptOf(60, 3)];
+  const { session, chats } = await open(context);
+  await goOn(session, long, 1);
+  const file = await chats.export();
+  session.destroy();
+  const fresh = await open(context, { kv: { evict } });
+  await fresh.chats.import(file);
+  const expected = await goOn(fresh.session, [...long, 5], 6);
+  fresh.session.destroy();
+  const cut = await open(context, { kv: { evict } });
+  await goOn(cut.session, promptOf(130), 4);
+  for (const call of [() => cut.chats.save(), () => cut.chats.export(), () => cut.chats.suspend()]) {
+    expect((await typedError(call())).code).toBe("SESSION.evicted");
+  }
+  await cut.chats.import(file);
+  expect(await goOn(cut.session, [...long, 5], 6)).toEqual(expected);
+  expect(expected.cached).toBe(190);
+  cut.session.destroy();
+});
+
 describe("what is not used", () => {
   const tokens = [...byteAlphabet(), "th", "he", "in", "an", ...tinySpecials];
   const foreign: Array<[name: string, options: Options, code: string, message: RegExp]> = [
