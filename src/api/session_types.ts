@@ -24,7 +24,7 @@ export interface SessionReport extends SavedSession, SessionTransfer {}
  * remember. Pages of keys and values that several conversations begin with are kept once.
  *
  * Everything throws GPU.lost and AbortError; `saveSession`, `suspendSession` and `exportSession` SESSION.evicted once a `kv.evict` policy has
- * dropped tokens; all SESSION.layout with `kv.layout: "contiguous"`.
+ * dropped tokens, and SESSION.empty where there is no conversation; all SESSION.layout with `kv.layout: "contiguous"`.
  */
 export interface SessionMethods {
   /**

@@ -75,12 +75,13 @@ export class SnapshotSlot {
 
   /**
    * The conversation as the steps that were waited for have left it. Those in flight write behind it.
-   * @throws {ShaderloomError} SESSION.evicted
+   * @throws {ShaderloomError} SESSION.evicted, SESSION.empty
    */
   capture(): Captured {
     const { sequence } = this.#parts;
     const cache = this.#cache;
     if (sequence.dropped > 0) throw evicted(sequence.dropped);
+    if (sequence.length === 0) throw nothingToKeep();
     const all = cache.pages(sequence.slot);
     const full = Math.floor(sequence.length / this.pageTokens);
     const pages = all.slice(0, full);
@@ -211,6 +212,13 @@ export class SnapshotSlot {
     runner.reuse(sequence, [], 0);
     this.#cache.prefix.forgetEnd(ids);
   }
+}
+
+function nothingToKeep(): ShaderloomError {
+  return new ShaderloomError(
+    "SESSION.empty",
+    "No conversation has been computed since the load or the last failure. Send a request first.",
+  );
 }
 
 function evicted(dropped: number): ShaderloomError {

@@ -41,7 +41,7 @@ export interface SaveOptions {
 /**
  * Conversations of an engine. `save` and `export` may run while a request does, and take what it has so far; `load`, `import`, `suspend` and
  * `resume` may not. All throw GPU.lost, GPU.oom and AbortError; SESSION.layout where keys and values lie in one range, SESSION.evicted for a
- * conversation that a policy has dropped tokens of.
+ * conversation that a policy has dropped tokens of, SESSION.empty where there is none.
  */
 export interface Conversations {
   /** Stores the conversation that was computed last: only pages that are not stored yet. @throws {ShaderloomError} QUOTA.full, STORE.* */

@@ -200,6 +200,15 @@ describe("what is not used", () => {
     expect((await typedError(chats.export())).code).toBe("REQUEST.unloaded");
   });
 
+  test("nothing is not saved", async (context) => {
+    const { session, chats } = await open(context);
+    expect((await typedError(chats.save({ id: "x" }))).code).toBe("SESSION.empty");
+    await goOn(session, promptOf(9), 1);
+    await chats.suspend("x");
+    expect((await typedError(chats.export())).code).toBe("SESSION.empty");
+    session.destroy();
+  });
+
   test("an abort changes nothing", async (context) => {
     const { session, chats } = await open(context);
     await goOn(session, promptOf(100), 1);

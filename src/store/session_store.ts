@@ -101,6 +101,8 @@ const lockName = "/saved";
 
 export function createSessionStore({ keyValue, chunks, locks, now = Date.now }: SessionStoreParts): SessionStore {
   const parts: Parts = { keyValue, chunks };
+  /** What saves that were cut off left behind need not be looked for twice. */
+  let swept = false;
   const locked = async <T>(mode: "shared" | "exclusive", run: () => Promise<T>, signal?: AbortSignal): Promise<T> => {
     const hold = await locks.acquire(lockName, mode, signal);
     try {
@@ -119,9 +121,11 @@ export function createSessionStore({ keyValue, chunks, locks, now = Date.now }: 
           const key = await keyOf(id);
           const written = await write({ known: (names) => knownRecords(parts, names), put: (records) => putRecords(parts, records) });
           const session: StoredSession = { id, savedAt: now(), ...written };
+          const before = sessionOf(await unseal(key, await keyValue.get(key)));
           await keyValue.set([[key, await seal(key, session)]], "strict");
-          // What is left over takes room until the next save or delete.
-          await sweep(parts).catch(() => undefined);
+          // What is left over takes room until the next delete.
+          await (swept ? removeUnlisted(parts, before?.records ?? []) : sweep(parts)).catch(() => undefined);
+          swept = true;
           return session;
         },
         signal,
@@ -228,10 +232,24 @@ async function readRecord({ keyValue, chunks }: Parts, { name, bytes, checksum }
   throw corrupt({ record: name });
 }
 
+async function listedNames(parts: Parts): Promise<ReadonlySet<string>> {
+  return new Set((await listSessions(parts)).flatMap(({ records }) => records.map(({ name }) => name)));
+}
+
+/** Removes those of some records that no conversation lists. Nothing else runs meanwhile. */
+async function removeUnlisted(parts: Parts, records: readonly SessionRecord[]): Promise<void> {
+  if (records.length === 0) return;
+  const { keyValue, chunks } = parts;
+  const listed = await listedNames(parts);
+  const names = records.flatMap(({ name }) => (listed.has(name) ? [] : [name]));
+  await keyValue.delete(names.map((name) => recordPrefix + name));
+  for (const name of names) await chunks.delete(name);
+}
+
 /** Removes records that no conversation lists. Nothing else runs meanwhile. */
 async function sweep(parts: Parts): Promise<void> {
   const { keyValue, chunks } = parts;
-  const listed = new Set((await listSessions(parts)).flatMap(({ records }) => records.map(({ name }) => name)));
+  const listed = await listedNames(parts);
   const keys = await keyValue.keys(recordPrefix);
   await keyValue.delete(keys.filter((key) => !listed.has(key.slice(recordPrefix.length))));
   for (const name of await chunks.files()) if (!listed.has(name)) await chunks.delete(name);
