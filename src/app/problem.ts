@@ -22,6 +22,7 @@ const headings: ReadonlyMap<string, string> = new Map([
   ["NET", "The download failed"],
   ["QUOTA", "The browser's storage is full"],
   ["STORE", "The browser's storage failed"],
+  ["SESSION", "The saved conversation cannot be used"],
   ["ENV", "WebGPU is not available here"],
   ["ENV.insecure", "This page needs a secure address"],
   ["SOURCE.changed", "The file has changed on the server"],
