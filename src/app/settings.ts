@@ -94,7 +94,6 @@ export const choiceFields: readonly ChoiceField[] = [
       ["f32", "32 bits (f32)"],
       ["f16", "16 bits (f16)"],
       ["q8_0", "8 bits (q8_0)"],
-      ["bfp4", "4 bits (bfp4)"],
       ["q4", "4 bits (q4)"],
       ["kivi2", "2 bits (kivi2)"],
     ],

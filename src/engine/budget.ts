@@ -71,7 +71,9 @@ export interface KvPool {
 export function planKvPool(options: { layout: KvLayout; numLayers: number; caps: Caps; kv: KvOptions | undefined }): KvPool {
   const { layout, numLayers, caps, kv = {} } = options;
   const pageBytes = kvPageBytes(layout);
-  const bound = Math.floor(Math.min(caps.maxBindingBytes, caps.maxBufferBytes) / pageBytes);
+  const binding = Math.floor(Math.min(caps.maxBindingBytes, caps.maxBufferBytes) / pageBytes);
+  // One range holds one conversation, however much there may be.
+  const bound = layout.order === "contiguous" ? Math.min(binding, layout.maxPages) : binding;
   const wanted = kv.budget === undefined ? layout.maxPages : Math.floor((kv.budget / numLayers - kvTailBytes(layout)) / pageBytes);
   return { maxPages: Math.max(1, Math.min(bound, wanted)), keepPrefixes: kv.prefixCache ?? true };
 }

@@ -131,3 +131,9 @@ test("what cannot be had of keys and values is a mistake of the caller", async (
   expect(await errorCode(needOf({ budget: 16_383 }))).toBe("REQUEST.kv");
   expect(await errorCode(needOf({ evict: { policy: "window", keep: 257 } }))).toBe("REQUEST.kv");
 });
+
+test("what lies in one range takes no more than one context, whatever its budget", async () => {
+  const [paged, ranged] = await Promise.all([needOf({ budget: 1e8 }), needOf({ budget: 1e8, layout: "contiguous" })]);
+  expect(paged.kv).toBeGreaterThan(9e7);
+  expect(ranged.kv).toBe(2 * 2 * 16 * 2 * 4 * 256);
+});

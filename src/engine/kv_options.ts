@@ -116,16 +116,9 @@ export interface KvBounds {
   readonly byBudget: boolean;
 }
 
-/** The type to take instead where memory is short: the next smaller one that loses little. */
+/** The type to take instead where memory is short: the next smaller one that loses little, which 2 bits are not. */
 export function smallerType(type: KvType): KvType | undefined {
-  const next: Readonly<Record<KvType, KvType | undefined>> = {
-    f32: "f16",
-    f16: "q8_0",
-    q8_0: "q4",
-    bfp4: "kivi2",
-    q4: "kivi2",
-    kivi2: undefined,
-  };
+  const next: Partial<Record<KvType, KvType>> = { f32: "f16", f16: "q8_0", q8_0: "q4" };
   return next[type];
 }
 
