@@ -20,6 +20,7 @@ export const sections = [
   "prefix",
   "sessions",
   "kv_quality",
+  "kv_policies",
   "models",
   "estimate",
 ];
@@ -31,7 +32,9 @@ const options = {
   // A long answer and a large model are measured when they are asked for.
   only: {
     type: "string",
-    default: sections.filter((section) => !["steady", "stream", "neurons", "sessions", "kv_quality"].includes(section)).join(","),
+    default: sections
+      .filter((section) => !["steady", "stream", "neurons", "sessions", "kv_quality", "kv_policies"].includes(section))
+      .join(","),
   },
   assert: { type: "boolean", default: false },
   models: { type: "string", default: "bundled,small-q4_0,small-q8_0" },

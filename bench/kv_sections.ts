@@ -2,6 +2,7 @@
 
 import type { Caps } from "../src/gpu/caps.ts";
 import { type AttentionResult, measureAttention } from "./attention.ts";
+import { type KvPoliciesResult, measureKvPolicies } from "./kv_policies.ts";
 import { type KvQualityResult, measureKvQuality } from "./kv_quality.ts";
 import type { TimingOptions } from "./measure.ts";
 import type { ModelSpec } from "./model_speed.ts";
@@ -14,6 +15,7 @@ export interface KvSections {
   readonly prefix?: PrefixResult;
   readonly kv_quality?: KvQualityResult;
   readonly sessions?: SessionsResult;
+  readonly kv_policies?: KvPoliciesResult;
 }
 
 export interface KvBench {
@@ -32,6 +34,7 @@ const measures: { readonly [S in keyof Required<KvSections>]: (bench: KvBench) =
   prefix: ({ gpu, deviceClass }) => measurePrefix(gpu, deviceClass),
   sessions: ({ gpu, deviceClass }) => measureSessions(gpu, deviceClass),
   kv_quality: ({ gpu, models, say }) => measureKvQuality(gpu, models, say),
+  kv_policies: ({ gpu, say }) => measureKvPolicies(gpu, say),
 };
 
 /** @param sections  what was asked for, other names among them */

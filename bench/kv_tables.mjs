@@ -61,7 +61,34 @@ function sessionsTable({ model, tokens, decoded, alone, saving, saves, movedPage
   ].join("\n");
 }
 
-const tables = { attention: attentionTable, prefix: prefixTable, sessions: sessionsTable, kv_quality: qualityTable };
+function known(right) {
+  return right ? "yes" : "no";
+}
+
+/** What policies still know, and how long moving tokens takes. */
+function policiesTable({ tokens, keep, depths, recall, times }) {
+  const rows = recall.map(({ policy, type, plain, notable, secondTurn }) => [
+    `${policy} ${type}`,
+    `${plain} of ${depths}`,
+    `${notable} of ${depths}`,
+    ...["first", "asked", "unasked", "unaskedNotable"].map((turn) => known(secondTurn[turn])),
+  ]);
+  const heads = ["policy", "needle", "noticed needle", "first question", "asked again", "another fact", "another noticed fact"];
+  const moved = times.map(({ policy, keep: held, evictionMs, stepMs }) => [`${policy}, ${held} held`, number(evictionMs), number(stepMs)]);
+  return [
+    `  ${tokens} tokens, of which ${keep} are kept`,
+    align([heads, ...rows]),
+    align([["dropping tokens", "ms", "a step without"], ...moved]),
+  ].join("\n");
+}
+
+const tables = {
+  attention: attentionTable,
+  prefix: prefixTable,
+  sessions: sessionsTable,
+  kv_quality: qualityTable,
+  kv_policies: policiesTable,
+};
 
 /** A table for each section that was measured. */
 export function kvTablesOf(kv = {}) {

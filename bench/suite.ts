@@ -33,6 +33,7 @@ export type Section =
   | "prefix"
   | "sessions"
   | "kv_quality"
+  | "kv_policies"
   | "models"
   | "estimate";
 

@@ -4,9 +4,8 @@
 // 0, 0], then [kv head][place from `first` on] of (s, b). kv as in parts/kv; turns as in parts/turn.
 // Grid: (ceil(2 KV_HEADS D4 / WG)), one thread per kv head and four dimensions of K, with those that turn with them, or of V. It takes
 // places in order, BATCH at a time: what it writes, nobody reads any more. Workgroup memory: none, and no barrier.
-// Consts: WG, those of the parts. Parts: turn, kv, kv_number.
+// Consts: WG, BATCH (4; 1 for software drivers, which take seconds to compile more), those of the parts. Parts: turn, kv, kv_number.
 
-const BATCH = 4u;
 const MOVES_HEADER = 8u;
 
 /// Turns dimensions 4i.. of a key back. The table's scale of cosines, which keys have already, is what it has at position 0.

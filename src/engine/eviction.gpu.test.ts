@@ -4,9 +4,10 @@
 import { describe, expect, test } from "vitest";
 import { sharedGpuOrSkip } from "../testing/gpu.ts";
 import { idsOf, promptOf, request, withSession } from "../testing/streamed_session.ts";
-import { tinyModel } from "../testing/tiny_model.ts";
+import { tinyModel, type TinyModelOptions } from "../testing/tiny_model.ts";
 import { errorCode } from "../testing/typed_error.ts";
 import type { KvPolicy } from "./kv_options.ts";
+import type { LoadSessionOptions } from "./load.ts";
 
 const model = tinyModel({ contextLength: 256 });
 const policies: readonly KvPolicy[] = ["window", "snapkv", "keyformer"];
@@ -47,16 +48,33 @@ describe.each(policies)("%s", (policy) => {
   });
 });
 
-test("a model of one layer that dropped tokens behind the sinks goes on as if they had never been there", async (context) => {
-  const gpu = await sharedGpuOrSkip(context);
-  const one = tinyModel({ contextLength: 256, layers: 1 });
-  const prompt = promptOf(128);
-  const evict = { policy: "window", keep: 128, sink: 4 } as const;
-  const dropped = await withSession({ gpu, model: one, kv: { evict } }, (session) => idsOf(session, request(prompt, 30)));
-  // The first token was chosen with all of them; the next step drops 31 of the 128.
-  const left = [...prompt.slice(0, 4), ...prompt.slice(35), dropped[0]];
-  const fresh = await withSession({ gpu, model: one }, (session) => idsOf(session, request(left, 29)));
-  expect(dropped.slice(1)).toEqual(fresh);
+/** Keys turn back whatever they are turned by: neighbours or halves, a table with a scale of its own. */
+const layered: Readonly<Record<string, Pick<LoadSessionOptions, "deviceClass"> & { readonly shape: TinyModelOptions }>> = {
+  llama: { shape: {} },
+  "qwen3, in GPU programs": { shape: { architecture: "qwen3" }, deviceClass: "gpu" },
+  "llama with YaRN": {
+    shape: {
+      metadata: [
+        ["llama.rope.scaling.type", "string", "yarn"],
+        ["llama.rope.scaling.factor", "f32", 4],
+        ["llama.rope.scaling.original_context_length", "u32", 64],
+      ],
+    },
+  },
+};
+
+describe.each(Object.entries(layered))("%s of one layer", (_, { shape, deviceClass }) => {
+  test("that dropped tokens goes on as if they had never been there", async (context) => {
+    const gpu = await sharedGpuOrSkip(context);
+    const one = tinyModel({ contextLength: 256, layers: 1, ...shape });
+    const prompt = promptOf(128);
+    const evict = { policy: "window", keep: 128, sink: 4 } as const;
+    const dropped = await withSession({ gpu, model: one, deviceClass, kv: { evict } }, (session) => idsOf(session, request(prompt, 30)));
+    // The first token was chosen with all of them; the next step drops 31 of the 128.
+    const left = [...prompt.slice(0, 4), ...prompt.slice(35), dropped[0]];
+    const fresh = await withSession({ gpu, model: one, deviceClass }, (session) => idsOf(session, request(left, 29)));
+    expect(dropped.slice(1)).toEqual(fresh);
+  });
 });
 
 test("what cannot be with a policy is refused", async (context) => {

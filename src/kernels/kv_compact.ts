@@ -75,7 +75,13 @@ export function compacts({ rotaryDim, pairing }: Pick<KvCompactAttributes, "rota
 function variants(attributes: KvCompactAttributes, target: KernelTarget): readonly Variant[] {
   const { kv, rotaryDim, pairing, maxPositions } = attributes;
   if (!supportsKv(target, kv) || (kv.type !== "f32" && kv.type !== "f16") || !compacts(attributes)) return [];
-  const consts = { WG: workgroupSize, ...kvConsts(kv), ROTARY: rotaryDim, MAX_POSITIONS: maxPositions };
+  const consts = {
+    WG: workgroupSize,
+    BATCH: target.caps.software ? 1 : 4,
+    ...kvConsts(kv),
+    ROTARY: rotaryDim,
+    MAX_POSITIONS: maxPositions,
+  };
   return [
     {
       key: variantKey(target, "kv_compact", pairing, `kv_${kv.type}`),
