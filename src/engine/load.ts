@@ -9,7 +9,7 @@ import { type OpenDevice, openDevice } from "../gpu/device.ts";
 import { openShaderFiles } from "../kernels/shader_files.ts";
 import type { Hold, ModelStore } from "../store/model_store.ts";
 import { type Tokenizer, tokenizerFromGguf, tokenizerFromJson } from "../text/tokenizer.ts";
-import { assertSupported, forgetVocabulary } from "../weights/gguf/gguf.ts";
+import { assertSupported, forgetVocabulary } from "../weights/header_checks.ts";
 import type { OpenShard } from "../weights/gguf/split.ts";
 import type { QuantizeType } from "../weights/quantize_rule.ts";
 import { openSource } from "../weights/source.ts";

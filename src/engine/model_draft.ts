@@ -5,7 +5,7 @@ import { asShaderloomError, type ShaderloomError } from "../base/errors.ts";
 import type { MetaValue } from "../base/metadata.ts";
 import { formatTypes } from "../formats/index.ts";
 import type { Caps } from "../gpu/caps.ts";
-import { assertSupported } from "../weights/gguf/gguf.ts";
+import { assertSupported } from "../weights/header_checks.ts";
 import type { ModelHeader } from "../weights/tensor_info.ts";
 import type { ByteSource } from "../weights/source.ts";
 import type { KvOptions } from "./kv_options.ts";

@@ -2,7 +2,6 @@
 // on: metadata and tensors by canonical names, one source over all files.
 
 import type { ModelStore } from "../store/model_store.ts";
-import { openModelFile } from "../weights/gguf/model_file.ts";
 import type { OpenShard } from "../weights/gguf/split.ts";
 import type { QuantizeType } from "../weights/quantize_rule.ts";
 import type { FolderPlaces } from "../weights/safetensors/places.ts";
@@ -29,6 +28,8 @@ export async function openModel(location: ModelLocation, options: OpenModelOptio
   const limits = signal ? { signal } : {};
   const places = await placesOf(location, options.models);
   if (places === undefined) {
+    // A chunk of its own: folders need none of it.
+    const { openModelFile } = await import("../weights/gguf/model_file.ts");
     const model = await openModelFile(location, open, limits);
     return { ...model, file: await asQuantized(model.file, quantize), weightFiles: model.sources.length };
   }

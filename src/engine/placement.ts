@@ -12,9 +12,8 @@ import { lowerPrograms } from "../graph/programs.ts";
 import { type Activations, allocateActivations, type ProgramOptions } from "../graph/program.ts";
 import type { TierLimits } from "../graph/tiers.ts";
 import type { KernelTarget } from "../kernels/kernel.ts";
-import { ContiguousCache } from "../kv/contiguous_cache.ts";
 import type { KvCache } from "../kv/kv_cache.ts";
-import { PagedCache } from "../kv/paged_cache.ts";
+import { PagedCache, type PagedCacheOptions } from "../kv/paged_cache.ts";
 import { Control } from "./control.ts";
 import { executionRanges, type ExecutionOptions } from "./execution.ts";
 import type { LoadedModel } from "./model.ts";
@@ -49,7 +48,11 @@ export interface RunnerPlan {
   readonly neurons?: NeuronPlan | undefined;
   /** Bytes of each layer's scores, where a policy drops tokens by them. */
   readonly scoreBytes?: number | undefined;
+  /** Makes a cache other than of pages. */
+  readonly makeCache?: MakeCache | undefined;
 }
+
+type MakeCache = (device: GPUDevice, ledger: BufferLedger, options: PagedCacheOptions) => KvCache;
 
 export interface PlanOptions extends Pick<ExecutionOptions, "fusion" | "neurons"> {
   /** Sequences that decode together. */
@@ -67,13 +70,14 @@ export async function planRunner(model: LoadedModel, caps: Caps, options: PlanOp
   const evicting = model.evict && (await import("./eviction_plan.ts")).planEviction(model, model.evict, target);
   const shared = { kv: model.kv, formats: model.formats, scoreTopK, ...passes, afterAttention: evicting?.afterAttention };
   const scoreBytes = evicting?.scoreBytes;
+  const makeCache = model.kv.order === "contiguous" ? (await import("../kv/contiguous_cache.ts")).makeContiguousCache : undefined;
   const programs = await lowerPrograms(model.graph, { ...shared, target, rows, most: mostPipelines });
   if (neuronal && neurons) {
     const planned = neuronal.planNeurons(programs, { model, caps, budget: neurons.budget });
-    return { ...programs, ...planned, target, scoreTopK, scoreBytes };
+    return { ...programs, ...planned, target, scoreTopK, scoreBytes, makeCache };
   }
   const layout = planLayout([...programs.decode.calls, ...programs.prefill.calls], model.formats, caps.maxBindingBytes);
-  return { ...programs, target, layout, scoreTopK, scoreBytes };
+  return { ...programs, target, layout, scoreTopK, scoreBytes, makeCache };
 }
 
 /** The buffers of a loaded model, all in one ledger. */
@@ -103,10 +107,14 @@ interface PlacingIn extends Omit<PlacingOptions, "slabs"> {
   readonly ledger: BufferLedger;
 }
 
-function placeCache({ kv: layout, kvPool, config }: LoadedModel, { device, ledger, wholeContext }: PlacingIn): KvCache {
+function placeCache(
+  { makeCache }: RunnerPlan,
+  { kv: layout, kvPool, config }: LoadedModel,
+  { device, ledger, wholeContext }: PlacingIn,
+): KvCache {
   const pages = wholeContext ? Infinity : ceilDiv(initialTokens, layout.pageTokens);
   const options = { layout, numLayers: config.numLayers, initialPages: pages, slots, ...kvPool };
-  return layout.order === "contiguous" ? new ContiguousCache(device, ledger, options) : new PagedCache(device, ledger, options);
+  return makeCache?.(device, ledger, options) ?? new PagedCache(device, ledger, options);
 }
 
 function placeScores({ scoreBytes: size }: RunnerPlan, { config }: LoadedModel, ledger: BufferLedger): Placed["scores"] {
@@ -135,7 +143,7 @@ export function placeRunner(
       return [name, buffer] as const;
     }),
   );
-  const cache = placeCache(model, { device, ledger, wholeContext });
+  const cache = placeCache(plan, model, { device, ledger, wholeContext });
   const control = new Control(device, ledger, { prefillRows: chunkRows, decodeRows: chunkRows, slots, maxPages: model.kv.maxPages });
   // For as many as fly, as many again that the request before let go of, and the prompt's.
   const slotsInFlight = Array.from({ length: 2 * executionRanges.tokensInFlight.max + 1 }, () => scoredBytes(plan.scoreTopK));

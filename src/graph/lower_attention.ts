@@ -9,15 +9,12 @@ import { attentionDecode, chooseSplits, type DecodeAttributes } from "../kernels
 import { attentionMerge, type MergeAttributes } from "../kernels/attention_merge.ts";
 import { attentionPrefill, type PrefillAttributes } from "../kernels/attention_prefill.ts";
 import { heads, type HeadsAttributes } from "../kernels/heads.ts";
-import { kvQuantize } from "../kernels/kv_quantize.ts";
-import { kvRecent, recentSpec } from "../kernels/kv_recent.ts";
 import { kvStore } from "../kernels/kv_store.ts";
-import { regroup } from "../kernels/regroup.ts";
 import { type CallOperands, kernelCall, type KernelCall, type VectorRange } from "./call.ts";
 import { passesOver } from "./cascade.ts";
 import type { Codes } from "./codes.ts";
-import type { AttentionNode, ReadyHeads, StackedHeads, Value } from "./ir.ts";
-import type { LowerOptions, ValueSource } from "./lowering.ts";
+import type { AttentionNode, StackedHeads } from "./ir.ts";
+import type { LowerOptions, ReadyQuery, ValueSource } from "./lowering.ts";
 
 /** What lowering of a node may need. */
 export interface Lowering {
@@ -72,46 +69,17 @@ function headsOperands({ layer }: AttentionNode, { input, queryNorm, keyNorm, ro
   return { inputs: [input], vectors, tables: [rotary.table], layer };
 }
 
-interface Ready {
-  readonly query: Value;
-  /** What attention reads beside queries and pages: keys and values that types of pages show only to queries of the same page. */
-  readonly recent?: Value;
-  readonly calls: readonly KernelCall[];
-}
-
-/** Stores the rows of prefill in pages that are quantized when they are full. */
-function storePages({ layer }: AttentionNode, inputs: readonly Value[], { options, values }: Lowering): Required<Omit<Ready, "query">> {
-  const { kv } = options;
-  const recent = values.make(`blk.${layer}.kv_recent`, recentSpec(kv));
-  const quantize = kernelCall(kvQuantize, { kv }, { inputs: [recent], outputs: [], layer }, `blk.${layer}.kv_quantize`);
-  return { recent, calls: [kernelCall(kvRecent, { kv }, { inputs, outputs: [recent], layer }), quantize] };
-}
-
-/** Queries and keys with their channels in the order that the node asks for. */
-function regrouped(
-  { channelOrder, layer, numHeads, numKvHeads, headDim }: AttentionNode,
-  { query, key }: ReadyHeads,
-  values: ValueSource,
-): { readonly query: Value; readonly key: Value; readonly calls: readonly KernelCall[] } {
-  if (!channelOrder) return { query, key, calls: [] };
-  const one = (input: Value, count: number, name: string): { readonly output: Value; readonly call: KernelCall } => {
-    const output = values.make(`blk.${layer}.${name}`, { rows: "rows", cols: count * headDim, type: "act" });
-    const operands = { inputs: [input], outputs: [output], tables: [channelOrder] };
-    return { output, call: kernelCall(regroup, { heads: count, numKvHeads, headDim }, operands) };
-  };
-  const queries = one(query, numHeads, "queries_regrouped");
-  const keys = one(key, numKvHeads, "keys_regrouped");
-  return { query: queries.output, key: keys.output, calls: [queries.call, keys.call] };
-}
-
 /** Queries as attention reads them, and what makes them ready. */
-function readyQuery(node: AttentionNode, lowering: Lowering): Ready {
+function readyQuery(node: AttentionNode, lowering: Lowering): ReadyQuery {
   const { options, values } = lowering;
   const { from, layer, numHeads, headDim } = node;
   if ("query" in from) {
-    const { value } = from;
-    const { query, key, calls } = regrouped(node, from, values);
-    if (options.phase === "prefill" && isKvPageType(options.kv.type)) return { query, ...storePages(node, [key, value], lowering) };
+    const { quantized } = options;
+    const { query, key, value, calls } = quantized?.regrouped(node, from, values) ?? { ...from, calls: [] };
+    if (options.phase === "prefill" && isKvPageType(options.kv.type)) {
+      assert(quantized, "pages that are quantized when full are lowered with what stores them");
+      return { query, ...quantized.storePages(node, [key, value], lowering) };
+    }
     const store = kernelCall(kvStore, { kv: options.kv }, { inputs: [key, value], outputs: [], layer }, `blk.${layer}.kv_store`);
     return { query, calls: [...calls, store] };
   }

@@ -5,7 +5,7 @@ import type { WeightFormat } from "../formats/format.ts";
 import type { KernelTarget } from "../kernels/kernel.ts";
 import type { FusionName } from "./fuse/names.ts";
 import type { KernelCall } from "./call.ts";
-import type { AttentionNode, Value } from "./ir.ts";
+import type { AttentionNode, ReadyHeads, Value } from "./ir.ts";
 
 export interface LowerOptions {
   readonly phase: "prefill" | "decode";
@@ -20,8 +20,40 @@ export interface LowerOptions {
   readonly answers?: Map<string, boolean> | undefined;
   /** Calls behind attention over many rows, of its queries as it reads them; only policies that drop tokens have some. */
   readonly afterAttention?: ((attention: AttentionNode, query: Value, lowering: AfterAttention) => readonly KernelCall[]) | undefined;
+  /** For quantized keys and values. */
+  readonly quantized?: QuantizedLowering | undefined;
   /** Candidates that the `score` section reports for each output row. */
   readonly scoreTopK: number;
+}
+
+/** Queries as attention reads them, and what makes them ready. */
+export interface ReadyQuery {
+  readonly query: Value;
+  /** What attention reads beside queries and pages: keys and values that types of pages show only to queries of the same page. */
+  readonly recent?: Value;
+  readonly calls: readonly KernelCall[];
+}
+
+/** What storing is lowered with. */
+export interface Storing {
+  readonly options: LowerOptions;
+  readonly values: ValueSource;
+}
+
+export interface Stored {
+  readonly recent: Value;
+  readonly calls: readonly KernelCall[];
+}
+
+/** Queries, keys and values on their way into the cache. */
+export interface Regrouped extends ReadyHeads {
+  readonly calls: readonly KernelCall[];
+}
+
+/** See lower_quantized.ts. */
+export interface QuantizedLowering {
+  storePages(node: AttentionNode, inputs: readonly Value[], storing: Storing): Stored;
+  regrouped(node: AttentionNode, heads: ReadyHeads, values: ValueSource): Regrouped;
 }
 
 /** What calls behind attention are made with. */

@@ -1,5 +1,6 @@
 // A model's graph as its two programs, with at most so many pipelines where that can be: browsers take long to compile each.
 
+import { isKvNumber } from "../base/kv_types.ts";
 import { linear } from "../kernels/linear.ts";
 import { kernelCall } from "./call.ts";
 import { defaultFusion } from "./fuse/index.ts";
@@ -10,7 +11,7 @@ import { countPipelines, type KnownTexts, productAttributes, tieredShape, type T
 
 type Phase = LowerOptions["phase"];
 
-export interface ProgramsOptions extends Omit<LowerOptions, "phase" | "pairs"> {
+export interface ProgramsOptions extends Omit<LowerOptions, "phase" | "pairs" | "quantized"> {
   /** Rows of each program, and of its head. */
   readonly rows: Readonly<Record<Phase, { readonly rows: number; readonly outputRows: number }>>;
   /** Pipelines that both programs may have together, as long as products run their defaults. */
@@ -25,7 +26,9 @@ export interface Programs {
 }
 
 /** The programs that give up least of those with at most `most` pipelines, or the ones with the fewest that can be. */
-export async function lowerPrograms(graph: Graph, options: ProgramsOptions): Promise<Programs> {
+export async function lowerPrograms(graph: Graph, wanted: ProgramsOptions): Promise<Programs> {
+  const quantized = isKvNumber(wanted.kv.type) ? undefined : (await import("./lower_quantized.ts")).quantizedLowering;
+  const options = { ...wanted, quantized };
   const known: KnownTexts = { keys: new Map(), texts: new Map() };
   const answers = new Map<string, boolean>();
   const made = new Map<string, LoweredProgram>();

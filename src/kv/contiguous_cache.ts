@@ -18,7 +18,7 @@ export interface ContiguousCacheOptions {
   readonly slots: number;
 }
 
-export class ContiguousCache implements KvCache {
+class ContiguousCache implements KvCache {
   readonly layout: KvLayout;
   readonly numLayers: number;
   readonly cachedPages = 0;
@@ -141,4 +141,8 @@ export class ContiguousCache implements KvCache {
     const message = `The GPU has no memory for ${tokens} tokens of context. Start a new chat, or load with a smaller contextLength.`;
     return new ShaderloomError("GPU.oom", message, { detail: { tokens, fits, cause } });
   }
+}
+
+export function makeContiguousCache(device: GPUDevice, ledger: BufferLedger, options: ContiguousCacheOptions): KvCache {
+  return new ContiguousCache(device, ledger, options);
 }

@@ -8,7 +8,8 @@ import { errorCode } from "../../testing/typed_error.ts";
 import { bytesSource } from "../byte_source.ts";
 import type { ByteSource } from "../byte_source.ts";
 import { ggmlTypes } from "./ggml_types.ts";
-import { assertSupported, forgetVocabulary, openGguf } from "./gguf.ts";
+import { assertSupported, forgetVocabulary } from "../header_checks.ts";
+import { openGguf } from "./gguf.ts";
 import type { GgufFile } from "./gguf.ts";
 
 const F32 = 0;
