@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { kvPageBytes } from "../base/layout.ts";
+import { kvPageBytes, kvTailBytes } from "../base/layout.ts";
 import type { Caps } from "../gpu/caps.ts";
 import type { ModelConfig } from "../models/config.ts";
-import { chooseContextLength, planKv } from "./budget.ts";
-import { chooseKv } from "./kv_options.ts";
+import { chooseContextLength, planKv, planKvPool } from "./budget.ts";
+import { chooseKv, type KvOptions } from "./kv_options.ts";
 
 const config = { contextLength: 131072, numKvHeads: 8, headDim: 128 } as ModelConfig;
 const caps = { maxBindingBytes: 128 << 20, maxBufferBytes: 256 << 20 } as Caps;
@@ -36,4 +36,19 @@ test("pages of a layer fit one binding, or the error says which context would", 
   expect(
     planKv({ config, contextLength: fits, caps, choice: chooseKv(undefined, "f32") }).maxPages * kvPageBytes(layout),
   ).toBeLessThanOrEqual(caps.maxBindingBytes);
+});
+
+test("a budget is pages, tails counted, as far as a binding and the layout go", () => {
+  const pool = (kv: KvOptions): number => {
+    const layout = planKv({ config, contextLength: 4096, caps, choice: chooseKv(kv, "f32") });
+    return planKvPool({ layout, numLayers: 2, caps, kv }).maxPages;
+  };
+  const { type, pageTokens } = chooseKv({ type: "q4" }, "f32");
+  const q4 = planKv({ config, contextLength: 4096, caps, choice: { type, pageTokens, order: "paged" } });
+  expect(pool({})).toBe(128);
+  expect(pool({ type: "q4", budget: 2 * (kvTailBytes(q4) + 10 * kvPageBytes(q4)) })).toBe(10);
+  expect(pool({ budget: 1e12 })).toBe(512);
+  // One range for each conversation shares nothing.
+  expect(pool({ layout: "contiguous", budget: 1e12 })).toBe(128);
+  expect(pool({ budget: 1 })).toBe(1);
 });
