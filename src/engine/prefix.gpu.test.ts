@@ -110,12 +110,12 @@ test("the last page of a full budget is written over rather than copied", async 
   });
 });
 
-for (const kv of [{}, { pageTokens: 8 }, { pageTokens: 128 }] satisfies KvOptions[]) {
+for (const kv of [{}, { pageTokens: 8 }, { pageTokens: 128 }, { type: "q4", pageTokens: 32 }, { type: "kivi2" }] satisfies KvOptions[]) {
   test(`40 random prompts that branch from each other: the text of a new session, ${JSON.stringify(kv)}`, async (context) => {
     const gpu = await sharedGpuOrSkip(context);
     const rng = seededRng(21);
     const session = await openSession({ gpu, model, kv });
-    const plain = await openSession({ gpu, model, kv: { prefixCache: false } });
+    const plain = await openSession({ gpu, model, kv: { ...kv, prefixCache: false } });
     const seen: number[][] = [];
     let cached = 0;
     for (let round = 0; round < 40; round++) {
