@@ -93,3 +93,19 @@ test("keys and values of 8 bits answer, and the page says what they take", async
   expect((await chat.askFully("Tell me a story about a fox.")).split(/\s+/).length).toBeGreaterThan(8);
   await expect(memory).toContainText(/[1-9]\d* of \d+ pages used/);
 });
+
+test("a chat that may forget goes on beyond the context, and says what it forgot", async ({ chat, page }) => {
+  await chat.open();
+  await beShort(page);
+  await page.getByRole("button", { name: "Settings", exact: true }).click();
+  await page.getByLabel("When a chat is too long").selectOption("window");
+  await page.getByLabel("Tokens to remember").fill("256");
+  await chat.visitAgain();
+  // More than the 1,024 tokens that the bundled model's context has.
+  await chat.askFully("The fox went to the river and the bear went to the forest. ".repeat(100));
+  await expect(chat.banner).toHaveCount(0);
+  await expect(chat.answers.first()).toContainText(/[1-9][\d,]* tokens forgotten \(window\)/);
+  expect((await chat.answerText(0).textContent())?.length).toBeGreaterThan(0);
+  const used = /Context:?\s*(\d+) of/.exec((await page.locator(".stats").textContent()) ?? "")?.[1];
+  expect(Number(used)).toBeLessThanOrEqual(256);
+});
