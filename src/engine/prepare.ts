@@ -11,7 +11,7 @@ import type { Readback } from "../gpu/readback.ts";
 import { createUpload } from "../gpu/upload.ts";
 import type { WeightLayout } from "../graph/layout.ts";
 import { compileProgram, type Program, slabBinding } from "../graph/program.ts";
-import type { ShaderFiles } from "../kernels/shader_files.ts";
+import { type ShaderFiles, withRules } from "../kernels/shader_files.ts";
 import type { KvCache } from "../kv/kv_cache.ts";
 import { collectClasses } from "../tuning/classes.ts";
 import type { KeptRows } from "../tuning/kept_rows.ts";
@@ -100,7 +100,8 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
     () => placeRunner(plan, model, { device, ledger, slabs, wholeContext: memoryBudget !== undefined }),
   );
   const { programs } = made;
-  const shaders = await prepare.shaders;
+  const ruled = model.graph.nodes.some((node) => node.op === "attention" && (node.rules ?? node.sinks) !== undefined);
+  const shaders = ruled ? await withRules(await prepare.shaders) : await prepare.shaders;
   const pipelines = createPipelineCache(device, shaders);
   const slab = (name: string): BufferRange => ({ buffer: required(made.slabs, residency?.standsFor(name) ?? name) });
   const tuner = new Tuner({

@@ -34,3 +34,12 @@ export async function openShaderFiles({ caps, deviceClass, precision, kv }: Open
   const opened = await Promise.all(chunks);
   return shaderFilesOf(...opened.map(({ modules }) => modules));
 }
+
+/**
+ * Those files and what attention reads that is more than a softmax over the whole past.
+ * @throws when a script cannot be fetched
+ */
+export async function withRules(files: ShaderFiles): Promise<ShaderFiles> {
+  const { modules } = await import("./shader_texts/rules_shaders.ts");
+  return new Map([...files, ...shaderFilesOf(modules)]);
+}

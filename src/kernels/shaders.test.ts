@@ -12,8 +12,9 @@ import { modules as gpuModules } from "./shader_texts/gpu_shaders.ts";
 import { modules as int8Modules } from "./shader_texts/int8_shaders.ts";
 import { modules as kvModules } from "./shader_texts/kv_shaders.ts";
 import { modules as matrixModules } from "./shader_texts/matrix_shaders.ts";
+import { modules as rulesModules } from "./shader_texts/rules_shaders.ts";
 import { modules as sharedModules } from "./shader_texts/shared_shaders.ts";
-import { openShaderFiles, shaderFilesOf } from "./shader_files.ts";
+import { openShaderFiles, shaderFilesOf, withRules } from "./shader_files.ts";
 
 const caps: Caps = {
   ...plainCaps,
@@ -59,6 +60,7 @@ function namedBy(some: (variant: Variant) => boolean): Set<string> {
 }
 
 const usesCodes = ({ key }: Variant): boolean => /kv_(?!f32|f16)/.test(key.replace(/^kv_[a-z]+/, ""));
+const usesRules = ({ key, header }: Variant): boolean => /\/(window|softcap|alibi|sinks)\//.test(key) || "RANGE_WINDOW" in header.consts;
 const usesMatrix = ({ key }: Variant): boolean => key.includes("subgroup_matrix");
 
 test("every shader file belongs to a variant", () => {
@@ -68,7 +70,7 @@ test("every shader file belongs to a variant", () => {
 
 describe.each(["cpu", "gpu"] as const)("on class %s", (deviceClass) => {
   test.each(["f32", "f16", "int8"] as const)("what opens for %s has every file of its variants", async (precision) => {
-    const opened = await openShaderFiles({ caps, deviceClass, precision, kv: "q8_0" });
+    const opened = await withRules(await openShaderFiles({ caps, deviceClass, precision, kv: "q8_0" }));
     const named = namedBy((variant) => variant.key.endsWith(`/${deviceClass}`) && variant.precision === precision);
     expect(named.size).toBeGreaterThan(30);
     expect([...named].filter((file) => !opened.has(file))).toEqual([]);
@@ -76,22 +78,33 @@ describe.each(["cpu", "gpu"] as const)("on class %s", (deviceClass) => {
 });
 
 test("a chunk of shaders has what its targets use and nothing else", () => {
-  const usual = (variant: Variant): boolean => variant.precision !== "int8" && !usesMatrix(variant) && !usesCodes(variant);
+  const usual = (variant: Variant): boolean =>
+    variant.precision !== "int8" && !usesMatrix(variant) && !usesCodes(variant) && !usesRules(variant);
   const cpu = namedBy((variant) => usual(variant) && variant.key.endsWith("/cpu"));
   const gpu = namedBy((variant) => usual(variant) && variant.key.endsWith("/gpu"));
   const matrix = namedBy(usesMatrix);
   const either = new Set([...cpu, ...gpu]);
   const codes = namedBy(usesCodes);
-  const int8 = namedBy((variant) => variant.precision === "int8" && !usesCodes(variant));
+  const int8 = namedBy((variant) => variant.precision === "int8" && !usesCodes(variant) && !usesRules(variant));
+  const rules = namedBy((variant) => usesRules(variant) && variant.precision !== "int8");
   const expected = {
     shared: [...cpu].filter((file) => gpu.has(file)),
     cpu: [...cpu].filter((file) => !gpu.has(file)),
     gpu: [...gpu].filter((file) => !cpu.has(file)),
     matrix: [...matrix].filter((file) => !either.has(file)),
     int8: [...int8].filter((file) => !either.has(file)),
+    rules: [...rules].filter((file) => !either.has(file)),
     kv: [...codes].filter((file) => !either.has(file) && !int8.has(file)),
   };
-  const chunks = { shared: sharedModules, cpu: cpuModules, gpu: gpuModules, matrix: matrixModules, int8: int8Modules, kv: kvModules };
+  const chunks = {
+    shared: sharedModules,
+    cpu: cpuModules,
+    gpu: gpuModules,
+    matrix: matrixModules,
+    int8: int8Modules,
+    kv: kvModules,
+    rules: rulesModules,
+  };
   const found = Object.entries(chunks).map(([name, modules]) => [name, [...shaderFilesOf(modules).keys()].toSorted()]);
   expect(Object.fromEntries(found)).toEqual(Object.fromEntries(Object.entries(expected).map(([name, files]) => [name, files.toSorted()])));
 });
