@@ -11,11 +11,13 @@ function variants({ kv }: PageAttributes, target: KernelTarget): readonly Varian
   if (!supportsPages(target, kv)) return [];
   const { codeWords, blocks } = pageSizes(kv);
   const threads = pageThreads(target);
+  // Words in, words out: the same whatever activations are.
+  const plain: KernelTarget = { ...target, precision: "f32" };
   return [
     {
-      key: variantKey(target, "kv_quantize", `kv_${kv.type}`),
+      key: variantKey(plain, "kv_quantize", `kv_${kv.type}`),
       precision: target.precision,
-      header: makeHeader(target, { WG: threads, ...pageConsts(kv) }),
+      header: makeHeader(plain, { WG: threads, ...pageConsts(kv) }),
       files: ["kv_quantize.wgsl", ...pageWriteParts],
       bindings: [
         { name: "recent", from: "input0", type: "array<vec2<u32>>", access: "read" },

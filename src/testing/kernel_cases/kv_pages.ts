@@ -28,20 +28,27 @@ function pageCase(
   return { name, attributes: { kv: { ...testLayout({ numKvHeads: kvHeads, headDim, pageTokens, tokens }), type } }, ...step };
 }
 
-export const kvRecentCases: readonly KernelCase<PageAttributes>[] = types.flatMap((type) => [
-  pageCase(type, "first token", { kvHeads: 1, headDim: 8, pageTokens: 32 }, { rows: 1, pastTokens: 0 }),
-  pageCase(type, "33 tokens after 61", { kvHeads: 3, headDim: 20, pageTokens: 32 }, { rows: 33, pastTokens: 61 }),
-  pageCase(type, "70 tokens, head of 64", { kvHeads: 2, headDim: 64, pageTokens: 64 }, { rows: 70, pastTokens: 0 }),
-]);
+/** Words that the type has no part in. */
+export const kvRecentCases: readonly KernelCase<PageAttributes>[] = [
+  pageCase("q4", "first token", { kvHeads: 1, headDim: 8, pageTokens: 32 }, { rows: 1, pastTokens: 0 }),
+  pageCase("q4", "33 tokens after 61", { kvHeads: 3, headDim: 20, pageTokens: 32 }, { rows: 33, pastTokens: 61 }),
+  pageCase("kivi2", "70 tokens, head of 64", { kvHeads: 2, headDim: 64, pageTokens: 64 }, { rows: 70, pastTokens: 0 }),
+];
 
 /** Pages that begin before the step, end with it, lie within it. */
 export const kvQuantizeCases: readonly KernelCase<PageAttributes>[] = [
   ...kvRecentCases,
-  ...types.flatMap((type) => [
+  pageCase("kivi2", "33 tokens after 61", { kvHeads: 3, headDim: 20, pageTokens: 32 }, { rows: 33, pastTokens: 61 }),
+  ...types.map((type) =>
     pageCase(type, "1 token ends a page, head of 128", { kvHeads: 2, headDim: 128, pageTokens: 64 }, { rows: 1, pastTokens: 63 }),
-    pageCase(type, "100 tokens after 20, head of 96", { kvHeads: 2, headDim: 96, pageTokens: 32 }, { rows: 100, pastTokens: 20 }),
-    pageCase(type, "44 tokens to the end of a page, head of 80", { kvHeads: 1, headDim: 80, pageTokens: 64 }, { rows: 44, pastTokens: 84 }),
-  ]),
+  ),
+  pageCase("q4", "100 tokens after 20, head of 96", { kvHeads: 2, headDim: 96, pageTokens: 32 }, { rows: 100, pastTokens: 20 }),
+  pageCase(
+    "kivi2",
+    "44 tokens to the end of a page, head of 80",
+    { kvHeads: 1, headDim: 80, pageTokens: 64 },
+    { rows: 44, pastTokens: 84 },
+  ),
 ];
 
 export const pageStoreCases: readonly KernelCase<PageAttributes>[] = types.flatMap((type) => [
