@@ -6,7 +6,6 @@ import type { EngineParts } from "./call.ts";
 import { createChatCompletion } from "./chat.ts";
 import { promptOf } from "./chat_prompt.ts";
 import { parseMessages, parseTemplateKwargs } from "./chat_request.ts";
-import { createCompletion } from "./completions.ts";
 import { readCallOptions, readProfileOptions, readTuneOptions, unloadAbortError, unloadedError } from "./engine_options.ts";
 import { checkArray, checkNumber, checkString } from "./fields.ts";
 import { createTurnQueue } from "./queue.ts";
@@ -49,12 +48,15 @@ function chatMethods(parts: EngineParts, guard: Guard): Engine["chat"] {
   return { completions: { create } };
 }
 
+/** A chunk of its own: chats need none of it. It is fetched with the engine, as there may be no network later on. */
 function completionMethods(parts: EngineParts, guard: Guard): Engine["completions"] {
+  const script = import("./completions.ts");
+  script.catch(() => undefined);
   function create(request: CompletionRequest & { readonly stream: true }, options?: CallOptions): Promise<AsyncIterable<Completion>>;
   function create(request: CompletionRequest & { readonly stream?: false | null }, options?: CallOptions): Promise<Completion>;
   function create(request: CompletionRequest, options?: CallOptions): Promise<Completion | AsyncIterable<Completion>>;
   function create(request: CompletionRequest, options?: CallOptions): Promise<Completion | AsyncIterable<Completion>> {
-    return guard(() => createCompletion(parts, request, readCallOptions(options)));
+    return guard(async () => (await script).createCompletion(parts, request, readCallOptions(options)));
   }
   return { create };
 }
