@@ -8,6 +8,13 @@ import { tinyModel, type TinyModelOptions } from "../testing/tiny_model.ts";
 import { errorCode } from "../testing/typed_error.ts";
 import type { KvPolicy } from "./kv_options.ts";
 import type { LoadSessionOptions } from "./load.ts";
+import type { GenerateEvent, GenerateRequest, Session } from "./session.ts";
+
+async function eventsOf(session: Session, wanted: GenerateRequest): Promise<GenerateEvent[]> {
+  const events: GenerateEvent[] = [];
+  for await (const event of session.generate(wanted)) events.push(event);
+  return events;
+}
 
 const model = tinyModel({ contextLength: 256 });
 const policies: readonly KvPolicy[] = ["window", "snapkv", "keyformer"];
@@ -23,6 +30,7 @@ describe.each(policies)("%s", (policy) => {
       { execution: { chunkTokens: 23, tokensInFlight: 7 } },
       { execution: { chunkTokens: 96 }, kv: { prefixCache: false } },
       { kv: { pageTokens: 8 } },
+      { kv: { layout: "contiguous" as const } },
     ];
     const texts: (readonly number[])[] = [];
     for (const { execution, kv } of runs) {
@@ -30,6 +38,27 @@ describe.each(policies)("%s", (policy) => {
     }
     expect(texts[0]).toHaveLength(120);
     for (const text of texts.slice(1)) expect(text).toEqual(texts[0]);
+  });
+
+  test("leaves pages as they are that other prompts begin with", async (context) => {
+    const gpu = await sharedGpuOrSkip(context);
+    const prompt = promptOf(90);
+    const branches = [
+      [...prompt, 5, 6],
+      [...prompt, 9],
+    ];
+    const fresh: (readonly number[])[] = [];
+    for (const branch of branches) {
+      fresh.push(await withSession({ gpu, model, kv: { evict } }, (session) => idsOf(session, request(branch, 40))));
+    }
+    await withSession({ gpu, model, kv: { evict } }, async (session) => {
+      await idsOf(session, request(prompt, 1));
+      for (const [index, branch] of [...branches, ...branches].entries()) {
+        const events = await eventsOf(session, request(branch, 40));
+        expect(events[0]).toMatchObject({ kind: "prompt", cachedTokens: 90 });
+        expect(events.flatMap((event) => (event.kind === "token" ? [event.id] : []))).toEqual(fresh[index % 2]);
+      }
+    });
   });
 
   test("goes on in a second turn, and starts anew for another prompt", async (context) => {
