@@ -8,17 +8,17 @@ import { BufferLedger } from "../gpu/buffers.ts";
 import { type OpenDevice, openDevice } from "../gpu/device.ts";
 import { openShaderFiles } from "../kernels/shader_files.ts";
 import type { Hold, ModelStore } from "../store/model_store.ts";
-import { type Tokenizer, tokenizerFromGguf, tokenizerFromJson } from "../text/tokenizer.ts";
-import { assertSupported, forgetVocabulary } from "../weights/header_checks.ts";
+import { assertSupported } from "../weights/header_checks.ts";
 import type { OpenShard } from "../weights/gguf/split.ts";
 import type { QuantizeType } from "../weights/quantize_rule.ts";
 import { openSource } from "../weights/source.ts";
 import type { HubOptions, ModelLocation } from "../weights/source.ts";
 import type { ExecutionOptions } from "./execution.ts";
 import type { KvOptions } from "./kv_options.ts";
-import { buildModel, checkVocabulary, type LoadedModel } from "./model.ts";
+import { buildModel, type LoadedModel } from "./model.ts";
+import type { SessionText } from "./model_text.ts";
 import { openModel } from "./model_files.ts";
-import type { FolderText, OpenedModel } from "./opened_model.ts";
+import type { OpenedModel } from "./opened_model.ts";
 import { createLoadReport, type LoadProgressListener, type LoadReport } from "./progress.ts";
 import type { Session, StoreOptions } from "./session.ts";
 import { createSession } from "./live_session.ts";
@@ -70,6 +70,8 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
   const report = createLoadReport(options.onProgress);
   throwIfAborted(signal);
   fetchAhead();
+  const textScript = import("./model_text.ts");
+  textScript.catch(() => undefined);
   const { opened, shaders, ledger } = await openGpu(options);
   const stop = new AbortController();
   const sessionEnd = new AbortController();
@@ -93,7 +95,7 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
     const model = await buildModel(file, source, { ...options, caps: opened.caps });
     report.kv({ type: model.kv.type, bytesPerThousandTokens: kvRate(model.kv, model.config.numLayers) });
     // A vocabulary or template that cannot be used ends the load at once, whatever is still being read or compiled.
-    const text = loadText(model, files);
+    const text = textOf(model, files, textScript);
     const origin = originOf(options, { storage, files, signal: sessionEnd.signal });
     const how = howPrepared(options, opened);
     const runner = prepareRunner({ source, model, opened, ledger, shaders, signal: either, report, origin, ...how });
@@ -157,6 +159,11 @@ async function savingOf(
   return { store, origin: await originFacts(origin, checkWeights) };
 }
 
+/** Text is for a chunk of its own, which has been on its way since the load began. */
+async function textOf(model: LoadedModel, files: OpenedModel, script: Promise<typeof import("./model_text.ts")>): Promise<SessionText> {
+  return (await script).loadText(model, files);
+}
+
 /** What some requests need of the package later on, when there may be no network. Whoever needs one that did not come tells of it. */
 function fetchAhead(): void {
   const chunks = [() => import("../sampling/sampler.ts"), () => import("./prompt_scores.ts"), () => import("./profile.ts")];
@@ -212,33 +219,4 @@ async function openFiles({ model, hub, sha256, store = {}, quantize }: LoadSessi
     return source;
   };
   return openModel(model, { open, signal, models, trusted: mode === "use", quantize });
-}
-
-type SessionText = Pick<Parameters<typeof createSession>[0], "tokenizer" | "chatTemplate">;
-
-async function loadText(model: LoadedModel, { readText }: OpenedModel): Promise<SessionText> {
-  const { tokenizer, template } = readText ? await folderText(model, readText) : await ggufText(model);
-  if (typeof template !== "string") return { tokenizer, chatTemplate: undefined };
-  // A chunk of its own: models without a template, and pages before a load, need none of it.
-  const { compileChatTemplate } = await import("../text/chat_template.ts");
-  return { tokenizer, chatTemplate: await compileChatTemplate(template) };
-}
-
-interface TextParts {
-  readonly tokenizer: Tokenizer;
-  readonly template: unknown;
-}
-
-async function ggufText({ file }: LoadedModel): Promise<TextParts> {
-  const tokenizer = await tokenizerFromGguf(file.metadata);
-  forgetVocabulary(file);
-  return { tokenizer, template: file.metadata.get("tokenizer.chat_template") };
-}
-
-async function folderText({ config }: LoadedModel, readText: () => Promise<FolderText>): Promise<TextParts> {
-  const text = await readText();
-  const tokenizer = await tokenizerFromJson(text.tokenizer, text.tokenizerConfig);
-  checkVocabulary(tokenizer.vocabSize, config.vocabSize);
-  const endOfGeneration = new Set([...tokenizer.endOfGeneration, ...text.endIds]);
-  return { tokenizer: { ...tokenizer, endOfGeneration }, template: text.chatTemplate };
 }
