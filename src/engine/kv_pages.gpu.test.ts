@@ -4,12 +4,14 @@
 import { describe, expect, test } from "vitest";
 import type { KvPageType } from "../base/kv_types.ts";
 import { nmse } from "../graph/interpret.ts";
-import { sharedGpuOrSkip } from "../testing/gpu.ts";
+import { gpuOrSkip, sharedGpuOrSkip } from "../testing/gpu.ts";
 import { interpretedLogits } from "../testing/interpreted.ts";
 import { plainCaps } from "../testing/plain_caps.ts";
 import { openPrograms } from "../testing/program_logits.ts";
 import { promptOf } from "../testing/streamed_session.ts";
 import { tinyModel } from "../testing/tiny_model.ts";
+import { watchGpu } from "../testing/watched_gpu.ts";
+import { loadSession } from "./load.ts";
 
 const model = tinyModel({ architecture: "qwen3", hidden: 64, heads: 4, kvHeads: 2, ffn: 96, layers: 2, contextLength: 512 });
 
@@ -41,5 +43,35 @@ describe.each(["q4", "kivi2"] as const)("%s", (type) => {
     } finally {
       programs.close();
     }
+  });
+});
+
+describe.each(["cpu", "gpu"] as const)("at the load of the %s program", (deviceClass) => {
+  test("what reads and writes pages is checked over a full page and a page that fills", async (context) => {
+    const gpu = await sharedGpuOrSkip(context);
+    const session = await loadSession({ model, gpu, deviceClass, kv: { type: "q4" } });
+    const { chosen, dropped } = session.stats().kernels;
+    session.destroy();
+    expect(dropped).toEqual([]);
+    const kernels = ["attention_decode", "attention_prefill", "kv_quantize", "kv_recent", "kv_store"];
+    for (const kernel of kernels)
+      expect(
+        chosen.find((one) => one.kernel === kernel),
+        kernel,
+      ).toMatchObject({ checked: true });
+  });
+
+  // A driver that loses the least value of a page's channels, or writes codes one too small.
+  test.for([
+    ["attention", /range\.least;/g, "vec4<f32>();"],
+    ["kv_", /above >= \(vec4<f32>\(codes \+ bit\) - 0\.5\)/g, "above >= vec4<f32>(codes + bit)"],
+  ] as const)("a wrong %s is found", async ([kernel, right, wrong], context) => {
+    const watched = await watchGpu(await gpuOrSkip(context), (device) => ({
+      createShaderModule: (descriptor) => device.createShaderModule({ ...descriptor, code: descriptor.code.replaceAll(right, wrong) }),
+    }));
+    await expect(loadSession({ model, gpu: watched.gpu, deviceClass, kv: { type: "q4" } })).rejects.toMatchObject({
+      code: "GPU.selftest",
+      detail: { kernel: expect.stringContaining(kernel) },
+    });
   });
 });
