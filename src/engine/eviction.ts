@@ -5,7 +5,7 @@ import { assert } from "../base/errors.ts";
 import { type BufferLedger, readbackUsage } from "../gpu/buffers.ts";
 import { firstMoved, keptTokens, keyformerKept, snapKept, snapWindow, windowKept } from "../kv/policies/kept.ts";
 import { HeldTurns } from "../kv/policies/turns.ts";
-import { scoredTokens, scoresHeader } from "../kernels/kv_scores.ts";
+import { scoredTokens, scoresHeader } from "../kernels/eviction_layout.ts";
 import { lost } from "../tuning/execute.ts";
 import { type Compaction, type CompactionParts, openCompaction } from "./compaction.ts";
 import type { Evictor, StepPhase } from "./evictor.ts";

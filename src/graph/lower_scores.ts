@@ -1,6 +1,7 @@
 // Calls behind attention for policies that drop tokens by the attention that keys got. A chunk of its own: most loads drop nothing.
 
-import { kvScores, type KvScoresAttributes, kvScoreSums } from "../kernels/kv_scores.ts";
+import type { KvScoresAttributes } from "../kernels/eviction_layout.ts";
+import { kvScores, kvScoreSums } from "../kernels/kv_scores.ts";
 import { kernelCall, type KernelCall } from "./call.ts";
 import type { AttentionNode, Value } from "./ir.ts";
 import type { AfterAttention, LowerOptions } from "./lowering.ts";

@@ -3,36 +3,12 @@
 
 import compactShader from "../../shaders/kv_compact.wgsl?raw";
 import { assert } from "../base/errors.ts";
-import type { KvLayout } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
+import { type KvCompactAttributes, movesHeader } from "./eviction_layout.ts";
 import type { Kernel, KernelTarget, OperandSpecs, Variant } from "./kernel.ts";
 import { kvAliases, kvBindings, kvConsts, kvParts, supportsKv } from "./kv_layout.ts";
 import { makeHeader, variantKey } from "./target.ts";
 import { kvBytes } from "./work.ts";
-
-export interface KvCompactAttributes {
-  readonly kv: KvLayout;
-  /** Leading dimensions of a head that turn. */
-  readonly rotaryDim: number;
-  readonly pairing: "half" | "interleaved";
-  /** Rows of the table of turns. */
-  readonly maxPositions: number;
-  /** What a made-up list of a check says. */
-  readonly example?: MovesExample;
-}
-
-/** A list where place i is taken from place i + 1 + floor((i - first) / 2), turned back by as many positions as it moves or not at all. */
-interface MovesExample {
-  readonly first: number;
-  readonly end: number;
-  readonly slots: readonly [read: number, written: number];
-  /** Whether each kv head has a list of its own: head h takes tokens h places further. */
-  readonly each: boolean;
-  readonly turned: boolean;
-}
-
-/** Words before the list of moves. */
-export const movesHeader = 8;
 
 /** Kept tokens in order: where they are, and by how many positions their keys turn back, where they do. */
 export interface MoveList {

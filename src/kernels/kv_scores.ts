@@ -9,33 +9,11 @@ import plainPart from "../../shaders/parts/observe/plain.wgsl?raw";
 import { type KvLayout, rowStride } from "../base/layout.ts";
 import { alignUp, ceilDiv } from "../base/math.ts";
 import type { ConstValue, ShaderFile } from "../gpu/shader.ts";
+import { type KvScoresAttributes, scoredTokens, scoresHeader, scoreWords } from "./eviction_layout.ts";
 import type { InputSpec, Kernel, KernelBinding, KernelTarget, KernelWork, OutputSpec, StepShape, Variant } from "./kernel.ts";
 import { kvAliases, kvBindings, kvConsts, kvParts, supportsKv } from "./kv_layout.ts";
 import { loopPart, makeHeader, variantKey } from "./target.ts";
 import { kvBytes } from "./work.ts";
-
-export interface KvScoresAttributes {
-  readonly kv: KvLayout;
-  /** Query heads. */
-  readonly numHeads: number;
-  /** Factor of the products. */
-  readonly scale: number;
-  /** Keyformer's noise and temperature, which grows from this many tokens on; plain probabilities when not given. arXiv:2403.09054 */
-  readonly noiseSpan?: number;
-}
-
-/** Words before the scores; the first says whether they are wanted, as a number that is not 0. */
-export const scoresHeader = 4;
-
-/** Keys of a kv head that have scores. */
-export function scoredTokens({ maxPages, pageTokens }: KvLayout): number {
-  return maxPages * pageTokens;
-}
-
-/** Words of a layer's scores: `[header][kv head][token]` in f32. */
-export function scoreWords(kv: KvLayout): number {
-  return scoresHeader + kv.numKvHeads * scoredTokens(kv);
-}
 
 const workgroupSize = 32;
 

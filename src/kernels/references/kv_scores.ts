@@ -2,8 +2,8 @@
 
 import { assert } from "../../base/errors.ts";
 import type { CpuArgs, CpuTensor } from "../kernel.ts";
-import { type KvCompactAttributes, movesHeader } from "../kv_compact.ts";
-import { type KvScoresAttributes, scoredTokens, scoresHeader } from "../kv_scores.ts";
+import { type KvCompactAttributes, movesHeader } from "../eviction_layout.ts";
+import { type KvScoresAttributes, scoredTokens, scoresHeader } from "../eviction_layout.ts";
 import { kvIndex, kvKept } from "./kv.ts";
 
 function mixed(word: number): number {

@@ -2,8 +2,8 @@
 
 import type { KvLayout } from "../../base/layout.ts";
 import type { KernelCase } from "../../kernels/kernel.ts";
-import type { KvCompactAttributes } from "../../kernels/kv_compact.ts";
-import type { KvScoresAttributes } from "../../kernels/kv_scores.ts";
+import type { KvCompactAttributes } from "../../kernels/eviction_layout.ts";
+import type { KvScoresAttributes } from "../../kernels/eviction_layout.ts";
 import { testLayout } from "./page_layout.ts";
 
 type Example = NonNullable<KvCompactAttributes["example"]>;
