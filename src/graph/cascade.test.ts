@@ -21,8 +21,8 @@ test("a division that waits saves a pass, a maximum that is known beforehand ano
       most,
       shares,
       sum,
-      { result: "A", ranks: ["query", "dim"], operands: ["P", "V"], formula: "sum_key P V" },
-      { result: "Y", ranks: ["query", "dim"], operands: ["A", "L"], formula: "A / L" },
+      { result: "A", ranks: ["query", "dim"], operands: ["P", "V"] },
+      { result: "Y", ranks: ["query", "dim"], operands: ["A", "L"] },
     ],
   };
   expect(passesOver(late, "key")).toBe(2);
@@ -31,7 +31,7 @@ test("a division that waits saves a pass, a maximum that is known beforehand ano
 });
 
 test("a step of what nobody gives is no cascade", () => {
-  const steps = [{ result: "Y", ranks: ["query"], operands: ["X"], formula: "X" }];
+  const steps = [{ result: "Y", ranks: ["query"], operands: ["X"] }];
   expect(() => passesOver({ inputs: {}, steps }, "key")).toThrow("X");
 });
 

@@ -14,7 +14,6 @@ export interface Einsum {
    * result has the rank.
    */
   readonly running?: string;
-  readonly formula: string;
 }
 
 export interface Cascade {
@@ -48,7 +47,7 @@ export function passesOver({ inputs, steps }: Cascade, rank: string): number {
 }
 
 const attentionInputs: Cascade["inputs"] = { Q: ["query", "dim"], K: ["key", "dim"], V: ["key", "dim"] };
-const scores: Einsum = { result: "S", ranks: ["query", "key"], operands: ["Q", "K"], formula: "score(scale sum_dim Q K), masked" };
+const scores: Einsum = { result: "S", ranks: ["query", "key"], operands: ["Q", "K"] }; // score(scale sum_dim Q K), masked;
 
 /**
  * Attention as every kernel here computes it: maximum, sum and output are kept up to date and made comparable by exp(old - new maximum). Also of
@@ -58,13 +57,13 @@ export const onlineAttention: Cascade = {
   inputs: attentionInputs,
   steps: [
     scores,
-    { result: "M", ranks: ["query", "key"], operands: ["S"], running: "key", formula: "max(M, S)" },
-    { result: "P", ranks: ["query", "key"], operands: ["S", "M"], formula: "exp(S - M)" },
-    { result: "L", ranks: ["query", "key"], operands: ["P", "M"], running: "key", formula: "exp(M' - M) L + P" },
-    { result: "A", ranks: ["query", "key", "dim"], operands: ["P", "V", "M"], running: "key", formula: "exp(M' - M) A + P V" },
-    { result: "last L", ranks: ["query"], operands: ["L"], formula: "L of the last key" },
-    { result: "last A", ranks: ["query", "dim"], operands: ["A"], formula: "A of the last key" },
-    { result: "Y", ranks: ["query", "dim"], operands: ["last A", "last L"], formula: "A / L" },
+    { result: "M", ranks: ["query", "key"], operands: ["S"], running: "key" }, // max(M, S)
+    { result: "P", ranks: ["query", "key"], operands: ["S", "M"] }, // exp(S - M)
+    { result: "L", ranks: ["query", "key"], operands: ["P", "M"], running: "key" }, // exp(M' - M) L + P
+    { result: "A", ranks: ["query", "key", "dim"], operands: ["P", "V", "M"], running: "key" }, // exp(M' - M) A + P V
+    { result: "last L", ranks: ["query"], operands: ["L"] }, // L of the last key
+    { result: "last A", ranks: ["query", "dim"], operands: ["A"] }, // A of the last key
+    { result: "Y", ranks: ["query", "dim"], operands: ["last A", "last L"] }, // A / L
   ],
 };
 
@@ -73,10 +72,10 @@ export const naiveAttention: Cascade = {
   inputs: attentionInputs,
   steps: [
     scores,
-    { result: "M", ranks: ["query"], operands: ["S"], formula: "max_key S" },
-    { result: "P", ranks: ["query", "key"], operands: ["S", "M"], formula: "exp(S - M)" },
-    { result: "L", ranks: ["query"], operands: ["P"], formula: "sum_key P" },
-    { result: "W", ranks: ["query", "key"], operands: ["P", "L"], formula: "P / L" },
-    { result: "Y", ranks: ["query", "dim"], operands: ["W", "V"], formula: "sum_key W V" },
+    { result: "M", ranks: ["query"], operands: ["S"] }, // max_key S
+    { result: "P", ranks: ["query", "key"], operands: ["S", "M"] }, // exp(S - M)
+    { result: "L", ranks: ["query"], operands: ["P"] }, // sum_key P
+    { result: "W", ranks: ["query", "key"], operands: ["P", "L"] }, // P / L
+    { result: "Y", ranks: ["query", "dim"], operands: ["W", "V"] }, // sum_key W V
   ],
 };

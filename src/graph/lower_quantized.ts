@@ -2,7 +2,8 @@
 // prefill that go into pages by way of what queries of the same page see. A chunk of its own: most loads quantize neither.
 
 import { kvQuantize } from "../kernels/kv_quantize.ts";
-import { kvRecent, recentSpec } from "../kernels/kv_recent.ts";
+import { recentSpec } from "../kernels/kv_pages.ts";
+import { kvRecent } from "../kernels/kv_recent.ts";
 import { regroup } from "../kernels/regroup.ts";
 import { kernelCall, type KernelCall } from "./call.ts";
 import type { AttentionNode, ReadyHeads, Value } from "./ir.ts";

@@ -19,7 +19,7 @@ import { chooseTile } from "./attention_tile.ts";
 import { type Quantized, blockFiles, codesKey, fourFiles, rowBindings, rowConsts, rowOutputs, takesCodes } from "./codes.ts";
 import type { InputSpec, Kernel, KernelTarget, Variant } from "./kernel.ts";
 import { kvAliases } from "./kv_layout.ts";
-import { recentInput } from "./kv_recent.ts";
+import { recentInput } from "./kv_pages.ts";
 import { loopPart, makeHeader, variantKey } from "./target.ts";
 import { kvBytes, streamedBytes } from "./work.ts";
 

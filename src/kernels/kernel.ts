@@ -132,7 +132,7 @@ export interface CpuArgs {
 export type Reference<A> = (attributes: A, args: CpuArgs) => readonly CpuTensor[];
 
 /** Where references are found (references/index.ts): no part of a kernel, for models run without them. */
-export type ReferenceOf = <A>(kernel: Kernel<A>) => Reference<A>;
+export type ReferenceOf = <A>(kernel: Pick<Kernel<A>, "name">) => Reference<A>;
 
 /** Sizes of a kernel's output, for the memory plan: rows are activation rows or output rows. */
 export interface OutputSpec {

@@ -7,7 +7,7 @@ import { isKvPageType, kvBlock, kvKeyWords, type KvPageType, kvValueWords } from
 import { type KvLayout, rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import type { ConstValue } from "../gpu/shader.ts";
-import type { InputSpec, KernelBinding, KernelTarget, Variant } from "./kernel.ts";
+import type { InputSpec, KernelBinding, KernelTarget, OutputSpec, Variant } from "./kernel.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
 
 export function kvCodeBits(type: KvPageType): 2 | 4 {
@@ -117,4 +117,21 @@ export function pageStoreVariants(kv: KvLayout, target: KernelTarget): readonly 
       grid: (step) => [ceilDiv(kv.numKvHeads * (codeWords + blocks), threads), step.rows, 1],
     },
   ];
+}
+
+export interface PageAttributes {
+  readonly kv: KvLayout;
+}
+
+/** [pageTokens - 1 + rows, K|V, kv head, dim / 2]: a row for each place from the start of the first row's page on. */
+export function recentSpec({ numKvHeads, headDim, pageTokens }: KvLayout): OutputSpec {
+  return { rows: "rows", extraRows: pageTokens - 1, cols: numKvHeads * headDim, type: "u32", leaves: true };
+}
+
+/** `recent` as an input: that of rows that the cache holds already. */
+export function recentInput(kv: KvLayout): InputSpec {
+  const { rows, cols, type } = recentSpec(kv);
+  const derive: InputSpec["derive"] = (args, referenceOf) =>
+    referenceOf<PageAttributes>({ name: "kv_recent" })({ kv }, { ...args, inputs: [] })[0];
+  return { rows, cols, type, derive };
 }

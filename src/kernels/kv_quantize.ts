@@ -2,8 +2,18 @@
 
 import { ceilDiv } from "../base/math.ts";
 import type { Kernel, KernelTarget, Variant } from "./kernel.ts";
-import { pageBindings, pageConsts, pageSizes, pageThreads, pageWriteParts, supportsPages, tailBinding } from "./kv_pages.ts";
-import { type PageAttributes, recentInput, recentSpec } from "./kv_recent.ts";
+import {
+  type PageAttributes,
+  pageBindings,
+  pageConsts,
+  pageSizes,
+  pageThreads,
+  pageWriteParts,
+  recentInput,
+  recentSpec,
+  supportsPages,
+  tailBinding,
+} from "./kv_pages.ts";
 import { makeHeader, variantKey } from "./target.ts";
 import { activationBytes, kvBytes } from "./work.ts";
 

@@ -8,7 +8,7 @@ import type { KvLayout } from "../../base/layout.ts";
 import { isKvPageType, kvBlock, kvKeyWords, kvValueWords } from "../../base/kv_types.ts";
 import type { CpuArgs, CpuKv, CpuTensor, StepRow } from "../kernel.ts";
 import { kvCodeBits } from "../kv_pages.ts";
-import type { PageAttributes } from "../kv_recent.ts";
+import type { PageAttributes } from "../kv_pages.ts";
 import { kvIndex, kvKept } from "./kv.ts";
 
 const bits = new Uint32Array(1);
@@ -162,7 +162,9 @@ export function recentReference({ kv: layout }: PageAttributes, args: CpuArgs): 
     for (const [which, cache] of [kv.keys, kv.values].entries()) {
       const at = kvIndex(kv, layout, { slot, position: position - before + place, head: 0 });
       const from =
-        place < before ? cache.subarray(at, at + cols) : inputs[which].data.subarray((place - before) * cols, (place - before + 1) * cols);
+        place < before || inputs.length === 0
+          ? cache.subarray(at, at + cols)
+          : inputs[which].data.subarray((place - before) * cols, (place - before + 1) * cols);
       for (let pair = 0; pair < cols / 2; pair++) {
         const [low, high] = [f32ToF16(kvKept(layout, from[2 * pair])), f32ToF16(kvKept(layout, from[2 * pair + 1]))];
         words[place * cols + (which * cols) / 2 + pair] = low | (high << 16);

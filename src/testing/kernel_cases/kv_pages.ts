@@ -6,7 +6,7 @@ import type { AttentionAttributes } from "../../kernels/attention.ts";
 import type { DecodeAttributes } from "../../kernels/attention_decode.ts";
 import type { PrefillAttributes } from "../../kernels/attention_prefill.ts";
 import type { KernelCase } from "../../kernels/kernel.ts";
-import type { PageAttributes } from "../../kernels/kv_recent.ts";
+import type { PageAttributes } from "../../kernels/kv_pages.ts";
 import { testLayout } from "./page_layout.ts";
 
 const types: readonly KvPageType[] = ["q4", "kivi2"];
