@@ -7,6 +7,7 @@ import { consecutiveRows } from "../engine/runner.ts";
 import type { Caps } from "../gpu/caps.ts";
 import { interpret } from "../graph/interpret.ts";
 import { lower } from "../graph/lower.ts";
+import { quantizedLowering } from "../graph/lower_quantized.ts";
 import type { CpuKv } from "../kernels/kernel.ts";
 import { bytesSource } from "../weights/byte_source.ts";
 import { openGguf } from "../weights/gguf/gguf.ts";
@@ -41,7 +42,15 @@ export async function interpretedLogits(
     return { maxTokens, keys: new Float32Array(elements), values: new Float32Array(elements) };
   });
   const target = { caps, deviceClass: "cpu", precision: "f32", maxRows: promptIds.length } as const;
-  const lowered = lower(model.graph, { phase: "prefill", target, kv: model.kv, formats: formatByGgufType, scoreTopK: 5 });
+  const options = {
+    phase: "prefill",
+    target,
+    kv: model.kv,
+    formats: formatByGgufType,
+    scoreTopK: 5,
+    quantized: quantizedLowering,
+  } as const;
+  const lowered = lower(model.graph, options);
   const rows = consecutiveRows(promptIds, 0, 0);
   // What comes after the head chooses tokens.
   const end = lowered.sections.find(({ name }) => name === "head")?.end;
