@@ -4,7 +4,8 @@ import type { KvPolicy } from "../engine/kv_options.ts";
 import type { ModelStore, Profile, SessionStats, SessionStorage, TuneProgress, TuneReport } from "../engine/session.ts";
 import type { SessionMethods } from "./session_types.ts";
 
-export type * from "./session_types.ts";
+export type { SavedSession, SaveSessionOptions, SuspendedSession } from "./session_types.ts";
+export type { SessionMethods, SessionOptions, SessionReport, SessionTransfer } from "./session_types.ts";
 export type { EngineOptions, EstimateOptions, ProbeOptions } from "./option_types.ts";
 export type { ExecutionOptions, FusionName } from "../engine/execution.ts";
 export type { KvEvictOptions, KvOptions, KvPolicy, KvType } from "../engine/kv_options.ts";
