@@ -3,8 +3,6 @@
 
 import { assert, ShaderloomError } from "../base/errors.ts";
 import { pagesFor } from "../base/layout.ts";
-import { alignUp } from "../base/math.ts";
-import { type BufferLedger, storageUsage } from "../gpu/buffers.ts";
 import type { Caps } from "../gpu/caps.ts";
 import { createPipelineCache, type Pipeline } from "../gpu/pipelines.ts";
 import { programRequest } from "../graph/program.ts";
@@ -12,6 +10,7 @@ import type { Operand, Variant } from "../kernels/kernel.ts";
 import { kvCompact, type MoveList, packMoves } from "../kernels/kv_compact.ts";
 import type { ShaderFiles } from "../kernels/shader_files.ts";
 import { PagedCache } from "../kv/paged_cache.ts";
+import type { EvictionBuffers } from "./eviction_buffers.ts";
 import { compactAttributes } from "./eviction_plan.ts";
 import type { LoadedModel } from "./model.ts";
 import type { RunnerParts } from "./runner_parts.ts";
@@ -19,7 +18,8 @@ import type { RunnerParts } from "./runner_parts.ts";
 export interface CompactionParts {
   readonly parts: RunnerParts;
   readonly model: LoadedModel;
-  readonly ledger: BufferLedger;
+  /** Those of the load; there when the load drops tokens. */
+  readonly buffers: EvictionBuffers | undefined;
   readonly shaders: Promise<ShaderFiles>;
   readonly caps: Caps;
 }
@@ -43,10 +43,10 @@ export interface Compaction {
 }
 
 /** @throws {ShaderloomError} GPU.shader */
-export async function openCompaction({ parts, model, ledger, shaders, caps }: CompactionParts): Promise<Compaction> {
+export async function openCompaction({ parts, model, buffers, shaders, caps }: CompactionParts): Promise<Compaction> {
   const target = { caps, deviceClass: caps.deviceClass, precision: model.activations, maxRows: 1 };
   const [variant] = kvCompact.variants(compactAttributes(model), target);
-  assert(variant, "the plan looked whether there is a kernel");
+  assert(variant && buffers, "the plan looked whether there is a kernel, and placed what it takes");
   const pipeline = await createPipelineCache(parts.device, await shaders).get(programRequest(variant, 1));
   return {
     run: (slot, kept) => {
@@ -54,7 +54,7 @@ export async function openCompaction({ parts, model, ledger, shaders, caps }: Co
       const from = cache.pages(slot);
       const [first, to] = cache instanceof PagedCache ? destinations(cache, slot, kept) : [kept.first, []];
       const ranges = movesOf({ ...kept, first }, kept.first - first, cache instanceof PagedCache ? [0, 1] : [slot, slot]);
-      submit({ parts, ledger, variant, pipeline }, tableOf(model, from, to), ranges);
+      submit({ parts, buffers, variant, pipeline }, tableOf(model, from, to), ranges);
       if (cache instanceof PagedCache) cache.assign(slot, to);
       else cache.truncate(slot, kept.kept);
     },
@@ -115,21 +115,18 @@ function tableOf({ kv }: LoadedModel, from: readonly number[], to: readonly numb
 
 interface Dispatching {
   readonly parts: RunnerParts;
-  readonly ledger: BufferLedger;
+  readonly buffers: EvictionBuffers;
   readonly variant: Variant;
   readonly pipeline: Pipeline;
 }
 
 function submit(
-  { parts, ledger, variant, pipeline }: Dispatching,
+  { parts, buffers, variant, pipeline }: Dispatching,
   table: Uint32Array<ArrayBuffer>,
-  moves: Uint32Array<ArrayBuffer>[],
+  moves: readonly Uint32Array<ArrayBuffer>[],
 ): void {
   const { device, cache, weights } = parts;
-  const stride = alignUp(moves[0].byteLength, 256);
-  const held = (label: string, size: number): GPUBuffer => ledger.create("other", { label, size, usage: storageUsage });
-  const pages = held("moved pages", table.byteLength);
-  const lists = held("moves", stride * moves.length);
+  const { table: pages, moves: lists, movesStride: stride } = buffers;
   device.queue.writeBuffer(pages, 0, table);
   moves.forEach((words, index) => device.queue.writeBuffer(lists, index * stride, words));
   const operand = (from: Operand, layer: number): GPUBufferBinding => {
@@ -149,7 +146,4 @@ function submit(
   }
   pass.end();
   device.queue.submit([encoder.finish()]);
-  // What is submitted still has them.
-  ledger.destroy(pages);
-  ledger.destroy(lists);
 }

@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from "vitest";
 import { sharedGpuOrSkip } from "../testing/gpu.ts";
-import { idsOf, promptOf, request, withSession } from "../testing/streamed_session.ts";
+import { idsOf, layeredModel, leastBudget, promptOf, request, withSession } from "../testing/streamed_session.ts";
 import { tinyModel, type TinyModelOptions } from "../testing/tiny_model.ts";
 import { errorCode } from "../testing/typed_error.ts";
 import type { KvPolicy } from "./kv_options.ts";
@@ -59,6 +59,15 @@ describe.each(policies)("%s", (policy) => {
         expect(events.flatMap((event) => (event.kind === "token" ? [event.id] : []))).toEqual(fresh[index % 2]);
       }
     });
+  });
+
+  test("has its room in the least budget that a load names", async (context) => {
+    const gpu = await sharedGpuOrSkip(context);
+    const options = { gpu, model: layeredModel({ contextLength: 128 }), kv: { evict } };
+    const memoryBudget = await leastBudget(options);
+    const wanted = request(promptOf(90), 40);
+    const whole = await withSession(options, (session) => idsOf(session, wanted));
+    expect(await withSession({ ...options, memoryBudget }, (session) => idsOf(session, wanted))).toEqual(whole);
   });
 
   test("goes on in a second turn, and starts anew for another prompt", async (context) => {

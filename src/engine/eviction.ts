@@ -2,13 +2,13 @@
 // moved together on the GPU and pages are given back. A chunk of its own: most loads drop nothing.
 
 import { assert } from "../base/errors.ts";
-import { type BufferLedger, readbackUsage } from "../gpu/buffers.ts";
 import { firstMoved, keptTokens, keyformerKept, snapKept, snapWindow, windowKept } from "../kv/policies/kept.ts";
 import { HeldTurns } from "../kv/policies/turns.ts";
 import { scoredTokens, scoresHeader } from "../kernels/eviction_layout.ts";
 import { lost } from "../tuning/execute.ts";
 import { type Compaction, type CompactionParts, openCompaction } from "./compaction.ts";
 import type { Evictor, StepPhase } from "./evictor.ts";
+import type { ExecutionOptions } from "./execution.ts";
 import { defaultSink } from "./kv_options.ts";
 import { chunkRows } from "./placement.ts";
 import { consecutiveRows, type Runner } from "./runner.ts";
@@ -16,11 +16,9 @@ import type { RunnerParts } from "./runner_parts.ts";
 import type { Sequence } from "./sequence.ts";
 
 export interface EvictionParts extends CompactionParts {
-  readonly ledger: BufferLedger;
   readonly parts: RunnerParts;
   readonly runner: Runner;
-  /** Most rows of a step. */
-  readonly chunkTokens: number | undefined;
+  readonly execution: Pick<ExecutionOptions, "chunkTokens">;
 }
 
 /** @throws {ShaderloomError} GPU.shader */
@@ -151,7 +149,7 @@ class PolicyEvictor implements Evictor {
 
   /** Rows of a step: where neurons are streamed, each asks for others. */
   get #chunkRows(): number {
-    return Math.min(this.#parts.chunkTokens ?? chunkRows, chunkRows);
+    return Math.min(this.#parts.execution.chunkTokens ?? chunkRows, chunkRows);
   }
 
   /** Empties the scores of all layers, and says whether programs are to add to them. */
@@ -174,25 +172,23 @@ class PolicyEvictor implements Evictor {
   }
 
   async #readScores(held: number): Promise<Float32Array[]> {
-    const { parts, ledger, model } = this.#parts;
+    const { parts, buffers, model } = this.#parts;
     const { buffer, size } = this.#scores(0);
-    const bytes = size * model.config.numLayers;
-    const readback = ledger.create("other", { label: "scores", size: bytes, usage: readbackUsage });
-    try {
-      const encoder = parts.device.createCommandEncoder({ label: "scores" });
-      encoder.copyBufferToBuffer(buffer, 0, readback, 0, bytes);
-      parts.device.queue.submit([encoder.finish()]);
-      await readback.mapAsync(1).catch(lost); // GPUMapMode.READ
-      const words = new Float32Array(readback.getMappedRange());
-      const tokens = scoredTokens(model.kv);
-      return Array.from({ length: this.#lists }, (_, list) => {
-        const layer = Math.floor(list / this.#heads);
-        const at = (layer * size) / 4 + scoresHeader + (list % this.#heads) * tokens;
-        return words.slice(at, at + held);
-      });
-    } finally {
-      ledger.destroy(readback);
-    }
+    const readback = buffers?.readback;
+    assert(readback, "a policy that goes by attention can read it");
+    const encoder = parts.device.createCommandEncoder({ label: "scores" });
+    encoder.copyBufferToBuffer(buffer, 0, readback, 0, readback.size);
+    parts.device.queue.submit([encoder.finish()]);
+    await readback.mapAsync(1).catch(lost); // GPUMapMode.READ
+    const words = new Float32Array(readback.getMappedRange());
+    const tokens = scoredTokens(model.kv);
+    const found = Array.from({ length: this.#lists }, (_, list) => {
+      const layer = Math.floor(list / this.#heads);
+      const at = (layer * size) / 4 + scoresHeader + (list % this.#heads) * tokens;
+      return words.slice(at, at + held);
+    });
+    readback.unmap();
+    return found;
   }
 }
 

@@ -16,9 +16,9 @@ import type { KvCache } from "../kv/kv_cache.ts";
 import { PagedCache, type PagedCacheOptions } from "../kv/paged_cache.ts";
 import { Control } from "./control.ts";
 import { executionRanges, type ExecutionOptions } from "./execution.ts";
+import type { EvictionBuffers } from "./eviction_buffers.ts";
 import type { LoadedModel } from "./model.ts";
 import type { NeuronPlan } from "./neuron_plan.ts";
-import type { RunnerParts } from "./runner_parts.ts";
 import { SamplingState } from "./sampling_state.ts";
 import { scoredBytes } from "./step_result.ts";
 
@@ -46,8 +46,8 @@ export interface RunnerPlan {
   readonly scoreTopK: number;
   /** Where feed-forward blocks are over bundles of neurons. */
   readonly neurons?: NeuronPlan | undefined;
-  /** Bytes of each layer's scores, where a policy drops tokens by them. */
-  readonly scoreBytes?: number | undefined;
+  /** Makes what dropping tokens takes, where a policy does. */
+  readonly placeEviction?: ((ledger: BufferLedger) => EvictionBuffers) | undefined;
   /** Makes a cache other than of pages. */
   readonly makeCache?: MakeCache | undefined;
 }
@@ -69,15 +69,15 @@ export async function planRunner(model: LoadedModel, caps: Caps, options: PlanOp
   const rows = { decode: { rows: together, outputRows: together }, prefill: { rows: chunkRows, outputRows: headRows } };
   const evicting = model.evict && (await import("./eviction_plan.ts")).planEviction(model, model.evict, target);
   const shared = { kv: model.kv, formats: model.formats, scoreTopK, ...passes, afterAttention: evicting?.afterAttention };
-  const scoreBytes = evicting?.scoreBytes;
+  const placeEviction = evicting?.place;
   const makeCache = model.kv.order === "contiguous" ? (await import("../kv/contiguous_cache.ts")).makeContiguousCache : undefined;
   const programs = await lowerPrograms(model.graph, { ...shared, target, rows, most: mostPipelines });
   if (neuronal && neurons) {
     const planned = neuronal.planNeurons(programs, { model, caps, budget: neurons.budget });
-    return { ...programs, ...planned, target, scoreTopK, scoreBytes, makeCache };
+    return { ...programs, ...planned, target, scoreTopK, placeEviction, makeCache };
   }
   const layout = planLayout([...programs.decode.calls, ...programs.prefill.calls], model.formats, caps.maxBindingBytes);
-  return { ...programs, target, layout, scoreTopK, scoreBytes, makeCache };
+  return { ...programs, target, layout, scoreTopK, placeEviction, makeCache };
 }
 
 /** The buffers of a loaded model, all in one ledger. */
@@ -88,8 +88,7 @@ export interface Placed {
   readonly control: Control;
   readonly readback: Readback;
   readonly sampling: SamplingState;
-  /** Attention that a layer's keys got, where a policy drops tokens by it. */
-  readonly scores: RunnerParts["scores"];
+  readonly eviction: EvictionBuffers | undefined;
   readonly programs: { readonly decode: ProgramOptions; readonly prefill: ProgramOptions };
   readonly activations: { readonly decode: Activations; readonly prefill: Activations };
 }
@@ -115,12 +114,6 @@ function placeCache(
   const pages = wholeContext ? Infinity : ceilDiv(initialTokens, layout.pageTokens);
   const options = { layout, numLayers: config.numLayers, initialPages: pages, slots, ...kvPool };
   return makeCache?.(device, ledger, options) ?? new PagedCache(device, ledger, options);
-}
-
-function placeScores({ scoreBytes: size }: RunnerPlan, { config }: LoadedModel, ledger: BufferLedger): Placed["scores"] {
-  if (size === undefined) return undefined;
-  const buffer = ledger.create("other", { label: "attention scores", size: config.numLayers * size });
-  return (layer) => ({ buffer, offset: layer * size, size });
 }
 
 /** Everything that the GPU has to hold, so that running out of it is known before weights are read. Only KV grows later. */
@@ -158,5 +151,5 @@ export function placeRunner(
   };
   const programs = { decode: programOf("decode", slots, slots), prefill: programOf("prefill", chunkRows, headRows) };
   const activations = { decode: allocateActivations(programs.decode), prefill: allocateActivations(programs.prefill) };
-  return { slabs, tables, cache, control, readback, sampling, scores: placeScores(plan, model, ledger), programs, activations };
+  return { slabs, tables, cache, control, readback, sampling, eviction: plan.placeEviction?.(ledger), programs, activations };
 }

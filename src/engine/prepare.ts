@@ -173,7 +173,7 @@ async function describeRunner(prepare: PrepareOptions, made_: Made): Promise<Pre
     prefill: { program: prefill, lowered: plan.prefill },
     decode: { program: decode, lowered: plan.decode },
     weights: { slab: (name) => ({ buffer: required(made.slabs, name) }), table: (name) => required(made.tables, name) },
-    scores: made.scores,
+    scores: made.eviction?.scores,
     vocabSize: model.config.vocabSize,
     scoreTopK,
     frameBudgetMs: prepare.execution.frameBudgetMs,
@@ -186,7 +186,7 @@ async function describeRunner(prepare: PrepareOptions, made_: Made): Promise<Pre
   // A prompt's tokens need other neurons each.
   const execution = { ...prepare.execution, ...(neurons && { chunkTokens: 1 }) };
   const eviction = model.evict && (await import("./eviction.ts"));
-  const evictor = await eviction?.createEvictor({ ...prepare, caps, parts, runner, chunkTokens: execution.chunkTokens });
+  const evictor = await eviction?.createEvictor({ ...prepare, execution, caps, parts, runner, buffers: made.eviction });
   const dispatches = {
     decode: decode.dispatchCount(decodeSections[choosingOf(plan.decode, true)].id),
     prefill: prefill.dispatchCount(prefillSections[choosingOf(plan.prefill, true)].id),
