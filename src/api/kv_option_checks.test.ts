@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { kvKeyWords, kvTypes } from "../base/kv_types.ts";
-import { checkKvFits, chooseKv, contextFull, kvPageSizes, kvPolicies, smallerType } from "../engine/kv_options.ts";
+import { checkKvFits } from "../engine/kv_fits.ts";
+import { chooseKv, contextFull, kvPageSizes, kvPolicies, smallerType } from "../engine/kv_options.ts";
 import { refusal } from "../testing/refusal.ts";
 import { checkEstimateOptions } from "./estimate_options.ts";
 import { checkKvOptions } from "./kv_option_checks.ts";

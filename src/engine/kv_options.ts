@@ -73,42 +73,6 @@ export function chooseKv(options: KvOptions | undefined, activations: "f32" | "f
   };
 }
 
-/** Bytes are those of all layers. */
-export interface KvNeeds {
-  readonly contextLength: number;
-  readonly pageTokens: number;
-  readonly groupBytes: number;
-  readonly tailBytes: number;
-}
-
-/**
- * What only the model's header tells.
- * @param needs  `groupBytes`: of a page in all layers; `tailBytes`: of what is not yet a page, in all layers
- * @throws {ShaderloomError} REQUEST.kv
- */
-export function checkKvFits({ evict, budget }: KvOptions, { contextLength, pageTokens, groupBytes, tailBytes }: KvNeeds): void {
-  if (evict && evict.keep > contextLength) {
-    throw kvError(
-      `kv.evict.keep is ${evict.keep} and the context ${contextLength} tokens. Keep at most ${contextLength}, or set a larger contextLength.`,
-      { param: "kv.evict.keep", have: evict.keep, max: contextLength },
-    );
-  }
-  const least = groupBytes + tailBytes;
-  if (budget !== undefined && budget < least) {
-    throw kvError(
-      `kv.budget is ${budget} bytes and one page takes ${least} in all layers. Set it to ${least} or more, choose a smaller kv.type or kv.pageTokens, or leave it out.`,
-      { param: "kv.budget", have: budget, need: least },
-    );
-  }
-  const kept = evict ? Math.ceil(evict.keep / pageTokens) * groupBytes + tailBytes : 0;
-  if (evict && budget !== undefined && budget < kept) {
-    throw kvError(
-      `kv.evict keeps ${evict.keep} tokens, which take ${kept} bytes, and kv.budget is ${budget}. Keep fewer, or set the budget to ${kept} or more.`,
-      { param: "kv.evict.keep", have: budget, need: kept },
-    );
-  }
-}
-
 /** What bounds a conversation: the context, or keys and values that a budget has room for. */
 export interface KvBounds {
   readonly type: KvType;
@@ -132,8 +96,4 @@ export function contextFull(have: number, max: number, bounds: KvBounds | undefi
     `The prompt has ${have} tokens and ${what} ${max}, answer included. Shorten it, start a new chat, or load the model with a larger ${more}, or with kv.evict, which drops tokens instead.`,
     { detail: { have, max } },
   );
-}
-
-function kvError(message: string, detail: Record<string, string | number>): ShaderloomError {
-  return new ShaderloomError("REQUEST.kv", message, { detail });
 }

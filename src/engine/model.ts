@@ -14,7 +14,7 @@ import { ropeTable } from "../models/rope_table.ts";
 import { type ModelHeader, type TensorInfo, typesOf } from "../weights/tensor_info.ts";
 import type { ByteSource } from "../weights/source.ts";
 import { chooseContextLength, type KvPool, planKv, planKvPool } from "./budget.ts";
-import { checkKvFits, chooseKv, type KvEvictOptions, type KvOptions } from "./kv_options.ts";
+import { chooseKv, type KvEvictOptions, type KvOptions } from "./kv_options.ts";
 
 export interface ModelOptions {
   readonly contextLength?: number | undefined;
@@ -61,7 +61,7 @@ export async function buildModel(file: ModelHeader, source: ByteSource, options:
   const kv = planKv({ config, contextLength, caps: options.caps, choice: chooseKv(options.kv, activations) });
   const { numLayers } = config;
   const bytes = { groupBytes: numLayers * kvPageBytes(kv), tailBytes: numLayers * kvTailBytes(kv) };
-  if (options.kv) checkKvFits(options.kv, { contextLength, pageTokens: kv.pageTokens, ...bytes });
+  if (options.kv) (await import("./kv_fits.ts")).checkKvFits(options.kv, { contextLength, pageTokens: kv.pageTokens, ...bytes });
   const kvPool = planKvPool({ layout: kv, numLayers, caps: options.caps, kv: options.kv });
   const factors = await readFactors(file, source, architecture, options.signal);
   const rope: Table = {
