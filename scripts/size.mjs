@@ -1,8 +1,8 @@
 // Prints what the package weighs, gzipped, and fails when the runtime outgrows its budget.
 // The runtime is what index.js, worker.js and the engine that either of them starts pull in, and the shaders of one class of devices: a
-// device is a GPU or a CPU driver, never both, so the larger of the two counts, with what they share. Listed apart are the self-test,
-// which every load fetches beside its weights, and chunks that not every model or adapter needs (its kind of tokenizer and of file, its
-// formats, chat templates, downloads and their store, the shaders of the int8 class and of matrix hardware, the CPU sampler).
+// device is a GPU or a CPU driver, never both, so the larger of the two counts, with what they share. Listed apart are what every load
+// fetches while it gets a device and a header (what checks and races kernels, reads weights, makes text), and chunks that not every model or
+// adapter needs (its kind of tokenizer and of file, its formats, chat templates, downloads and their store, the shaders of the int8 class and of matrix hardware, the CPU sampler).
 import { readFileSync, readdirSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -35,7 +35,8 @@ const shaders = (...parts) => new Set(parts.map((part) => join(lib, "chunks", `$
 const classes = [shaders("shared", "gpu"), shaders("shared", "cpu")].toSorted((a, b) => sum(b) - sum(a));
 loads.shaders = classes[0];
 const runtime = new Set(Object.values(loads).flatMap((files) => [...files]));
-const beside = [...followStatic(join(lib, "chunks", "self_test.js"), new Set())].filter((file) => !runtime.has(file));
+const checks = followStatic(join(lib, "chunks", "self_test.js"), followStatic(join(lib, "chunks", "load_parts.js"), new Set()));
+const beside = [...checks].filter((file) => !runtime.has(file));
 const lazy = readdirSync(lib, { recursive: true })
   .map((file) => join(lib, String(file)))
   .filter((file) => file.endsWith(".js") && !runtime.has(file) && !beside.includes(file));
@@ -44,7 +45,7 @@ const total = sum(runtime);
 for (const [where, files] of Object.entries(loads)) {
   console.log(`${where}: ${kilobytes(sum(files))} gzipped (${[...files].map(name).join(", ")})`);
 }
-console.log(`beside the weights: ${kilobytes(sum(beside))} gzipped (${beside.map(name).join(", ")})`);
+console.log(`beside the header: ${kilobytes(sum(beside))} gzipped (${beside.map(name).join(", ")})`);
 for (const file of lazy) console.log(`lazy: ${kilobytes(zipped(file))} gzipped (${name(file)})`);
 console.log(`runtime: ${kilobytes(total)} of ${kilobytes(budget)} gzipped`);
 if (total > budget) {

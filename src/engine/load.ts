@@ -15,8 +15,8 @@ import { openSource } from "../weights/source.ts";
 import type { HubOptions, ModelLocation } from "../weights/source.ts";
 import type { ExecutionOptions } from "./execution.ts";
 import type { KvOptions } from "./kv_options.ts";
-import { buildModel, type LoadedModel } from "./model.ts";
 import type { SessionText } from "./model_text.ts";
+import { buildModel, type LoadedModel } from "./model.ts";
 import { openModel } from "./model_files.ts";
 import type { OpenedModel } from "./opened_model.ts";
 import { createLoadReport, type LoadProgressListener, type LoadReport } from "./progress.ts";
@@ -70,8 +70,8 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
   const report = createLoadReport(options.onProgress);
   throwIfAborted(signal);
   fetchAhead();
-  const textScript = import("./model_text.ts");
-  textScript.catch(() => undefined);
+  const loadParts = import("./load_parts.ts");
+  loadParts.catch(() => undefined);
   const { opened, shaders, ledger } = await openGpu(options);
   const stop = new AbortController();
   const sessionEnd = new AbortController();
@@ -95,10 +95,10 @@ export async function loadSession(options: LoadSessionOptions): Promise<Session>
     const model = await buildModel(file, source, { ...options, caps: opened.caps });
     report.kv({ type: model.kv.type, bytesPerThousandTokens: kvRate(model.kv, model.config.numLayers) });
     // A vocabulary or template that cannot be used ends the load at once, whatever is still being read or compiled.
-    const text = textOf(model, files, textScript);
+    const text = textOf(model, files, loadParts);
     const origin = originOf(options, { storage, files, signal: sessionEnd.signal });
     const how = howPrepared(options, opened);
-    const runner = prepareRunner({ source, model, opened, ledger, shaders, signal: either, report, origin, ...how });
+    const runner = prepareRunner({ source, model, opened, ledger, shaders, loadParts, signal: either, report, origin, ...how });
     void runner.then(
       () => report.phase("tokenizer"),
       () => undefined,
@@ -159,9 +159,8 @@ async function savingOf(
   return { store, origin: await originFacts(origin, checkWeights) };
 }
 
-/** Text is for a chunk of its own, which has been on its way since the load began. */
-async function textOf(model: LoadedModel, files: OpenedModel, script: Promise<typeof import("./model_text.ts")>): Promise<SessionText> {
-  return (await script).loadText(model, files);
+async function textOf(model: LoadedModel, files: OpenedModel, parts: PrepareOptions["loadParts"]): Promise<SessionText> {
+  return (await parts).loadText(model, files);
 }
 
 /** What some requests need of the package later on, when there may be no network. Whoever needs one that did not come tells of it. */

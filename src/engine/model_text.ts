@@ -1,4 +1,4 @@
-// The tokenizer and chat template of a model, from its metadata or from a folder's files. A chunk of its own, fetched while files are opened.
+// The tokenizer and chat template of a model, from its metadata or from a folder's files.
 
 import type { ChatTemplate } from "../text/chat_template.ts";
 import { type Tokenizer, tokenizerFromGguf, tokenizerFromJson } from "../text/tokenizer.ts";

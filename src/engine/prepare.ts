@@ -3,22 +3,17 @@
 
 import { untilAborted } from "../base/abort.ts";
 import { assert, ShaderloomError } from "../base/errors.ts";
-import type { LayoutPlan } from "../base/layout.ts";
 import { type BufferLedger, type BufferRange, withMemoryCheck } from "../gpu/buffers.ts";
 import type { OpenDevice } from "../gpu/device.ts";
 import { createPipelineCache } from "../gpu/pipelines.ts";
 import type { Readback } from "../gpu/readback.ts";
-import { createUpload } from "../gpu/upload.ts";
 import type { WeightLayout } from "../graph/layout.ts";
 import { compileProgram, type Program, slabBinding } from "../graph/program.ts";
 import { type ShaderFiles, withRules } from "../kernels/shader_files.ts";
 import type { KvCache } from "../kv/kv_cache.ts";
-import { collectClasses } from "../tuning/classes.ts";
-import type { KeptRows } from "../tuning/kept_rows.ts";
 import type { Shelf } from "../tuning/memory.ts";
 import type { KernelReport, TuningMode } from "../tuning/report.ts";
-import { Tuner } from "../tuning/tuner.ts";
-import { loadWeights } from "../weights/loader.ts";
+import type { Tuner } from "../tuning/tuner.ts";
 import type { ByteSource } from "../weights/source.ts";
 import type { Evictor } from "./evictor.ts";
 import type { ExecutionOptions } from "./execution.ts";
@@ -33,7 +28,7 @@ import { choosingOf, decodeSections, prefillSections } from "./step_result.ts";
 import type { NeuronLoad, StreamedNeurons } from "./neuron_load.ts";
 import type { Residency } from "./residency.ts";
 import type { Streaming } from "./streamed.ts";
-import { WeightDigest } from "./weight_digest.ts";
+import type { WeightDigest } from "./weight_digest.ts";
 import type { ModelOrigin } from "./image_place.ts";
 import type { StreamingLoad } from "./streamed_load.ts";
 
@@ -48,6 +43,8 @@ export interface PrepareOptions {
   readonly checkWeights?: boolean | undefined;
   readonly tuning: TuningMode;
   readonly execution: ExecutionOptions;
+  /** On its way since the load began. */
+  readonly loadParts: Promise<typeof import("./load_parts.ts")>;
   /** Those of the device's class, which are on their way since it is known. */
   readonly shaders: Promise<ShaderFiles>;
   /** Most bytes on the GPU; what does not fit is streamed. */
@@ -104,6 +101,7 @@ export async function prepareRunner(prepare: PrepareOptions): Promise<Prepared> 
   const shaders = ruled ? await withRules(await prepare.shaders) : await prepare.shaders;
   const pipelines = createPipelineCache(device, shaders);
   const slab = (name: string): BufferRange => ({ buffer: required(made.slabs, residency?.standsFor(name) ?? name) });
+  const { collectClasses, Tuner, readWeights, WeightDigest } = await prepare.loadParts;
   const tuner = new Tuner({
     device,
     caps,
@@ -255,42 +253,6 @@ async function openStreaming(prepare: PrepareOptions, { layout, ...opening }: Op
 async function openNeurons(prepare: PrepareOptions, opening: Pick<NeuronLoad, "parts" | "plan" | "made">): Promise<StreamedNeurons> {
   const { openNeurons: open } = await import("./neuron_load.ts");
   return open({ ...opening, ...prepare });
-}
-
-interface Reading {
-  readonly plan: LayoutPlan;
-  readonly slabs: ReadonlyMap<string, GPUBuffer>;
-  readonly kept: KeptRows;
-  readonly digest: WeightDigest;
-}
-
-async function readWeights(prepare: PrepareOptions, { plan, slabs, kept, digest }: Reading): Promise<void> {
-  const { source, model, opened, signal, report } = prepare;
-  const upload = createUpload(opened.device.queue, prepare.memoryBudget);
-  let failure: ShaderloomError | undefined;
-  opened.onFailure((error) => {
-    failure = error;
-  });
-  await loadWeights({
-    source,
-    tensors: model.file.tensors,
-    plan,
-    formats: model.formats,
-    upload: (slab, byteOffset, bytes) => {
-      // A lost device swallows writes silently.
-      if (failure) throw failure;
-      return upload(required(slabs, slab), byteOffset, bytes);
-    },
-    onRows: (piece, bytes) => {
-      kept.pass({ ...piece, bytes });
-      digest.pass(piece, bytes);
-    },
-    onVector: (piece, values) => digest.pass(piece, new Uint8Array(values.buffer, values.byteOffset, values.byteLength)),
-    onProgress: (moment) => report.weights(moment),
-    fromCache: source.local === true,
-    scan: prepare.checkWeights,
-    signal,
-  });
 }
 
 function required<T>(map: ReadonlyMap<string, T>, name: string): T {
