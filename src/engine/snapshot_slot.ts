@@ -8,7 +8,7 @@ import type { Readback } from "../gpu/readback.ts";
 import type { KvCache } from "../kv/kv_cache.ts";
 import { PagedCache } from "../kv/paged_cache.ts";
 import { PageTransfer } from "../kv/page_transfer.ts";
-import { clearUnwritten } from "../kv/unwritten_tokens.ts";
+import { clearUnwritten, clearUnwrittenPage } from "../kv/unwritten_tokens.ts";
 import type { Runner } from "./runner.ts";
 import type { Sequence } from "./sequence.ts";
 
@@ -115,6 +115,7 @@ export class SnapshotSlot {
         clearUnwritten(record, layout, tokens);
         return record;
       }
+      clearUnwrittenPage(record, layout, tokens);
       clearUnwritten(tail, layout, tokens);
       const both = new Uint8Array(record.length + tail.length);
       both.set(record);

@@ -1,5 +1,6 @@
 // What is moved of conversations and what is not; who else is hurt by saving, and by conversations that cannot be used: nobody.
 
+import { kvTypes } from "../base/kv_types.ts";
 import { describe, expect, test } from "vitest";
 import { greedySampling } from "../sampling/params.ts";
 import { sharedGpuOrSkip, type Skipper } from "../testing/gpu.ts";
@@ -116,10 +117,10 @@ test("saving while tokens are made takes those so far, changes none, and goes on
   other.session.destroy();
 });
 
-test("an exported file has nothing of the conversation that had the pages before", async (context) => {
-  const { session, chats } = await open(context, { kv: { prefixCache: false } });
-  const fresh = await open(context, { kv: { prefixCache: false } });
-  await goOn(session, promptOf(200, 4), 1);
+test.for([...kvTypes])("%s: an exported file has nothing of the conversation that had the pages before", async (type, context) => {
+  const { session, chats } = await open(context, { kv: { type, prefixCache: false } });
+  const fresh = await open(context, { kv: { type, prefixCache: false } });
+  await goOn(session, promptOf(500, 4), 1);
   await goOn(session, promptOf(40), 1);
   await goOn(fresh.session, promptOf(40), 1);
   expect(await chats.export()).toEqual(await fresh.chats.export());

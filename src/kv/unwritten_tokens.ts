@@ -1,6 +1,7 @@
 // Clears what lies behind the tokens of a page that is not full: what was there before belongs to other conversations, and a page that leaves
 // the GPU should not take it along.
 
+import { assert } from "../base/errors.ts";
 import type { KvLayout } from "../base/layout.ts";
 import { isKvPageType, kvBlock, kvKeyWords, kvValueWords } from "../base/kv_types.ts";
 import { ceilDiv } from "../base/math.ts";
@@ -35,6 +36,29 @@ export function clearUnwritten(record: Uint8Array, layout: KvLayout, tokens: num
     for (const one of words) {
       record.fill(0, start + 4 * tokens * one, start + 4 * pageTokens * one);
       start += 4 * pageTokens * one;
+    }
+  }
+}
+
+/**
+ * A page of a page type that is not full: its keys are quantized with its last token, its values token by token.
+ * @param record  a page of all layers; changed
+ * @param tokens  those that stay, fewer than a page has
+ */
+export function clearUnwrittenPage(record: Uint8Array, layout: KvLayout, tokens: number): void {
+  const { pageTokens, numKvHeads, headDim, type } = layout;
+  assert(isKvPageType(type) && tokens < pageTokens, `${tokens} tokens of a page of ${pageTokens} in ${type}`);
+  const shared = headDim / kvBlock(type, headDim);
+  const [keyBytes, valueBytes] = [4 * kvKeyWords(layout), 4 * kvValueWords(layout)];
+  const codes = valueBytes / 4 / pageTokens - shared;
+  for (let layer = 0; layer < record.length; layer += numKvHeads * (keyBytes + valueBytes)) {
+    record.fill(0, layer, layer + numKvHeads * keyBytes);
+    for (let head = 0; head < numKvHeads; head++) {
+      let start = layer + numKvHeads * keyBytes + head * valueBytes;
+      for (const words of [codes, shared]) {
+        record.fill(0, start + 4 * tokens * words, start + 4 * pageTokens * words);
+        start += 4 * pageTokens * words;
+      }
     }
   }
 }
