@@ -124,3 +124,28 @@ test("what cannot be with a policy is refused", async (context) => {
   ];
   for (const options of refused) expect(await errorCode(withSession(options, async () => undefined))).toBe("REQUEST.kv");
 });
+
+test.for(["window", "snapkv"] as const)(
+  "%s: saving at each token costs the answer nothing where there is hardly room",
+  async (policy, context) => {
+    const gpu = await sharedGpuOrSkip(context);
+    const evict = { policy, keep: 96 };
+    const wanted = request(promptOf(60), 60);
+    const want = await withSession({ gpu, model, kv: { evict } }, (session) => idsOf(session, wanted));
+    const pageBytes = await withSession({ gpu, model }, async (session) => (session.stats().kvPages.bytesPerThousandTokens * 32) / 1000);
+    await withSession({ gpu, model, kv: { budget: 3 * pageBytes, evict } }, async (session) => {
+      const chats = await session.conversations?.();
+      const saving: Promise<unknown>[] = [];
+      const ids: number[] = [];
+      for await (const event of session.generate(wanted)) {
+        if (event.kind !== "token") continue;
+        ids.push(event.id);
+        // Refused once tokens were dropped.
+        if (ids.length > 25) saving.push(chats?.save({ id: `at ${ids.length}` }).catch(() => undefined) ?? Promise.resolve());
+      }
+      await Promise.all(saving);
+      expect(ids).toEqual(want);
+      expect(saving.length).toBeGreaterThan(30);
+    });
+  },
+);

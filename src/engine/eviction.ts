@@ -1,7 +1,7 @@
 // Drops tokens of a sequence by a policy: which, from attention that is computed again for the rows that count, then all that stays is
 // moved together on the GPU and pages are given back. A chunk of its own: most loads drop nothing.
 
-import { assert } from "../base/errors.ts";
+import { assert, ShaderloomError } from "../base/errors.ts";
 import { firstMoved, keptTokens, keyformerKept, snapKept, snapWindow, windowKept } from "../kv/policies/kept.ts";
 import { HeldTurns } from "../kv/policies/turns.ts";
 import { scoredTokens, scoresHeader } from "../kernels/eviction_layout.ts";
@@ -26,6 +26,10 @@ export async function createEvictor(parts: EvictionParts): Promise<Evictor> {
   return new PolicyEvictor(parts, await openCompaction(parts));
 }
 
+/** How long room to move is waited for: as long as a group of pages takes to be copied, many times over. */
+const mostTries = 500;
+const betweenTriesMs = 10;
+
 class PolicyEvictor implements Evictor {
   readonly policy: Evictor["policy"];
   readonly keep: number;
@@ -41,6 +45,8 @@ class PolicyEvictor implements Evictor {
   readonly #turns: HeldTurns;
   /** Attention that the places kept at the last eviction got before it, by layer and kv head. */
   #gathered: readonly Float32Array[] = [];
+  /** Whether no row is missing that is to be computed again. */
+  #whole = true;
   /** Of the sequence that turns and attention are known of: those it had dropped. */
   #dropped = 0;
 
@@ -75,25 +81,26 @@ class PolicyEvictor implements Evictor {
   }
 
   async #evict(sequence: Sequence): Promise<void> {
+    this.#whole = true;
     const held = sequence.length;
     const kept = keptTokens(this.#room);
     try {
-      const shift = this.policy === "window" ? this.#slide(sequence, held, kept) : await this.#choose(sequence, held, kept);
+      const shift = await (this.policy === "window" ? this.#slide(sequence, held, kept) : this.#choose(sequence, held, kept));
       sequence.drop(held - kept, shift);
       this.#dropped = sequence.dropped;
     } catch (error) {
-      // Rows that were to be computed again may not be there.
-      sequence.discard();
+      // Where there was no room to move, all is as it was.
+      if (!this.#whole || !isFull(error)) sequence.discard();
       throw error;
     }
   }
 
   /** Everything behind the sinks moves down, and turns back by as much. */
-  #slide({ slot }: Sequence, held: number, kept: number): number {
+  async #slide({ slot }: Sequence, held: number, kept: number): Promise<number> {
     const { sink } = this.#room;
     const sources = windowKept(held, this.#room).subarray(sink);
     const list = { sources, backs: new Uint32Array(sources.length).fill(held - kept) };
-    this.#compaction.run(slot, { first: sink, kept, layers: undefined, lists: [list] });
+    await patiently(() => this.#compaction.run(slot, { first: sink, kept, layers: undefined, lists: [list] }));
     return 0;
   }
 
@@ -111,7 +118,7 @@ class PolicyEvictor implements Evictor {
     const backs = settles ? places.map((list, index) => this.#turns.backs(index, list)) : undefined;
     const first = settles ? 0 : Math.min(...places.map(firstMoved));
     const lists = places.map((list, index) => ({ sources: list.subarray(first), backs: backs?.[index].subarray(first) }));
-    this.#compaction.run(sequence.slot, { first, kept, layers: this.#heads, lists });
+    await patiently(() => this.#compaction.run(sequence.slot, { first, kept, layers: this.#heads, lists }));
     this.#turns.keep(places, held);
     if (settles) this.#turns.settle();
     this.#gathered = this.policy === "snapkv" ? [] : places.map((list, index) => Float32Array.from(list, (place) => scores[index][place]));
@@ -133,18 +140,22 @@ class PolicyEvictor implements Evictor {
     const held = sequence.length;
     const ids = sequence.ids.slice(sequence.ids.length - rows);
     this.#wanted(true);
-    runner.truncate(slot, held - rows);
-    runner.follow(sequence);
-    for (let start = 0; start < rows;) {
-      const place = held - rows + start;
-      const count = runner.chunkRows(place, Math.min(rows - start, this.#chunkRows));
-      await runner.reserve(slot, place + count);
-      await runner.prefill({ rows: consecutiveRows(ids.slice(start, start + count), place, slot) });
-      start += count;
+    this.#whole = false;
+    try {
+      runner.truncate(slot, held - rows);
+      runner.follow(sequence);
+      for (let start = 0; start < rows;) {
+        const place = held - rows + start;
+        const count = runner.chunkRows(place, Math.min(rows - start, this.#chunkRows));
+        await patiently(() => runner.reserve(slot, place + count));
+        await runner.prefill({ rows: consecutiveRows(ids.slice(start, start + count), place, slot), again: true });
+        start += count;
+      }
+      this.#whole = true;
+      return await this.#readScores(held);
+    } finally {
+      this.#wanted(false);
     }
-    const found = await this.#readScores(held);
-    this.#wanted(false);
-    return found;
   }
 
   /** Rows of a step: where neurons are streamed, each asks for others. */
@@ -190,6 +201,22 @@ class PolicyEvictor implements Evictor {
     readback.unmap();
     return found;
   }
+}
+
+/** Tries again while there is no room: pages that are being saved are soon let go of. */
+async function patiently<T>(attempt: () => T | Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isFull(error) || tries === mostTries) throw error;
+    }
+    await new Promise((resolve) => void setTimeout(resolve, betweenTriesMs));
+  }
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof ShaderloomError && error.code === "CONTEXT.full";
 }
 
 /** What a place got now and before. */

@@ -18,6 +18,8 @@ export interface PrefillStep {
   /** What is wanted of the last row, if anything. */
   readonly wanted?: Wanted | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Of rows that were computed before. */
+  readonly again?: boolean | undefined;
 }
 
 interface Outstanding {

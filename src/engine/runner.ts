@@ -132,7 +132,7 @@ export class Runner {
   /** See `PrefillSubmits.run`. */
   prefill(step: PrefillStep): Promise<StepResult> {
     this.#steps++;
-    this.#promptTokens += step.rows.length;
+    if (!step.again) this.#promptTokens += step.rows.length;
     return this.#prefill.run(step);
   }
 
