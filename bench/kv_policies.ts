@@ -1,5 +1,5 @@
-// What policies that drop tokens still know, what they cost in perplexity, and how long it takes to move what stays. Recall is asked of a
-// model whose answers are known by its making; no times are compared with others.
+// What policies that drop tokens still know, and how long it takes to move what stays. Recall is asked of a model whose answers are known by
+// its making; what policies cost in perplexity kv_quality.ts measures; no times are compared with others.
 
 import type { KvType } from "../src/base/kv_types.ts";
 import { loadSession } from "../src/engine/load.ts";

@@ -32,7 +32,7 @@ function attentionTable({ shape, times, ratios }) {
 }
 
 /** A row for each type of keys and values under each model. */
-function qualityTable({ rows, ratios }) {
+function qualityTable({ rows, ratios, policies = [] }) {
   const lines = rows.map(({ model, type, repair, bytesPerThousandTokens, tokens, perplexity, growth }) => {
     const promise = repair === undefined && model === "shaderloom-tiny.gguf" && ratios.find(({ ours }) => ours === type);
     const verdict = promise ? `${(100 * (1 / promise.goal - 1)).toFixed(1)} % ${promise.ratio >= promise.goal ? "holds" : "MISSED"}` : "";
@@ -46,7 +46,20 @@ function qualityTable({ rows, ratios }) {
       verdict,
     ];
   });
-  return align([["keys and values", "KB per 1,000", "tokens", "perplexity", "% over f16", "at most"], ...lines]);
+  const table = align([["keys and values", "KB per 1,000", "tokens", "perplexity", "% over f16", "at most"], ...lines]);
+  return policies.length === 0 ? table : `${table}\n${policyQualityTable(policies)}`;
+}
+
+/** A row for each policy and what it keeps, under each model. */
+function policyQualityTable(policies) {
+  const lines = policies.map(({ model, policy, keep, length, dropped, tokens, perplexity, growth }) => [
+    `${model} ${policy}${keep === null ? "" : `, keep ${keep}`}`,
+    `${dropped} of ${length}`,
+    String(tokens),
+    perplexity.toFixed(4),
+    (100 * growth).toFixed(3),
+  ]);
+  return align([["policy", "dropped", "scored", "perplexity", "% over none"], ...lines]);
 }
 
 /** What was measured of saving. */

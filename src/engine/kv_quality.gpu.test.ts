@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import type { KvType } from "../base/kv_types.ts";
 import { readRepoFile } from "../testing/files.ts";
 import { sharedGpuOrSkip } from "../testing/gpu.ts";
-import { documentsOf, perplexityOf } from "../testing/perplexity.ts";
+import { answerPerplexityOf, documentsOf, perplexityOf } from "../testing/perplexity.ts";
 import { loadSession } from "./load.ts";
 
 /** Most that perplexity may grow over f16. */
@@ -38,3 +38,22 @@ test("perplexity under the bundled model grows by no more than types promise", a
     expect((await measure(type as KvType)) / plain - 1, type).toBeLessThanOrEqual(bar);
   }
 }, 300_000);
+
+test("a text forced token by token is scored as it is in a prompt, by raw logits", async (context) => {
+  const gpu = await sharedGpuOrSkip(context);
+  const model = await readRepoFile("public/models/shaderloom-tiny.gguf");
+  const [text] = documentsOf(new TextDecoder().decode(await readRepoFile("scripts/bundled_model/held_out.txt")));
+  const session = await loadSession({ model, gpu, tuning: "off" });
+  try {
+    const ids = session.tokenizer.encodeWithSpecials(text).slice(0, 60);
+    const scored = await perplexityOf(session, [ids], ids.length);
+    // Everything but the first token, which nothing comes before.
+    const forced = await answerPerplexityOf(session, [ids], { prompt: 1, length: ids.length });
+    expect(forced.tokens).toBe(scored.tokens);
+    expect(forced.perplexity / scored.perplexity).toBeCloseTo(1, 3);
+    // A masked choice by itself would be certain.
+    expect(forced.perplexity).toBeGreaterThan(1.2);
+  } finally {
+    session.destroy();
+  }
+}, 120_000);
