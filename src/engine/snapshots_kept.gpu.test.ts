@@ -216,14 +216,15 @@ describe("what is not used", () => {
     const file = await chats.export();
     const signal = AbortSignal.abort();
     const calls = [
-      () => chats.save({ id: "x", signal }),
+      () => chats.save({ id: "aborted", signal }),
       () => chats.export(signal),
       () => chats.import(file, signal),
-      () => chats.suspend("x", signal),
-      () => chats.load("x", signal),
+      () => chats.suspend("aborted", signal),
+      () => chats.load("aborted", signal),
     ];
     for (const call of calls) expect((await typedError(call())).code).toBe("AbortError");
-    expect(await chats.list()).toEqual([]);
+    // What other tests saved is there in a browser.
+    expect((await chats.list()).map(({ id }) => id)).not.toContain("aborted");
     expect((await goOn(session, [...promptOf(100), 9], 1)).cached).toBe(100);
     session.destroy();
   });
