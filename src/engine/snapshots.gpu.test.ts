@@ -49,6 +49,9 @@ async function plain(context: Skipper, options: Options, length: number): Promis
   return { first, more };
 }
 
+/** Where Node saves nothing, browsers have a database. */
+const tier = "indexedDB" in globalThis ? "indexeddb" : "memory";
+
 const forms: Array<[name: string, options: Options]> = [
   ["f32", {}],
   ["f32 in pages of 8", { kv: { pageTokens: 8 } }],
@@ -63,7 +66,7 @@ describe.each(forms)("%s", (_, options) => {
     const one = await open(context, options);
     expect(await greedyIds(one.session, promptOf(length), 10)).toEqual(first);
     const tokens = length + 9;
-    expect(await one.chats.save({ id: "chat" })).toMatchObject({ id: "chat", tokens, usable: true, tier: "memory" });
+    expect(await one.chats.save({ id: "chat" })).toMatchObject({ id: "chat", tokens, usable: true, tier });
     const file = await one.chats.export();
     const prompt = [...promptOf(length), ...first];
 
