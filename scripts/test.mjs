@@ -88,7 +88,7 @@ const build = [
 
 const unit = vitestPhase("unit", 420);
 /** Both wait on one thread for the most part, so on two cores they run beside each other. */
-const gpu = [vitestPhase("chromium", 2400), { ...vitestPhase("lavapipe", 2400), beside: true }];
+const gpu = [vitestPhase("chromium", 3300), { ...vitestPhase("lavapipe", 3300), beside: true }];
 /** Every variant of every weight type, and attention with every combination: hours on adapters that are programs. */
 const products = ["chromium", "lavapipe"].map((project) =>
   vitestPhase(project, 6 * 3600, {
