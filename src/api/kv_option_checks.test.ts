@@ -28,7 +28,6 @@ describe("the kv option", () => {
     ["kv.type", { type: "q5_0" }, 'one of "f32", "f16", "q8_0", "bfp4", "q4", "kivi2"'],
     ["kv.type", { type: null }, "one of"],
     ["kv.repair", { repair: true, type: "q4" }, '"gear"'],
-    ["kv.repair", { repair: "gear", type: "kivi2" }, "nothing mends"],
     ["kv.repair", { repair: "gear" }, "Set one of these"],
     ["kv.repair", { repair: "gear", type: "q8_0" }, 'the type is "q8_0"'],
     ["kv.layout", { layout: "ring" }, '"paged", "contiguous"'],

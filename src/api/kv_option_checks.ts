@@ -88,9 +88,6 @@ function checkTogether({ repair, layout, pageTokens, prefixCache, evict }: KvOpt
       type,
     });
   }
-  if (repair !== undefined) {
-    throw cannot(`kv.repair is a name for later: nothing mends what "${type}" loses yet. Leave it out.`, { param: "kv.repair", type });
-  }
   if (evict && !isKvNumber(type)) {
     throw cannot(
       `kv.evict moves single tokens, which "${type}" pages cannot do. Set kv.type to "f16" or "f32", or leave evict out and set a kv.budget.`,

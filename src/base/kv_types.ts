@@ -13,6 +13,9 @@ export type KvPageType = "q4" | "kivi2";
 
 export type KvType = KvNumber | KvTokenType | KvPageType;
 
+/** What mends pages of page types: `gear`, a matrix of rank 2 for what quantizing lost (GEAR, arXiv:2403.05527). */
+export type KvRepair = "gear";
+
 export const kvTypes: readonly KvType[] = ["f32", "f16", "q8_0", "bfp4", "q4", "kivi2"];
 
 /** Sizes of a kv head in a page. */
@@ -20,6 +23,8 @@ export interface KvHeadShape {
   readonly type: KvType;
   readonly headDim: number;
   readonly pageTokens: number;
+  /** Of page types. */
+  readonly repair?: KvRepair;
 }
 
 export function isKvNumber(type: KvType): type is KvNumber {
@@ -45,14 +50,14 @@ export function kvBlock(type: KvTokenType | KvPageType, headDim: number): number
   return type === "q4" ? dividing(headDim, [64]) : dividing(headDim, [32]);
 }
 
-/** Words of 4 bytes that the keys of one kv head take in a page: codes of all tokens, then what they share. */
-export function kvKeyWords({ type, headDim, pageTokens }: KvHeadShape): number {
-  if (isKvPageType(type)) return codeWords(type, headDim, pageTokens) + headDim;
+/** Words of 4 bytes that the keys of one kv head take in a page: codes of all tokens, then what they share, then what repairs them. */
+export function kvKeyWords({ type, headDim, pageTokens, ...rest }: KvHeadShape): number {
+  if (isKvPageType(type)) return codeWords(type, headDim, pageTokens) + headDim + kvRepairWords({ type, headDim, pageTokens, ...rest });
   return kvValueWords({ type, headDim, pageTokens });
 }
 
 /** Likewise of the values. */
-export function kvValueWords({ type, headDim, pageTokens }: KvHeadShape): number {
+export function kvValueWords({ type, headDim, pageTokens, ...rest }: KvHeadShape): number {
   const blocks = (of: KvTokenType | KvPageType): number => headDim / kvBlock(of, headDim);
   switch (type) {
     case "f32":
@@ -65,8 +70,13 @@ export function kvValueWords({ type, headDim, pageTokens }: KvHeadShape): number
       return pageTokens * (ceilDiv(headDim, 8) + ceilDiv(blocks(type), 4));
     default:
       // A scale and a least value, both f16, for each block of a token.
-      return codeWords(type, headDim, pageTokens) + pageTokens * blocks(type);
+      return codeWords(type, headDim, pageTokens) + pageTokens * blocks(type) + kvRepairWords({ type, headDim, pageTokens, ...rest });
   }
+}
+
+/** Words of what repairs keys, or values, of a kv head in a page: two f16 for each token, then two for each dimension. */
+export function kvRepairWords({ type, headDim, pageTokens, repair }: KvHeadShape): number {
+  return repair && isKvPageType(type) ? pageTokens + headDim : 0;
 }
 
 /** Words of a page type's codes, side by side across the dimensions of a token, tokens one after another. */

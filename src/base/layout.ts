@@ -1,7 +1,7 @@
 // Plain-data layouts that several rooms agree on: weight slabs (graph plans, weights fills, program binds) and KV pages
 // (kernels read and write, kv allocates). No code beyond size arithmetic.
 
-import { isKvPageType, type KvType, kvKeyWords, kvValueWords } from "./kv_types.ts";
+import { isKvPageType, type KvRepair, type KvType, kvKeyWords, kvValueWords } from "./kv_types.ts";
 import { alignUp, ceilDiv } from "./math.ts";
 
 /** Rows interleaved in one group of a weight slab: neighbouring lanes of an adapter then read neighbouring 16 bytes. */
@@ -76,6 +76,8 @@ export interface KvLayout {
   readonly order?: "paged" | "contiguous";
   /** Slots that share a contiguous buffer; default 1. How many tokens each has room for is what the buffer's length says. */
   readonly slots?: number;
+  /** Of types that are quantized a page at a time. */
+  readonly repair?: KvRepair;
 }
 
 /** Bytes of one page (K and V) of one layer. */

@@ -36,10 +36,10 @@ export function planKv(options: {
   config: ModelConfig;
   contextLength: number;
   caps: Caps;
-  choice: Pick<KvChoice, "type" | "pageTokens" | "order">;
+  choice: Pick<KvChoice, "type" | "pageTokens" | "order"> & Partial<Pick<KvChoice, "repair">>;
 }): KvLayout {
   const { config, contextLength, caps, choice } = options;
-  const { type, pageTokens, order } = choice;
+  const { type, pageTokens, order, repair } = choice;
   const layout: KvLayout = {
     pageTokens,
     numKvHeads: config.numKvHeads,
@@ -47,6 +47,7 @@ export function planKv(options: {
     type,
     maxPages: Math.ceil(contextLength / pageTokens),
     order,
+    ...(repair && { repair }),
   };
   const most = Math.min(caps.maxBindingBytes, caps.maxBufferBytes);
   const need = layout.maxPages * kvPageBytes(layout);

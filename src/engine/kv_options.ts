@@ -30,7 +30,7 @@ export interface KvOptions {
    * `kivi2` (2 bits) a page at a time, keys by channel, the page that is being written in half precision.
    */
   readonly type?: KvType | undefined;
-  /** Of `q4` and `kivi2`, and refused until it is there: keeps what quantizing lost as a matrix of rank 2 and a few single numbers (GEAR). */
+  /** Of `q4` and `kivi2`: keeps a matrix of rank 2 of what quantizing a page lost (GEAR, without its single numbers). Off by default. */
   readonly repair?: "gear" | undefined;
   /** `paged` (default), or `contiguous`: one range for each conversation, without shared prefixes, for `f32` and `f16`. */
   readonly layout?: "paged" | "contiguous" | undefined;

@@ -81,7 +81,7 @@ function readyQuery(node: AttentionNode, lowering: Lowering): ReadyQuery {
       return { query, ...quantized.storePages(node, [key, value], lowering) };
     }
     const store = kernelCall(kvStore, { kv: options.kv }, { inputs: [key, value], outputs: [], layer }, `blk.${layer}.kv_store`);
-    return { query, calls: [...calls, store] };
+    return { query, calls: [...calls, store, ...(quantized?.storedPages(node, options.kv) ?? [])] };
   }
   const query = values.make(`blk.${layer}.queries`, { rows: "rows", cols: numHeads * headDim, type: "act" });
   const attributes = headsAttributes(node, from, options);

@@ -54,6 +54,8 @@ export interface Regrouped extends ReadyHeads {
 export interface QuantizedLowering {
   storePages(node: AttentionNode, inputs: readonly Value[], storing: Storing): Stored;
   regrouped(node: AttentionNode, heads: ReadyHeads, values: ValueSource): Regrouped;
+  /** What comes after the rows of decode are stored. */
+  storedPages(node: AttentionNode, kv: KvLayout): readonly KernelCall[];
 }
 
 /** What calls behind attention are made with. */

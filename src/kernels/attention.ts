@@ -39,7 +39,7 @@ export interface AttentionAttributes extends AttentionRules {
 export function attentionParts(attributes: AttentionAttributes, target: KernelTarget, own: OwnPage): readonly string[] {
   const { kv, mask, score, sinkLogits } = attributes;
   return [
-    ...(isKvPageType(kv.type) ? pageReadParts(own) : kvParts(kv, target)),
+    ...(isKvPageType(kv.type) ? pageReadParts(own, kv.repair) : kvParts(kv, target)),
     mask ? "parts/mask/window.wgsl" : "parts/mask/causal.wgsl",
     `parts/score/${score?.kind ?? "scaled"}.wgsl`,
     "parts/scores.wgsl",

@@ -32,7 +32,7 @@ import {
   headsWork,
 } from "./heads.ts";
 import type { Kernel, KernelBinding, KernelTarget, OperandSpecs, Variant } from "./kernel.ts";
-import { kvAliases } from "./kv_layout.ts";
+import { kvAliases, kvName } from "./kv_layout.ts";
 import { loopPart, makeHeader, variantKey } from "./target.ts";
 import { activationBytes, kvBytes } from "./work.ts";
 
@@ -139,12 +139,7 @@ function variants(attributes: DecodeAttributes, target: KernelTarget): readonly 
   };
   return [
     {
-      key: variantKey(
-        target,
-        "attention_decode",
-        ...rulesKey(attributes),
-        ...(prologue ? ["heads", ...headsKey(prologue)] : [`kv_${kv.type}`]),
-      ),
+      key: variantKey(target, "attention_decode", ...rulesKey(attributes), ...(prologue ? ["heads", ...headsKey(prologue)] : [kvName(kv)])),
       precision: target.precision,
       header: makeHeader(target, all, kvAliases(kv, target)),
       files: [...files, rangesPart(attributes), ...attentionParts(attributes, target, "tail")],

@@ -18,7 +18,7 @@ import {
 import { chooseTile } from "./attention_tile.ts";
 import { type Quantized, blockFiles, codesKey, fourFiles, rowBindings, rowConsts, rowOutputs, takesCodes } from "./codes.ts";
 import type { InputSpec, Kernel, KernelTarget, Variant } from "./kernel.ts";
-import { kvAliases } from "./kv_layout.ts";
+import { kvAliases, kvName } from "./kv_layout.ts";
 import { recentInput } from "./kv_pages.ts";
 import { loopPart, makeHeader, variantKey } from "./target.ts";
 import { kvBytes, streamedBytes } from "./work.ts";
@@ -80,7 +80,7 @@ function variants(attributes: PrefillAttributes, target: KernelTarget): readonly
   const { consts, queries, rows, sets } = cpu ? cpuShape(attributes) : gpuShape(attributes, target);
   return [
     {
-      key: variantKey(target, "attention_prefill", ...rulesKey(attributes), `kv_${kv.type}`, ...codesKey(quantized)),
+      key: variantKey(target, "attention_prefill", ...rulesKey(attributes), kvName(kv), ...codesKey(quantized)),
       precision: target.precision,
       header: makeHeader(target, { ...attentionConsts(attributes), ...rowConsts(rowsOf(attributes)), ...consts }, kvAliases(kv, target)),
       files: [

@@ -176,6 +176,8 @@ export interface OperandSpecs {
   /** Words that the CPU writes for a step; tables behind those. */
   readonly lists?: ReadonlyArray<{ readonly length: number; readonly word: (rng: Rng, index: number) => number }>;
   readonly kv?: KvLayout;
+  /** Whether the pages that the rows fill are quantized already and only what repairs them is missing. */
+  readonly repairs?: true;
   /** Tokens of the rows are below this. */
   readonly tokenCount?: number;
   /** Words of the layer's scores; those of a check are wanted. */

@@ -13,6 +13,11 @@ function inHalves({ type }: KvLayout, { caps }: KernelTarget): boolean {
   return type === "f16" && !caps.f16;
 }
 
+/** How keys of variants name what the pages are. */
+export function kvName({ type, repair }: KvLayout): string {
+  return repair ? `kv_${type}_${repair}` : `kv_${type}`;
+}
+
 /** Whether tokens are quantized as they are stored. */
 export function isKvTokenType(type: KvLayout["type"]): type is KvTokenType {
   return !isKvNumber(type) && !isKvPageType(type);

@@ -3,11 +3,12 @@
 
 import { f16ToF32, f32ToF16 } from "../base/dtype.ts";
 import { assert } from "../base/errors.ts";
-import { isKvPageType, kvBlock, kvKeyWords, type KvPageType, kvValueWords } from "../base/kv_types.ts";
+import { isKvPageType, kvBlock, kvKeyWords, type KvPageType, type KvRepair, kvValueWords } from "../base/kv_types.ts";
 import { type KvLayout, rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import type { ConstValue } from "../gpu/shader.ts";
 import type { InputSpec, KernelBinding, KernelTarget, OutputSpec, Variant } from "./kernel.ts";
+import { kvName } from "./kv_layout.ts";
 import { makeHeader, supports, variantKey } from "./target.ts";
 
 export function kvCodeBits(type: KvPageType): 2 | 4 {
@@ -58,8 +59,9 @@ export function pageConsts(kv: KvLayout): Record<string, ConstValue> {
 export type OwnPage = "tail" | "recent";
 
 /** WGSL of how attention reads keys and values. */
-export function pageReadParts(own: OwnPage): readonly string[] {
-  return ["parts/kv_read/pages.wgsl", `parts/kv_own/${own}.wgsl`, "parts/kv_pages/places.wgsl", "parts/kv_number/halves.wgsl"];
+export function pageReadParts(own: OwnPage, repair?: KvRepair): readonly string[] {
+  const repaired = `parts/kv_repair/${repair ?? "none"}.wgsl`;
+  return ["parts/kv_read/pages.wgsl", repaired, `parts/kv_own/${own}.wgsl`, "parts/kv_pages/places.wgsl", "parts/kv_number/halves.wgsl"];
 }
 
 /** What writers of pages are made of. */
@@ -108,7 +110,7 @@ export function pageStoreVariants(kv: KvLayout, target: KernelTarget): readonly 
   const consts = { WG: threads, STRIDE: rowStride(kv.numKvHeads * kv.headDim) / 4, ...pageConsts(kv) };
   return [
     {
-      key: variantKey(target, "kv_store", `kv_${kv.type}`),
+      key: variantKey(target, "kv_store", kvName(kv)),
       precision: target.precision,
       header: makeHeader(target, consts),
       files: ["kv_store_pages.wgsl", "parts/kv_number/halves.wgsl", ...pageWriteParts],

@@ -2,6 +2,7 @@
 
 import { ceilDiv } from "../base/math.ts";
 import type { Kernel, KernelTarget, Variant } from "./kernel.ts";
+import { kvName } from "./kv_layout.ts";
 import {
   type PageAttributes,
   pageBindings,
@@ -25,7 +26,7 @@ function variants({ kv }: PageAttributes, target: KernelTarget): readonly Varian
   const plain: KernelTarget = { ...target, precision: "f32" };
   return [
     {
-      key: variantKey(plain, "kv_quantize", `kv_${kv.type}`),
+      key: variantKey(plain, "kv_quantize", kvName(kv)),
       precision: target.precision,
       header: makeHeader(plain, { WG: threads, ...pageConsts(kv) }),
       files: ["kv_quantize.wgsl", ...pageWriteParts],

@@ -3,6 +3,7 @@
 import { rowStride } from "../base/layout.ts";
 import { ceilDiv } from "../base/math.ts";
 import type { Kernel, KernelTarget, Variant } from "./kernel.ts";
+import { kvName } from "./kv_layout.ts";
 import {
   newBindings,
   newInputs,
@@ -22,7 +23,7 @@ function variants({ kv }: PageAttributes, target: KernelTarget): readonly Varian
   const cols = kv.numKvHeads * kv.headDim;
   return [
     {
-      key: variantKey(target, "kv_recent", `kv_${kv.type}`),
+      key: variantKey(target, "kv_recent", kvName(kv)),
       precision: target.precision,
       header: makeHeader(target, { WG: threads, STRIDE: rowStride(cols) / 4, ...pageConsts(kv) }),
       files: ["kv_recent.wgsl", "parts/kv_number/halves.wgsl"],

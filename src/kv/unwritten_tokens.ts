@@ -3,7 +3,7 @@
 
 import { assert } from "../base/errors.ts";
 import type { KvLayout } from "../base/layout.ts";
-import { isKvPageType, kvBlock, kvKeyWords, kvValueWords } from "../base/kv_types.ts";
+import { isKvPageType, kvBlock, kvKeyWords, kvRepairWords, kvValueWords } from "../base/kv_types.ts";
 import { ceilDiv } from "../base/math.ts";
 
 /** Words of a token in each of the arrays of a kv head's keys, or values; in a tail of page types f16 pairs. */
@@ -41,7 +41,7 @@ export function clearUnwritten(record: Uint8Array, layout: KvLayout, tokens: num
 }
 
 /**
- * A page of a page type that is not full: its keys are quantized with its last token, its values token by token.
+ * A page of a page type that is not full: its keys are quantized, and both repaired, with its last token, its values token by token.
  * @param record  a page of all layers; changed
  * @param tokens  those that stay, fewer than a page has
  */
@@ -50,7 +50,8 @@ export function clearUnwrittenPage(record: Uint8Array, layout: KvLayout, tokens:
   assert(isKvPageType(type) && tokens < pageTokens, `${tokens} tokens of a page of ${pageTokens} in ${type}`);
   const shared = headDim / kvBlock(type, headDim);
   const [keyBytes, valueBytes] = [4 * kvKeyWords(layout), 4 * kvValueWords(layout)];
-  const codes = valueBytes / 4 / pageTokens - shared;
+  const repair = kvRepairWords(layout);
+  const codes = (valueBytes / 4 - repair) / pageTokens - shared;
   for (let layer = 0; layer < record.length; layer += numKvHeads * (keyBytes + valueBytes)) {
     record.fill(0, layer, layer + numKvHeads * keyBytes);
     for (let head = 0; head < numKvHeads; head++) {
@@ -59,6 +60,7 @@ export function clearUnwrittenPage(record: Uint8Array, layout: KvLayout, tokens:
         record.fill(0, start + 4 * tokens * words, start + 4 * pageTokens * words);
         start += 4 * pageTokens * words;
       }
+      record.fill(0, start, start + 4 * repair);
     }
   }
 }

@@ -96,7 +96,7 @@ function compare({ target, operands, specs, expected, reference }: Prepared, fou
     return shape ? compared : { ...compared, problems: [`reference gives [${want.rows}, ${want.cols}], not [${rows}, ${spec.cols}]`] };
   });
   const [kvBytes, state] = [found.get("kv"), found.get("state")];
-  const pages = operands.pages && expectedPages({ ...operands, pages: operands.pages }, expected);
+  const pages = operands.pages && expectedPages({ ...operands, pages: operands.pages }, expected, found);
   if (pages) checks.push(...compareAll(found, pages));
   else if (kvBytes && operands.pages && expected.kv) {
     const kv = unpackKv(kvBytes, operands.pages);

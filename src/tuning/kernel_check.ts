@@ -107,7 +107,7 @@ function judge(prepared: Prepared, found: Found): Verdict {
     return bytes ? [compareRows({ spec, rows: rowsOf(spec, operands), bytes }, expectAll(reference[index]), cls.target)] : [];
   });
   const [kv, state] = [found.get("kv"), found.get("state")];
-  const pages = operands.pages && expectedPages({ ...operands, pages: operands.pages }, args);
+  const pages = operands.pages && expectedPages({ ...operands, pages: operands.pages }, args, found);
   if (pages) compared.push(...compareAll(found, pages));
   else if (kv && operands.pages && args.kv) {
     const got = unpackKv(kv, operands.pages);

@@ -45,6 +45,8 @@ export interface Operands {
   /** The step state, a uniform or storage buffer. */
   readonly step: Uint8Array<ArrayBuffer>;
   readonly pages: Pages | undefined;
+  /** Whether the kernel repairs pages: `OperandSpecs.repairs`. */
+  readonly repairs?: true;
   readonly contextTokens: number;
 }
 
@@ -183,7 +185,7 @@ interface CacheNeed {
   readonly kvTokens: number | undefined;
   readonly slotCount: number;
   /** Whether the rows' keys and values are in the cache already. */
-  readonly stored: boolean;
+  readonly stored: boolean | "codes";
 }
 
 /** The cache that a kernel reads or writes, if it does. */
@@ -222,7 +224,7 @@ export function makeOperands<A>(kernel: Kernel<A>, kernelCase: KernelCase<A>, ta
   for (const [name, words] of Object.entries(sampling ?? {})) bytes.set(name, new Uint8Array(words.slice().buffer));
   const { pages, kv } = makeCache(
     specs.kv,
-    { kernelCase, kvTokens, slotCount, stored: kernel.outputs(kernelCase.attributes).length > 0 },
+    { kernelCase, kvTokens, slotCount, stored: specs.repairs ? "codes" : kernel.outputs(kernelCase.attributes).length > 0 },
     { rows, rng, bytes },
   );
   const inputs: CpuTensor[] = [];
@@ -257,5 +259,5 @@ export function makeOperands<A>(kernel: Kernel<A>, kernelCase: KernelCase<A>, ta
     ...(sampling && { sampling }),
     ...(scores && { scores }),
   };
-  return { args, bytes, step, pages, contextTokens };
+  return { args, bytes, step, pages, ...(specs.repairs && { repairs: true }), contextTokens };
 }

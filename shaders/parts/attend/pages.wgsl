@@ -40,8 +40,11 @@ fn attend_keys(at: u32, left: u32, i: u32) -> array<vec4<f32>, 8> {
   }
   let base = page_keys(at / PAGE_TOKENS / KV_HEADS, at / PAGE_TOKENS % KV_HEADS);
   let range = pages_key_range(base, i);
+  let repair = repair_of(pages_key_repair(base), i);
   for (var j = 0u; j < attend_eight(); j++) {
-    b[j] = pages_codes(kv[base + (at % PAGE_TOKENS + min(j, left)) * CODE_WORDS + i / CODE_FOURS], i) * range.step + range.least;
+    let token = at % PAGE_TOKENS + min(j, left);
+    let four = pages_codes(kv[base + token * CODE_WORDS + i / CODE_FOURS], i) * range.step + range.least;
+    b[j] = repaired(four, repair, pages_key_repair(base), token);
   }
   return b;
 }

@@ -5,7 +5,7 @@ import { assert } from "../../base/errors.ts";
 import type { Kernel, Reference } from "../kernel.ts";
 import { decodeReference, mergeReference, prefillReference } from "./attention.ts";
 import { headsReference, kvStoreReference, regroupReference, ropeReference } from "./heads.ts";
-import { quantizePagesReference, recentReference } from "./kv_pages.ts";
+import { quantizePagesReference, recentReference, repairPagesReference } from "./kv_pages.ts";
 import { kvCompactReference, kvScoresReference, kvScoreSumsReference } from "./kv_scores.ts";
 import { linearReference } from "./linear.ts";
 import { neuronDownReference, neuronReportReference, neuronScoresReference, neuronUpReference } from "./neurons.ts";
@@ -29,6 +29,7 @@ const references: Readonly<Record<string, Reference<never>>> = {
   kv_recent: recentReference,
   kv_compact: kvCompactReference,
   kv_score_sums: kvScoreSumsReference,
+  kv_repair: repairPagesReference,
   kv_scores: kvScoresReference,
   kv_store: kvStoreReference,
   linear: linearReference,

@@ -2,11 +2,11 @@
 
 import { f32ToF16 } from "../../base/dtype.ts";
 import { kvPageBytes, type KvLayout, kvTailBytes } from "../../base/layout.ts";
-import { kvKeyWords, kvValueWords } from "../../base/kv_types.ts";
+import { kvKeyWords, kvRepairWords, kvValueWords } from "../../base/kv_types.ts";
 import type { CpuKv, StepRow } from "../kernel.ts";
 import { pageSizes } from "../kv_pages.ts";
 import { kvIndex } from "./kv.ts";
-import { encodePage, pageNumbers } from "./kv_pages.ts";
+import { decodePage, encodePage, pageNumbers } from "./kv_pages.ts";
 
 /** Where the pages of the cache lie. */
 export interface PageTable {
@@ -64,22 +64,26 @@ function firstRows(rows: readonly StepRow[]): readonly StepRow[] {
 
 /**
  * Pages and tails before a step: `garbage` where no row may look, or look no longer. A tail holds its first row's position, too. `stored`: the
- * pages that the rows fill are there already, for kernels that come after kv_quantize.
+ * pages that the rows fill are there already, for kernels that come after kv_quantize; for those that repair pages without what they write.
  */
 export function packPages(
   kv: CpuKv,
   pages: PageTable,
-  { rows, garbage, stored }: { rows: readonly StepRow[]; garbage: number; stored: boolean },
+  { rows, garbage, stored }: { rows: readonly StepRow[]; garbage: number; stored: boolean | "codes" },
 ): { readonly kv: Uint32Array<ArrayBuffer>; readonly tail: Uint32Array<ArrayBuffer> } {
   const { layout, table, pageCount } = pages;
   const words = new Uint32Array((pageCount * kvPageBytes(layout)) / 4).fill(garbage);
   const tail = new Uint32Array(((table.length / layout.maxPages) * kvTailBytes(layout)) / 4).fill(garbage);
   for (const { slot, position } of firstRows(rows)) {
     const own = Math.floor(position / layout.pageTokens);
-    const full = stored ? Math.floor(lastPosition(rows, slot) / layout.pageTokens) : own;
+    const last = lastPosition(rows, slot);
+    const full = !stored ? own : Math.floor((stored === "codes" ? last + 1 : last) / layout.pageTokens);
     for (let page = 0; page < full; page++) {
-      for (const at of headPages(layout, slot, page))
-        words.set(encodePage(layout, at.values, pageNumbers(kv, layout, at)), wordsAt(pages, at));
+      for (const at of headPages(layout, slot, page)) {
+        const encoded = encodePage(layout, at.values, pageNumbers(kv, layout, at));
+        const whole = stored !== "codes" || page < own;
+        words.set(whole ? encoded : encoded.subarray(0, encoded.length - kvRepairWords(layout)), wordsAt(pages, at));
+      }
     }
     for (let before = own * layout.pageTokens; before <= position; before++) storeInTail(tail, kv, layout, { slot, position: before });
   }
@@ -100,11 +104,43 @@ export function storedPages(
     for (const at of headPages(layout, slot, page)) {
       const words = encodePage(layout, at.values, pageNumbers(kv, layout, at));
       if (at.values) copyToken(after.kv.subarray(wordsAt(pages, at)), words, layout, token);
-      else if (token === pageTokens - 1) after.kv.set(words, wordsAt(pages, at));
+      else if (token === pageTokens - 1) after.kv.set(words.subarray(0, words.length - kvRepairWords(layout)), wordsAt(pages, at));
     }
     if (Math.floor(lastPosition(rows, slot) / pageTokens) === page) storeInTail(after.tail, kv, layout, { slot, position });
   }
   return after;
+}
+
+/** How much larger the squares of errors may be than with the reference's factors. */
+const repairSlack = 1.001;
+
+/**
+ * Pages that a step has repaired: what it found is taken for right where it leaves no more of an error than the reference's words and a
+ * thousandth, which rounding may cost; elsewhere the reference's words are wanted.
+ */
+export function repairedPages(
+  before: Uint32Array,
+  found: Uint32Array,
+  { kv, pages, rows }: { kv: CpuKv; pages: PageTable; rows: readonly StepRow[] },
+): Uint32Array {
+  const { layout } = pages;
+  const wanted = before.slice();
+  for (const { slot, position } of rows) {
+    if (position % layout.pageTokens !== layout.pageTokens - 1) continue;
+    for (const at of headPages(layout, slot, Math.floor(position / layout.pageTokens))) {
+      const data = pageNumbers(kv, layout, at);
+      const words = encodePage(layout, at.values, data);
+      const start = wordsAt(pages, at);
+      const repair = words.length - kvRepairWords(layout);
+      const merged = words.slice();
+      merged.set(found.subarray(start + repair, start + words.length), repair);
+      const errorOf = (one: Uint32Array): number =>
+        decodePage(layout, at.values, one).reduce((sum, value, index) => sum + (value - data[index]) ** 2, 0);
+      const right = errorOf(merged) <= repairSlack * errorOf(words);
+      wanted.set((right ? merged : words).subarray(repair), start + repair);
+    }
+  }
+  return wanted;
 }
 
 /** What a page has of one token's value. */

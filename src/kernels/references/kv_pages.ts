@@ -5,11 +5,12 @@
 import { f16ToF32, f32ToF16 } from "../../base/dtype.ts";
 import { assert } from "../../base/errors.ts";
 import type { KvLayout } from "../../base/layout.ts";
-import { isKvPageType, kvBlock, kvKeyWords, kvValueWords } from "../../base/kv_types.ts";
+import { isKvPageType, kvBlock, kvKeyWords, kvRepairWords, kvValueWords } from "../../base/kv_types.ts";
 import type { CpuArgs, CpuKv, CpuTensor, StepRow } from "../kernel.ts";
 import { kvCodeBits } from "../kv_pages.ts";
 import type { PageAttributes } from "../kv_pages.ts";
 import { kvIndex, kvKept } from "./kv.ts";
+import { addRepair, repairWords } from "./kv_repair.ts";
 
 const bits = new Uint32Array(1);
 const floats = new Float32Array(bits.buffer);
@@ -78,6 +79,17 @@ function spansOf({ headDim, pageTokens }: KvLayout, values: boolean, block: numb
 
 /** Words of a kv head's page; `data` [pageTokens, headDim] is rounded to f16. */
 export function encodePage(layout: KvLayout, values: boolean, data: Float32Array): Uint32Array<ArrayBuffer> {
+  const words = encodeCodes(layout, values, data);
+  if (layout.repair) {
+    const quantized = decodeCodes(layout, values, words);
+    const halves = data.map((value) => f16ToF32(f32ToF16(value)));
+    words.set(repairWords(layout, halves, quantized), words.length - kvRepairWords(layout));
+  }
+  return words;
+}
+
+/** Those without what repairs them. */
+function encodeCodes(layout: KvLayout, values: boolean, data: Float32Array): Uint32Array<ArrayBuffer> {
   const { headDim, pageTokens } = layout;
   const { codeBits, perWord, codeWords, block } = sizesOf(layout);
   const words = new Uint32Array(values ? kvValueWords(layout) : kvKeyWords(layout));
@@ -98,6 +110,13 @@ export function encodePage(layout: KvLayout, values: boolean, data: Float32Array
 
 /** [pageTokens, headDim] of a kv head's page. */
 export function decodePage(layout: KvLayout, values: boolean, words: Uint32Array): Float32Array<ArrayBuffer> {
+  const data = decodeCodes(layout, values, words);
+  const length = values ? kvValueWords(layout) : kvKeyWords(layout);
+  if (layout.repair) addRepair(layout, data, words.subarray(length - kvRepairWords(layout), length));
+  return data;
+}
+
+function decodeCodes(layout: KvLayout, values: boolean, words: Uint32Array): Float32Array<ArrayBuffer> {
   const { headDim, pageTokens } = layout;
   const { codeBits, perWord, codeWords, block } = sizesOf(layout);
   const data = new Float32Array(pageTokens * headDim);
@@ -172,6 +191,11 @@ export function recentReference({ kv: layout }: PageAttributes, args: CpuArgs): 
     }
   }
   return [{ rows: places, cols, data }];
+}
+
+/** Pages hold what repairs them; the cache keeps numbers as they were (`encodePage`). */
+export function repairPagesReference(): readonly CpuTensor[] {
+  return [];
 }
 
 /** Input: `recent`. The cache keeps numbers as f16; whoever reads it quantizes (`quantizedPages`). */

@@ -11,6 +11,7 @@ import { glu } from "../../kernels/glu.ts";
 import { heads } from "../../kernels/heads.ts";
 import type { Kernel, KernelCase } from "../../kernels/kernel.ts";
 import { kvQuantize } from "../../kernels/kv_quantize.ts";
+import { kvRepair } from "../../kernels/kv_repair.ts";
 import { kvRecent } from "../../kernels/kv_recent.ts";
 import { kvCompact } from "../../kernels/kv_compact.ts";
 import { kvScores, kvScoreSums } from "../../kernels/kv_scores.ts";
@@ -35,7 +36,7 @@ import { attentionPrefillCases } from "./attention_prefill.ts";
 import { gatherRowsCases } from "./gather_rows.ts";
 import { gluCases } from "./glu.ts";
 import { headsCases } from "./heads.ts";
-import { kvQuantizeCases, kvRecentCases, pageDecodeCases, pagePrefillCases, pageStoreCases } from "./kv_pages.ts";
+import { kvQuantizeCases, kvRecentCases, kvRepairCases, pageDecodeCases, pagePrefillCases, pageStoreCases } from "./kv_pages.ts";
 import { kvCompactCases, kvScoresCases } from "./kv_eviction.ts";
 import { kvStoreCases } from "./kv_store.ts";
 import { neuronDownCases, neuronReportCases, neuronScoresCases, neuronUpCases } from "./neurons.ts";
@@ -74,6 +75,7 @@ export const testedKernels: readonly ListedKernel[] = [
   listed(heads, headsCases),
   listed(kvQuantize, kvQuantizeCases),
   listed(kvRecent, kvRecentCases),
+  listed(kvRepair, kvRepairCases),
   listed(kvStore, [...kvStoreCases, ...pageStoreCases]),
   listed(kvCompact, kvCompactCases),
   listed(kvScoreSums, kvScoresCases),

@@ -6,6 +6,7 @@ import type { AttentionAttributes } from "../../kernels/attention.ts";
 import type { DecodeAttributes } from "../../kernels/attention_decode.ts";
 import type { PrefillAttributes } from "../../kernels/attention_prefill.ts";
 import type { KernelCase } from "../../kernels/kernel.ts";
+import type { RepairAttributes } from "../../kernels/kv_repair.ts";
 import type { PageAttributes } from "../../kernels/kv_pages.ts";
 import { testLayout } from "./page_layout.ts";
 
@@ -28,6 +29,12 @@ function pageCase(
   return { name, attributes: { kv: { ...testLayout({ numKvHeads: kvHeads, headDim, pageTokens, tokens }), type } }, ...step };
 }
 
+/** The case with pages that are repaired. */
+function mended<A extends PageAttributes>(kernelCase: KernelCase<A>): KernelCase<A> {
+  const { attributes, name } = kernelCase;
+  return { ...kernelCase, name: `${name}, gear`, attributes: { ...attributes, kv: { ...attributes.kv, repair: "gear" } } };
+}
+
 /** Words that the type has no part in. */
 export const kvRecentCases: readonly KernelCase<PageAttributes>[] = [
   pageCase("q4", "first token", { kvHeads: 1, headDim: 8, pageTokens: 32 }, { rows: 1, pastTokens: 0 }),
@@ -42,6 +49,7 @@ export const kvQuantizeCases: readonly KernelCase<PageAttributes>[] = [
   ...types.map((type) =>
     pageCase(type, "1 token ends a page, head of 128", { kvHeads: 2, headDim: 128, pageTokens: 64 }, { rows: 1, pastTokens: 63 }),
   ),
+  mended(pageCase("kivi2", "40 tokens after 30, head of 32", { kvHeads: 2, headDim: 32, pageTokens: 32 }, { rows: 40, pastTokens: 30 })),
   pageCase("q4", "100 tokens after 20, head of 96", { kvHeads: 2, headDim: 96, pageTokens: 32 }, { rows: 100, pastTokens: 20 }),
   pageCase(
     "kivi2",
@@ -52,6 +60,7 @@ export const kvQuantizeCases: readonly KernelCase<PageAttributes>[] = [
 ];
 
 export const pageStoreCases: readonly KernelCase<PageAttributes>[] = types.flatMap((type) => [
+  mended(pageCase(type, "ends a page", { kvHeads: 2, headDim: 32, pageTokens: 32 }, { rows: 1, pastTokens: 63, sequences: "each" })),
   pageCase(type, "first token", { kvHeads: 1, headDim: 8, pageTokens: 32 }, { rows: 1, pastTokens: 0, sequences: "each" }),
   pageCase(type, "a page's last token", { kvHeads: 3, headDim: 20, pageTokens: 32 }, { rows: 1, pastTokens: 95, sequences: "each" }),
   // At 127, 86, 43 and so on: one of them fills its page.
@@ -63,6 +72,22 @@ export const pageStoreCases: readonly KernelCase<PageAttributes>[] = types.flatM
     { rows: 1, pastTokens: 64, sequences: "each" },
   ),
 ]);
+
+/** A page that the first row ends, several, and none. */
+export const kvRepairCases: ReadonlyArray<KernelCase<RepairAttributes>> = [
+  ...types.flatMap((type) => [
+    ofRows(type, "1 token ends a page, head of 64", { kvHeads: 2, headDim: 64, pageTokens: 64 }, { rows: 1, pastTokens: 63 }),
+    ofRows(type, "3 sequences", { kvHeads: 2, headDim: 64, pageTokens: 64 }, { rows: 3, pastTokens: 127, sequences: "each" }),
+  ]),
+  ofRows("kivi2", "33 tokens after 61", { kvHeads: 3, headDim: 20, pageTokens: 32 }, { rows: 33, pastTokens: 61 }),
+  ofRows("q4", "100 tokens after 20, head of 96", { kvHeads: 1, headDim: 96, pageTokens: 32 }, { rows: 100, pastTokens: 20 }),
+  ofRows("kivi2", "5 tokens after 64", { kvHeads: 1, headDim: 8, pageTokens: 64 }, { rows: 5, pastTokens: 64 }),
+];
+
+function ofRows(...[type, name, shape, step]: Parameters<typeof pageCase>): KernelCase<RepairAttributes> {
+  const { attributes, ...rest } = mended(pageCase(type, name, shape, step));
+  return { ...rest, attributes: { ...attributes, own: step.sequences ? "tail" : "recent" } };
+}
 
 interface AttentionShape {
   readonly heads: number;
@@ -90,6 +115,9 @@ function prefillCase(
 export const pagePrefillCases: readonly KernelCase<PrefillAttributes>[] = [
   ...types.map((type) =>
     prefillCase(type, "67 tokens after 49, page type", { heads: 4, kvHeads: 2, headDim: 64 }, { rows: 67, pastTokens: 49 }),
+  ),
+  ...types.map((type) =>
+    mended(prefillCase(type, "40 tokens after 100", { heads: 4, kvHeads: 2, headDim: 32, pageTokens: 32 }, { rows: 40, pastTokens: 100 })),
   ),
   prefillCase("q4", "1 token, page type", { heads: 1, kvHeads: 1, headDim: 8 }, { rows: 1, pastTokens: 0 }),
   prefillCase(
@@ -119,6 +147,7 @@ function decodeCase(
 }
 
 export const pageDecodeCases: readonly KernelCase<DecodeAttributes>[] = [
+  ...types.map((type) => mended(decodeCase(type, "after 130", { heads: 4, kvHeads: 2, headDim: 64 }, { rows: 2, pastTokens: 130 }))),
   ...types.flatMap((type) =>
     [0, 63, 64, 65, 127, 128].map((past) =>
       decodeCase(type, `after ${past}, page type`, { heads: 4, kvHeads: 2, headDim: 64 }, { rows: 1, pastTokens: past }),
