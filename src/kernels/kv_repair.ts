@@ -12,14 +12,14 @@ export interface RepairAttributes extends PageAttributes {
   readonly own: OwnPage;
 }
 
-/** Turns of least squares: LAB 32. */
-export const repairRounds = 2;
+/** Turns of least squares, the last of which finds factors of tokens. */
+export const repairTurns = 5;
 
 function variants({ kv, own }: RepairAttributes, target: KernelTarget): readonly Variant[] {
   if (!supportsPages(target, kv) || !kv.repair) return [];
   const plain: KernelTarget = { ...target, precision: "f32" };
   const alone = target.deviceClass === "cpu";
-  const consts = { WG: alone ? 1 : 64, ROUNDS: repairRounds, ...pageConsts(kv) };
+  const consts = { WG: alone ? 1 : 64, TURNS: repairTurns, ...pageConsts(kv) };
   return [
     {
       key: variantKey(plain, "kv_repair", own, kvName(kv)),

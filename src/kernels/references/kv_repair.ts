@@ -3,7 +3,7 @@
 
 import { f16ToF32, f32ToF16 } from "../../base/dtype.ts";
 import type { KvLayout } from "../../base/layout.ts";
-import { repairRounds } from "../kv_repair.ts";
+import { repairTurns } from "../kv_repair.ts";
 
 /** Two columns, element by element. */
 type Columns = readonly [Float64Array, Float64Array];
@@ -58,19 +58,14 @@ export function repairWords({ headDim, pageTokens }: KvLayout, data: Float32Arra
   const lost = data.map((value, index) => (Number.isFinite(value - quantized[index]) ? value - quantized[index] : 0));
   const ofToken = (token: number, dim: number): number => lost[token * headDim + dim];
   const ofDim = (dim: number, token: number): number => lost[token * headDim + dim];
-  const [first, second] = [signs(headDim, 31), signs(headDim, 20)];
-  const start = (vector: Float64Array): Float64Array =>
-    Float64Array.from({ length: pageTokens }, (_, token) =>
-      product(
-        Float64Array.from(vector.keys(), (dim) => ofToken(token, dim)),
-        vector,
-      ),
-    );
-  let tokens: Columns = [start(first), start(second)];
-  let dims: Columns = [first, second];
-  for (let round = 0; round < repairRounds; round++) {
-    dims = straightened(solve(straightened(tokens), headDim, ofDim));
-    tokens = solve(dims, pageTokens, ofToken);
+  let dims: Columns = [signs(headDim, 31), signs(headDim, 20)];
+  let tokens: Columns = dims;
+  for (let turn = 0; turn < repairTurns; turn++) {
+    if (turn % 2 === 1) dims = solve(straightened(tokens), headDim, ofDim);
+    else {
+      dims = straightened(dims);
+      tokens = solve(dims, pageTokens, ofToken);
+    }
   }
   const found = new Uint32Array(pageTokens + headDim);
   found.set(words(tokens));
