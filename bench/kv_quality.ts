@@ -52,6 +52,8 @@ const settings: ReadonlyArray<Pick<KvOptions, "repair"> & { readonly type: KvTyp
   { type: "bfp4" },
   { type: "q4" },
   { type: "kivi2" },
+  { type: "q4", repair: "gear" },
+  { type: "kivi2", repair: "gear" },
 ];
 
 const policies: ReadonlyArray<Pick<PolicyQualityRow, "policy" | "keep">> = [

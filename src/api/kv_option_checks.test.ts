@@ -18,6 +18,10 @@ describe("the kv option", () => {
     expect(checkKvOptions({ evict: { policy: "snapkv", keep: 64, sink: 0 } }, {}).evict).toEqual({ policy: "snapkv", keep: 64, sink: 0 });
     expect(checkKvOptions({ evict: { policy: "snapkv", keep: 68 } }, { contextLength: 68 }).evict?.keep).toBe(68);
   });
+  test.each(["q4", "kivi2"] as const)("repair goes with %s", (type) => {
+    expect(checkEstimateOptions({ model: "a.gguf", kv: { type, repair: "gear" } }).kv).toMatchObject({ type, repair: "gear" });
+    expect(chooseKv({ type, repair: "gear" }, "f32")).toMatchObject({ type, repair: "gear", pageTokens: 64 });
+  });
   test("an estimate takes it too", () => {
     expect(checkEstimateOptions({ model: "a.gguf", kv: { type: "q8_0" } })).toEqual({ model: "a.gguf", kv: { type: "q8_0" } });
     expect(refusal(() => checkEstimateOptions({ model: "a.gguf", kv: { type: "q5" } } as never)).code).toBe("REQUEST.kv");

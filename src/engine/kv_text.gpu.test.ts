@@ -34,6 +34,11 @@ function textsWith(gpu: GPU, deviceClass: "cpu" | "gpu", { kv, execution }: Sett
   return withSession({ gpu, model, deviceClass, ...(kv && { kv }), ...(execution && { execution }) }, texts);
 }
 
+function optionsOf(name: KvType | "q4 gear" | "kivi2 gear"): KvOptions {
+  if (name === "q4 gear" || name === "kivi2 gear") return { type: name === "q4 gear" ? "q4" : "kivi2", repair: "gear" };
+  return { type: name };
+}
+
 const splits: readonly Setting[] = [
   { execution: { chunkTokens: 5 } },
   { execution: { chunkTokens: 37, tokensInFlight: 1 } },
@@ -43,18 +48,21 @@ const splits: readonly Setting[] = [
 const pageSizes: readonly Setting[] = [8, 128].map((pageTokens) => ({ kv: { pageTokens } }));
 
 describe.each(["cpu", "gpu"] as const)("with the %s program, the text is the same", (deviceClass) => {
-  test.for<readonly [KvType, readonly Setting[]]>([
+  test.for<readonly [KvType | "q4 gear" | "kivi2 gear", readonly Setting[]]>([
     ["f32", [...splits, ...pageSizes, { kv: { layout: "contiguous" }, execution: { chunkTokens: 50 } }]],
     ["f16", [...splits.slice(1, 2), { kv: { layout: "contiguous" } }]],
     ["q8_0", [...splits.slice(1, 2), ...pageSizes.slice(1, 2)]],
     ["bfp4", splits.slice(1, 2)],
     ["q4", splits],
     ["kivi2", splits.slice(1, 3)],
-  ])("%s, however it came into the cache", async ([type, settings], context) => {
+    ["q4 gear", splits.slice(0, 2)],
+    ["kivi2 gear", splits.slice(1, 2)],
+  ])("%s, however it came into the cache", async ([name, settings], context) => {
     const gpu = await sharedGpuOrSkip(context);
-    const want = await textsWith(gpu, deviceClass, { kv: { type } });
+    const own = optionsOf(name);
+    const want = await textsWith(gpu, deviceClass, { kv: own });
     for (const { kv, execution } of settings) {
-      const found = await textsWith(gpu, deviceClass, { kv: { ...kv, type }, ...(execution && { execution }) });
+      const found = await textsWith(gpu, deviceClass, { kv: { ...kv, ...own }, ...(execution && { execution }) });
       expect(found, JSON.stringify({ ...kv, ...execution })).toEqual(want);
     }
   });

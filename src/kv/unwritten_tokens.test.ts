@@ -18,6 +18,16 @@ test.for([...kvTypes])("%s: what is behind the tokens goes, as much as they take
   }
 });
 
+test.for(["q4", "kivi2"] as const)("%s: what repairs a page that is not full goes with its keys", (type) => {
+  const plain: KvLayout = { type, pageTokens: 32, numKvHeads: 3, headDim: 64, maxPages: 4 };
+  const [without, repaired] = [plain, { ...plain, repair: "gear" as const }].map((layout) => {
+    const record = new Uint8Array(2 * kvPageBytes(layout)).fill(255);
+    clearUnwrittenPage(record, layout, 7);
+    return record.filter((byte) => byte === 255).length;
+  });
+  expect(repaired).toBe(without);
+});
+
 test.for(["q4", "kivi2"] as const)("%s: of a page that is not full all keys go, and values behind the tokens", (type) => {
   const layout: KvLayout = { type, pageTokens: 32, numKvHeads: 3, headDim: 64, maxPages: 4 };
   const layers = 2;

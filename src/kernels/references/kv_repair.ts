@@ -14,14 +14,16 @@ function product(a: Float64Array, b: Float64Array): number {
   return sum;
 }
 
+/** Its largest number 1, in f16. */
+function scaled(column: Float64Array): Float64Array {
+  const most = column.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
+  return most > 0 ? column.map((value) => f16ToF32(f32ToF16(value / most))) : column;
+}
+
 /** Orthogonal columns whose largest numbers are 1, in f16. */
 function straightened([x, y]: Columns): Columns {
   const square = product(x, x);
   const share = square > 0 ? product(x, y) / square : 0;
-  const scaled = (column: Float64Array): Float64Array => {
-    const most = column.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
-    return most > 0 ? column.map((value) => f16ToF32(f32ToF16(value / most))) : column;
-  };
   return [scaled(x), scaled(y.map((value, n) => value - share * x[n]))];
 }
 
@@ -48,8 +50,11 @@ function signs(count: number, bit: number): Float64Array {
   return Float64Array.from({ length: count }, (_, dim) => ((Math.imul(dim + 1, 2654435761) >>> bit) & 1 ? 1 : -1));
 }
 
+function half(value: number): number {
+  return f32ToF16(Math.min(Math.max(value, -65504), 65504));
+}
+
 function words([x, y]: Columns): Uint32Array {
-  const half = (value: number): number => f32ToF16(Math.min(Math.max(value, -65504), 65504));
   return Uint32Array.from(x, (value, n) => (half(value) | (half(y[n]) << 16)) >>> 0);
 }
 
