@@ -7,7 +7,6 @@ import type { CpuArgs, CpuKv, StepRow } from "../kernels/kernel.ts";
 import { packPages, repairedPages, storedPages } from "../kernels/references/kv_page_words.ts";
 import type { Found } from "./execute.ts";
 import { garbage, type Pages } from "./kv_operands.ts";
-import type { Operands } from "./operands.ts";
 
 /** Random f16 on the CPU, and on the GPU what a step of these rows finds of them, or what is `stored` of it, too. */
 export function makePageKv(
@@ -26,7 +25,11 @@ export function makePageKv(
 
 /** Pages and tails as rows that are in `after.kv` leave them; undefined of other types. `found`: of a kernel that repairs pages. */
 export function expectedPages(
-  { pages, bytes, repairs }: Pick<Operands, "bytes" | "repairs"> & { readonly pages: Pages },
+  {
+    pages,
+    bytes,
+    repairs,
+  }: { readonly pages: Pages; readonly bytes: ReadonlyMap<string, Uint8Array<ArrayBuffer>>; readonly repairs?: true },
   after: Pick<CpuArgs, "kv" | "rows">,
   found?: Found,
 ): { readonly kv: Uint32Array; readonly tail: Uint32Array } | undefined {
