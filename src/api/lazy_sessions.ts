@@ -2,8 +2,12 @@
 
 import type { SessionMethods } from "./session_types.ts";
 
-/** @param open  called with every call */
-export function lazySessions(open: () => Promise<SessionMethods>): SessionMethods {
+/**
+ * @param open   called with every call
+ * @param fetch  fetches what `open` needs: at once, as there may be no network when somebody asks
+ */
+export function lazySessions(open: () => Promise<SessionMethods>, fetch: () => Promise<unknown>): SessionMethods {
+  fetch().catch(() => undefined);
   return {
     saveSession: async (options) => (await open()).saveSession(options),
     loadSession: async (id, options) => (await open()).loadSession(id, options),

@@ -147,7 +147,10 @@ export function createSessionEngine(session: Session): Engine {
     tune: (options) => guard(() => tuneInTurn(parts, readTuneOptions(options))),
     profile: (options) => guard(() => profileInTurn(parts, readProfileOptions(options, session.info().contextLength))),
     stats: () => guard(() => ({ ...session.stats(), queued: parts.queue.waiting })),
-    ...lazySessions(() => guard(() => openSessions(parts))),
+    ...lazySessions(
+      () => guard(() => openSessions(parts)),
+      () => import("./session_api.ts"),
+    ),
     unload,
     [Symbol.asyncDispose]: unload,
   };

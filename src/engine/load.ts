@@ -165,7 +165,14 @@ async function textOf(model: LoadedModel, files: OpenedModel, parts: PrepareOpti
 
 /** What some requests need of the package later on, when there may be no network. Whoever needs one that did not come tells of it. */
 function fetchAhead(): void {
-  const chunks = [() => import("../sampling/sampler.ts"), () => import("./prompt_scores.ts"), () => import("./profile.ts")];
+  const chunks = [
+    () => import("../sampling/sampler.ts"),
+    () => import("./prompt_scores.ts"),
+    () => import("./profile.ts"),
+    () => import("./snapshots.ts"),
+    () => import("./engine_key.ts"),
+    () => import("../store/session_store.ts"),
+  ];
   for (const chunk of chunks) chunk().catch(() => undefined);
 }
 

@@ -125,7 +125,10 @@ function remoteEngine(connection: Connection): Engine {
       const { signal: _signal, ...rest } = options ?? {};
       return callWorker(connection, "profile", (id) => ({ kind: "call", id, method: "profile", args: [rest] }), signal);
     },
-    ...lazySessions(async () => (await part(import("./remote_sessions.ts"))).remoteSessions(connection)),
+    ...lazySessions(
+      async () => (await part(import("./remote_sessions.ts"))).remoteSessions(connection),
+      () => import("./remote_sessions.ts"),
+    ),
     unload,
     [Symbol.asyncDispose]: unload,
   };

@@ -52,6 +52,8 @@ async function load(host: Host, message: Extract<ToWorker, { kind: "load" }>, si
   host.loading = true;
   try {
     const onProgress: EngineOptions["onProgress"] = (progress) => post(host, { kind: "progress", id: message.id, progress });
+    // For when there is no network.
+    import("./remote_sessions.ts").catch(() => undefined);
     host.engine = await host.services.createEngine({ ...message.options, worker: false, onProgress, signal });
   } finally {
     host.loading = false;
