@@ -109,7 +109,9 @@ test(
   { tag: "@short" },
   async ({ scene }) => {
     const kills = short ? 3 : 24;
-    test.setTimeout(60_000 + kills * 40_000);
+    // On a busy machine a kill may come when all is written: a few more then.
+    const most = kills + 6;
+    test.setTimeout(60_000 + most * 40_000);
     const known = await learn(scene);
     const { url, text, memoryBudget } = known;
     // All of the file is stored, so that kills meet the copy and not the download.
@@ -117,7 +119,8 @@ test(
     await askWell(scene, { model: url, memoryBudget });
     expect(await images(scene)).toMatchObject([{ state: "complete" }]);
     let partial = 0;
-    for (let kill = 0; kill < kills; kill++) {
+    let kill = 0;
+    for (; kill < kills || (partial === 0 && kill < most); kill++) {
       const [stored] = await scene.once<"list">({ act: "list", tier: "opfs" });
       // Every other time the copy is made anew.
       if (kill % 2 === 0) {
@@ -129,10 +132,11 @@ test(
       if (kill % 2 === 0) {
         // So many layers of the copy are written.
         const written = (1 + scene.rng.below(layers - 2)) / layers;
-        await page.waitForFunction(
-          (least) => window.moment?.phase === "image" && window.moment.loaded / window.moment.total >= least,
-          written,
-        );
+        await page.waitForFunction((least) => {
+          // The phase begins with the bytes that the one before it ended with.
+          const { phase, loaded, total } = window.moment ?? { phase: "open", loaded: 0, total: 0 };
+          return phase === "image" && loaded < total && loaded / total >= least;
+        }, written);
         await page.waitForTimeout(scene.rng.below(30));
       } else {
         await page.waitForFunction(() => window.moment?.phase === "ready");
@@ -147,7 +151,7 @@ test(
       expect(told).toMatchObject({ storage: { warning: null }, streaming: { repairs: 0, image: { tier: "opfs" } } });
       expect(await images(scene)).toMatchObject([{ state: "complete" }]);
     }
-    console.log(`${kills} interruptions, ${partial} of them left a part of a copy`);
+    console.log(`${kill} interruptions, ${partial} of them left a part of a copy`);
     // Else nothing was tried.
     expect(partial).toBeGreaterThan(0);
   },
