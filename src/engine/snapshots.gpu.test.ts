@@ -2,43 +2,14 @@
 // already is not moved; what is foreign or damaged is refused before anything changes.
 
 import { describe, expect, test } from "vitest";
-import { greedySampling } from "../sampling/params.ts";
-import { sharedGpuOrSkip, type Skipper } from "../testing/gpu.ts";
+import {
+  type ConversationOptions as Options,
+  goOn,
+  openConversations as open,
+  seededPrompt as promptOf,
+} from "../testing/conversation_session.ts";
+import { type Skipper } from "../testing/gpu.ts";
 import { greedyIds } from "../testing/oracle.ts";
-import { tinyModel, type TinyModelOptions } from "../testing/tiny_model.ts";
-import { loadSession, type LoadSessionOptions } from "./load.ts";
-import type { Session } from "./session.ts";
-import type { Conversations } from "./snapshot_types.ts";
-
-function promptOf(length: number, seed = 0): number[] {
-  return Array.from({ length }, (_, index) => (index * 37 + 11 + seed) % 256);
-}
-
-type Options = Partial<LoadSessionOptions> & { readonly tiny?: TinyModelOptions };
-
-interface Opened {
-  readonly session: Session;
-  readonly chats: Conversations;
-}
-
-async function open(context: Skipper, { tiny, ...options }: Options = {}): Promise<Opened> {
-  const gpu = await sharedGpuOrSkip(context);
-  const session = await loadSession({ model: tinyModel({ contextLength: 512, ...tiny }), gpu, ...options });
-  const chats = await session.conversations?.();
-  if (!chats) throw new Error("a session has conversations");
-  return { session, chats };
-}
-
-/** The ids after a prompt, and how many of the prompt's were known. */
-async function goOn(session: Session, promptIds: number[], maxTokens: number): Promise<{ ids: number[]; cached: number }> {
-  const ids: number[] = [];
-  let cached = -1;
-  for await (const event of session.generate({ promptIds, maxTokens, sampling: greedySampling, stopIds: new Set() })) {
-    if (event.kind === "prompt") cached = event.cachedTokens;
-    if (event.kind === "token") ids.push(event.id);
-  }
-  return { ids, cached };
-}
 
 /** What 12 more tokens are when nothing is saved; the last of an answer is not computed with before it is asked about. */
 async function plain(context: Skipper, options: Options, length: number): Promise<{ first: number[]; more: number[] }> {

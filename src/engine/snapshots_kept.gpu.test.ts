@@ -2,37 +2,15 @@
 
 import { kvTypes } from "../base/kv_types.ts";
 import { describe, expect, test } from "vitest";
+import {
+  type ConversationOptions as Options,
+  goOn,
+  openConversations as open,
+  seededPrompt as promptOf,
+} from "../testing/conversation_session.ts";
 import { greedySampling } from "../sampling/params.ts";
-import { sharedGpuOrSkip, type Skipper } from "../testing/gpu.ts";
-import { byteAlphabet, tinyModel, type TinyModelOptions, tinySpecials } from "../testing/tiny_model.ts";
+import { byteAlphabet, tinySpecials } from "../testing/tiny_model.ts";
 import { typedError } from "../testing/typed_error.ts";
-import { loadSession, type LoadSessionOptions } from "./load.ts";
-import type { Session } from "./session.ts";
-import type { Conversations } from "./snapshot_types.ts";
-
-function promptOf(length: number, seed = 0): number[] {
-  return Array.from({ length }, (_, index) => (index * 37 + 11 + seed) % 256);
-}
-
-type Options = Partial<LoadSessionOptions> & { readonly tiny?: TinyModelOptions };
-
-async function open(context: Skipper, { tiny, ...options }: Options = {}): Promise<{ session: Session; chats: Conversations }> {
-  const gpu = await sharedGpuOrSkip(context);
-  const session = await loadSession({ model: tinyModel({ contextLength: 512, ...tiny }), gpu, ...options });
-  const chats = await session.conversations?.();
-  if (!chats) throw new Error("a session has conversations");
-  return { session, chats };
-}
-
-async function goOn(session: Session, promptIds: number[], maxTokens: number): Promise<{ ids: number[]; cached: number }> {
-  const ids: number[] = [];
-  let cached = -1;
-  for await (const event of session.generate({ promptIds, maxTokens, sampling: greedySampling, stopIds: new Set() })) {
-    if (event.kind === "prompt") cached = event.cachedTokens;
-    if (event.kind === "token") ids.push(event.id);
-  }
-  return { ids, cached };
-}
 
 describe("what is moved", () => {
   test("pages that are stored are not stored again, by whoever they were", async (context) => {
